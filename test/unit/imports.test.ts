@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { expect, test } from 'vitest';
+
+/** Areas by level; an area may import from levels further down only (docs/architecture.md). */
+const LEVELS: readonly (readonly string[])[] = [
+  ['init', 'kit'],
+  ['runes'],
+  ['root', 'media', 'image', 'field', 'nbd', 'net', 'hardware'],
+  ['linux', 'codec'],
+];
+
+/** Small interfaces through which areas on one level meet: importing area → files it may take from a neighbour. */
+const INTERFACES: Readonly<Record<string, readonly string[]>> = {
+  init: ['kit/main.ts'],
+  field: ['nbd/block-source.ts', 'image/chunk-index.ts', 'image/chunk-store.ts', 'image/chunk-source.ts'],
+  media: ['image/squashfs.ts'],
+  linux: ['codec/struct.ts'],
+};
+
+const source = join(import.meta.dirname, '../../src');
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+
+function levelOf(area: string): number {
+  return LEVELS.findIndex((level) => level.includes(area));
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(source, file), 'utf8');
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].flatMap((match) => match[1] ?? []);
+}
+
+test('every source file lies in a known area', () => {
+  for (const file of files) expect(levelOf(file.split('/')[0] ?? ''), file).toBeGreaterThanOrEqual(0);
+});
+
+test('imports go one way: init, kit → runes → root, media, image, field, nbd, net, hardware → linux, codec', () => {
+  const wrong: string[] = [];
+  for (const file of files) {
+    const area = file.split('/')[0] ?? '';
+    for (const specifier of importsOf(file)) {
+      if (!specifier.startsWith('.')) continue;
+      const target = relative(source, join(source, dirname(file), specifier));
+      const targetArea = target.split('/')[0] ?? '';
+      if (targetArea === area || levelOf(targetArea) > levelOf(area)) continue;
+      if (INTERFACES[area]?.includes(target)) continue;
+      wrong.push(`${file} → ${target}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('src never imports build scripts or tests', () => {
+  const wrong = files.filter((file) => importsOf(file).some((name) => /(^|\/)(scripts|test)\//.test(name)));
+  expect(wrong).toEqual([]);
+});
+
+test('only linux/ calls node:ffi', () => {
+  const wrong = files.filter((file) => !file.startsWith('linux/') && importsOf(file).includes('node:ffi'));
+  expect(wrong).toEqual([]);
+});
