@@ -1,0 +1,58 @@
+import { type Command, UsageError } from './command.ts';
+
+const COMMANDS: readonly Command[] = [];
+
+function help(): string {
+  const width = Math.max(...COMMANDS.map((command) => command.name.length), 4);
+  const rows = COMMANDS.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
+  return ['usage: viver COMMAND …', '', ...rows, `  ${'help'.padEnd(width)}  this text, or help COMMAND`, ''].join('\n');
+}
+
+/** Every cause on one line: `verify debian.sqfs: read failed: EIO`. */
+function oneLine(error: unknown): string {
+  const parts: string[] = [];
+  for (let cause: unknown = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    if (!parts.some((part) => part.includes(text))) parts.push(text);
+  }
+  return parts.join(': ').replace(/\s*\n\s*/g, ' ');
+}
+
+/**
+ * Runs `viver ARGS…`.
+ * @returns the exit code: 0 done, 1 failed with one clear line, 2 wrong usage
+ */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  const wantsHelp = name === undefined || name === 'help' || name === '--help' || name === '-h';
+  const wanted = wantsHelp ? rest[0] : name;
+  const command = COMMANDS.find((candidate) => candidate.name === wanted);
+  if (wanted !== undefined && command === undefined) {
+    process.stderr.write(`viver: unknown command '${wanted}'\n${help()}`);
+    return 2;
+  }
+  if (command === undefined) {
+    (name === undefined ? process.stderr : process.stdout).write(help());
+    return name === undefined ? 2 : 0;
+  }
+  if (wantsHelp || rest.includes('--help') || rest.includes('-h')) {
+    process.stdout.write(command.usage);
+    return 0;
+  }
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => stop.abort(new Error(`ended by ${signal}`)));
+  }
+  try {
+    await command.run(rest, stop.signal);
+    return 0;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`viver ${command.name}: ${error.message}\n${command.usage}`);
+      return 2;
+    }
+    process.stderr.write(`viver ${command.name}: ${oneLine(error)}\n`);
+    if (process.env.VIVER_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    return 1;
+  }
+}
