@@ -5,7 +5,9 @@ const COMMANDS: readonly Command[] = [];
 function help(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length), 4);
   const rows = COMMANDS.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
-  return ['usage: viver COMMAND …', '', ...rows, `  ${'help'.padEnd(width)}  this text, or help COMMAND`, ''].join('\n');
+  return ['usage: viver COMMAND …', '', ...rows, `  ${'help'.padEnd(width)}  this text, or help COMMAND`, ''].join(
+    '\n',
+  );
 }
 
 /** Every cause on one line: `verify debian.sqfs: read failed: EIO`. */
