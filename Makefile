@@ -1,0 +1,63 @@
+# VIVER. Thin: every step is a script in scripts/. Plain `make` prints the targets.
+SHELL := /bin/sh
+COMPRESS ?= zstd
+NODE := node_modules/.bin/node
+BIN := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
+SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
+INITRD_FILES := $(shell find initrd -type f)
+
+# The tree the initrd's modules come from: Debian's kernel package, or the one named.
+ROOTFS ?= build/kernel
+KERNEL ?=
+
+.PHONY: help setup initrd image iso demo test test-unit test-field test-vm bench check format clean
+
+help: ## these lines
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{ printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: build/.setup ## install the Debian and npm packages that the rest needs (asks sudo when not root)
+build/.setup: scripts/setup.sh scripts/apt-packages.txt package.json package-lock.json
+	scripts/setup.sh
+	@mkdir -p build && touch $@
+
+build/kernel/version: scripts/kernel.sh | build/.setup
+	scripts/kernel.sh build/kernel $(KERNEL)
+
+build/viver: $(SOURCES) scripts/executable.ts | build/.setup
+	$(BIN) node scripts/executable.ts $@
+
+initrd: build/viverrd.zst ## build/vmlinuz and build/viverrd.zst (COMPRESS=zstd|gzip|xz|none, KERNEL=version, ROOTFS=tree with lib/modules)
+build/viverrd.zst: build/viver $(if $(filter build/kernel,$(ROOTFS)),build/kernel/version) $(INITRD_FILES) scripts/initrd.sh scripts/choose-modules.ts
+	$(BIN) scripts/initrd.sh $(ROOTFS) "$(KERNEL)" build/viver build/initrd $@ $(COMPRESS)
+
+image: build/debian.sqfs ## build/debian.sqfs and build/debian.caibx: a small Debian with kernel and viverrd inside
+build/debian.sqfs: build/viverrd.zst scripts/image.sh
+	$(BIN) scripts/image.sh debian build/debian.sqfs
+
+iso: build/viver.iso ## build/viver.iso: boots by BIOS and UEFI from CD, and written by dd from USB stick, SD card, hard disk
+build/viver.iso: build/debian.sqfs scripts/iso.sh scripts/grub.cfg
+	scripts/iso.sh build/debian.sqfs $@
+
+test: check test-unit test-field test-vm ## everything: types and lint, unit, field and VM tests
+
+test-unit: build/kernel/version ## the fast tests
+	$(BIN) vitest run --project unit
+
+test-field: build/viver ## several nodes on this machine
+	$(BIN) vitest run --project field --passWithNoTests
+
+test-vm: build/viver.iso ## whole machines in QEMU; console logs stay under build/vm
+	$(BIN) vitest run --project vm
+
+bench: build/viver.iso ## figures into build/bench/*.json
+	@for bench in test/bench/*.ts; do echo "== $$bench"; $(BIN) node $$bench || exit 1; done
+
+check: build/.setup ## types, lint, format
+	$(BIN) tsc --noEmit
+	$(BIN) biome check .
+
+format: build/.setup ## let Biome format what `make check` complains of
+	$(BIN) biome check --write .
+
+clean: ## delete build/ (node_modules stays)
+	rm -rf build

@@ -1,0 +1,55 @@
+/**
+ * Makes build/viver: Node, stripped, with VIVER's bundle inside (a single executable application).
+ * usage: node scripts/executable.ts OUT
+ *
+ * Every src/AREA/NAME-worker.ts is bundled on its own and becomes the asset `AREA/NAME-worker.js` (src/linux/worker.ts
+ * starts it from there).
+ */
+import { execFileSync } from 'node:child_process';
+import { globSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const out = process.argv[2];
+if (out === undefined) throw new Error('usage: node scripts/executable.ts OUT');
+const work = join(dirname(out), 'executable');
+
+export async function bundle(entry: string, outfile: string, plugins: Plugin[]): Promise<void> {
+  await build({
+    entryPoints: [join(root, entry)],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node26',
+    legalComments: 'none',
+    keepNames: true,
+    // A source map would double the bundle; names are kept, so stack traces stay readable.
+    minifySyntax: true,
+    plugins,
+  });
+}
+
+mkdirSync(work, { recursive: true });
+const assets: Record<string, string> = {};
+await bundle('src/init/main.ts', join(work, 'viver.js'), []);
+for (const file of globSync('src/*/*-worker.ts', { cwd: root }).sort()) {
+  const key = file.replace(/^src\//, '').replace(/\.ts$/, '.js');
+  assets[key] = join(work, key);
+  await bundle(file, join(work, key), []);
+}
+
+const stripped = join(work, 'node');
+execFileSync('strip', ['-o', stripped, process.execPath], { stdio: 'inherit' });
+const configuration = {
+  main: join(work, 'viver.js'),
+  output: `${out}.part`,
+  executable: stripped,
+  disableExperimentalSEAWarning: true,
+  useCodeCache: true,
+  assets,
+};
+writeFileSync(join(work, 'sea.json'), JSON.stringify(configuration, undefined, 2));
+execFileSync(process.execPath, ['--build-sea', join(work, 'sea.json')], { stdio: ['ignore', 'ignore', 'inherit'] });
+renameSync(`${out}.part`, out);

@@ -1,0 +1,90 @@
+#!/bin/sh
+# Lays out the initrd's tree from the lists in initrd/ and packs it: the same inputs give the same bytes.
+# usage: initrd.sh ROOTFS VERSION VIVER TREE OUT COMPRESS
+#   ROOTFS    a tree with boot/vmlinuz-VERSION and lib/modules/VERSION (and lib/firmware)
+#   VERSION   as in uname -r; empty: the newest there is
+#   VIVER     the executable that becomes /init
+#   TREE      where the tree is laid out
+#   COMPRESS  zstd | gzip | xz | none
+set -eu
+rootfs=$(realpath "$1") version=$2 viver=$(realpath "$3") tree=$(realpath -m "$4") out=$(realpath -m "$5") compress=$6
+here=$(cd "$(dirname "$0")/.." && pwd)
+if [ -z "$version" ]; then # the newest the tree has
+  version=$(cd "$rootfs/lib/modules" && ls | sort -V | tail -n 1)
+fi
+modules=$rootfs/lib/modules/$version
+kernel=$rootfs/boot/vmlinuz-$version
+[ -e "$kernel" ] || { echo "initrd: no $kernel: ROOTFS wants boot/vmlinuz-VERSION beside lib/modules/VERSION" >&2; exit 1; }
+[ -e "$modules/modules.dep" ] || { echo "initrd: no $modules/modules.dep: run depmod -b $rootfs $version" >&2; exit 1; }
+
+rows() { # the rows of a list without comments
+  sed 's/[[:space:]]*#.*//; /^[[:space:]]*$/d' "$here/initrd/$1"
+}
+
+libraries() { # the files a dynamic program is linked with, its loader among them
+  ldd "$1" 2>/dev/null | sed -n 's/.*=> \(\/[^ ]*\) (.*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (.*/\1/p'
+}
+
+install_program() { # FROM TO, libraries at their own paths
+  mkdir -p "$tree$(dirname "$2")"
+  cp -L "$1" "$tree$2"
+  libraries "$1" | while read -r library; do
+    mkdir -p "$tree$(dirname "$library")"
+    [ -e "$tree$library" ] || cp -L "$library" "$tree$library"
+  done
+}
+
+rm -rf "$tree"
+mkdir -p "$tree"
+for directory in bin dev etc lib proc root run sbin sys tmp usr/bin usr/sbin; do mkdir -p "$tree/$directory"; done
+
+# Files as they are, then programs.
+(cd "$here/initrd" && find . -mindepth 1 -type d) | while read -r directory; do mkdir -p "$tree/$directory"; done
+(cd "$here/initrd" && find . -mindepth 2 \( -type f -o -type l \) ! -name .gitkeep) | while read -r file; do
+  cp -P "$here/initrd/$file" "$tree/$file"
+done
+install_program "$viver" /init
+ln -s ../../init "$tree/usr/bin/viver"
+rows binaries.list | while read -r from to; do install_program "$from" "${to:-$from}"; done
+"$tree/bin/busybox" --list | while read -r applet; do
+  [ -e "$tree/bin/$applet" ] || ln -s busybox "$tree/bin/$applet"
+done
+
+# Modules: rows to files, then the closure over modules.dep (one line names all a module needs, not only the next).
+target=$tree/lib/modules/$version
+mkdir -p "$target"
+"$here/node_modules/.bin/node" "$here/scripts/choose-modules.ts" "$modules" "$here/initrd/modules.list" > "$target.chosen"
+(cd "$modules" && tar -cf - --files-from="$target.chosen") | tar -C "$target" -xf -
+rm "$target.chosen"
+for table in modules.order modules.builtin modules.builtin.modinfo; do
+  [ ! -e "$modules/$table" ] || cp "$modules/$table" "$target/"
+done
+depmod -b "$tree" "$version"
+rm -f "$target"/*.bin "$target/modules.symbols" "$target/modules.devname"
+
+# Firmware: what the chosen modules name, and the rows.
+if [ -d "$rootfs/lib/firmware" ]; then
+  { find "$target" -name '*.ko*' -print0 | xargs -0 modinfo -F firmware 2>/dev/null
+    rows firmware.list | while read -r glob; do (cd "$rootfs/lib/firmware" && find . -path "./$glob" -type f | sed 's|^\./||'); done
+  } | sort -u | while read -r file; do
+    for found in "$file" "$file.xz" "$file.zst"; do
+      [ ! -e "$rootfs/lib/firmware/$found" ] || (cd "$rootfs" && cp -L --parents "lib/firmware/$found" "$tree/")
+    done
+  done
+fi
+
+# Same inputs, same bytes: one time stamp, one owner, sorted names, inode numbers counted anew.
+find "$tree" -exec touch -h -d "@${SOURCE_DATE_EPOCH:-0}" {} +
+chmod -R u=rwX,go=rX "$tree"
+archive() { (cd "$tree" && find . -mindepth 1 | LC_ALL=C sort | cpio --quiet --create --format=newc --reproducible --owner=0:0); }
+case $compress in
+  zstd) archive | zstd -q "-${ZSTD_LEVEL:-19}" -T0 > "$out.part" ;;
+  gzip) archive | gzip -9n > "$out.part" ;;
+  xz) archive | xz -T0 --check=crc32 > "$out.part" ;;
+  none) archive > "$out.part" ;;
+  *) echo "initrd: COMPRESS=$compress is not one of zstd, gzip, xz, none" >&2; exit 2 ;;
+esac
+mv "$out.part" "$out"
+cp "$kernel" "$(dirname "$out")/vmlinuz"
+echo "$version" > "$(dirname "$out")/kernel-version"
+echo "initrd: $out $(stat -c %s "$out") bytes, $(find "$target" -name '*.ko*' | wc -l) modules of $version"

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Installs what the build and the tests need: Debian packages (only those missing) and npm packages at their pinned versions.
+set -eu
+cd "$(dirname "$0")/.."
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+wanted=$(sed 's/#.*//' scripts/apt-packages.txt)
+command -v npm >/dev/null || wanted="$wanted nodejs npm"
+missing=
+for package in $wanted; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+  echo "setup: installing$missing"
+  as_root apt-get update -q
+  # Servers among them (nginx, nbd-server) are run by tests on their own ports; as services of this machine nobody
+  # asked for them: a policy for the time of the install, unless the machine has its own.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ]; then
+    trap 'as_root rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+    as_root chmod 755 $policy
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+fi
+# Install scripts are not needed by any package here, so none is trusted to run.
+npm ci --ignore-scripts --no-audit --no-fund
