@@ -1,0 +1,291 @@
+/**
+ * The chunk index of an image, in casync's own format (.caibx), so that casync and desync read what is written here
+ * and the other way round. Source: casync src/caformat.h and src/caindex.c. All numbers are 64 bits, little-endian:
+ *
+ *     INDEX   size 48 · type · feature flags · chunk size min · avg · max
+ *     TABLE   size 2^64-1 · type · { end offset · SHA-256 (32 bytes) } per chunk
+ *     tail    0 · 0 · offset of INDEX's end (48) · size of TABLE with tail · marker
+ *
+ * The SHA-256 of the whole index file is the image's id: it names every byte of the image.
+ */
+import { hash } from 'node:crypto';
+
+const TYPE_INDEX = 0x96824d9c7b129ff9n;
+const TYPE_TABLE = 0xe75b9e112f17417dn;
+const TAIL_MARKER = 0x4b4f050e5549ecd1n;
+const UNKNOWN_SIZE = 2n ** 64n - 1n;
+
+const INDEX_SIZE = 48;
+const TABLE_HEADER_SIZE = 16;
+const HEAD_SIZE = INDEX_SIZE + TABLE_HEADER_SIZE;
+const ITEM_SIZE = 40;
+const TAIL_SIZE = 40;
+
+/** Set: chunks are named by SHA-512/256. Not set: by SHA-256, which is what VIVER uses. */
+const FLAG_SHA512_256 = 0x2000000000000000n;
+/** What `casync make --digest=sha256` writes for a file: EXCLUDE_NODUMP and EXCLUDE_FILE. */
+const FLAGS_WRITTEN = 0x9000000000000000n;
+/** Every bit casync knows: 33 about file attributes, and the top four. */
+const FLAGS_KNOWN = 0xf0000001ffffffffn;
+
+/** Length of a chunk's name in bytes. */
+export const DIGEST_SIZE = 32;
+/** A chunk is held whole in memory, so an index with larger chunks is refused (casync's own limit is 128 MiB). */
+export const CHUNK_SIZE_LIMIT = 16 * 1024 * 1024;
+/** An index of more bytes than this is refused before it is read: six million chunks, some 500 GB of image. */
+export const INDEX_SIZE_LIMIT = 256 * 1024 * 1024;
+
+/** Bounds of content-defined chunks in bytes. */
+export interface ChunkSizes {
+  readonly min: number;
+  readonly avg: number;
+  readonly max: number;
+}
+
+export const DEFAULT_CHUNK_SIZES: ChunkSizes = { min: 16 * 1024, avg: 64 * 1024, max: 256 * 1024 };
+
+export interface Chunk {
+  /** First byte within the image. */
+  readonly start: number;
+  /** One past its last byte. */
+  readonly end: number;
+  /** SHA-256 of its bytes: a view into the index, not to be written to. */
+  readonly digest: Uint8Array;
+}
+
+interface ChunkIndexParts {
+  readonly sizes: ChunkSizes;
+  readonly ends: Float64Array;
+  readonly digests: Uint8Array;
+  readonly featureFlags: bigint;
+}
+
+/** Which chunks make up an image. Immutable; holds two typed arrays however many chunks there are. */
+export class ChunkIndex {
+  /** SHA-256 of the index file, 64 lower-case hex digits: the image id. */
+  readonly id: string;
+  /** Size of the image in bytes. */
+  readonly size: number;
+  /** Number of chunks, at least 1. */
+  readonly count: number;
+  readonly sizes: ChunkSizes;
+  /** Largest chunk there really is, in bytes. */
+  readonly largest: number;
+  /** End offset of every chunk, ascending. */
+  readonly ends: Float64Array;
+  /** The SHA-256 of every chunk, 32 bytes each. */
+  readonly digests: Uint8Array;
+  readonly featureFlags: bigint;
+
+  /** For decodeChunkIndex and createChunkIndex, which check `parts`. */
+  constructor(id: string, parts: ChunkIndexParts) {
+    this.id = id;
+    this.sizes = parts.sizes;
+    this.ends = parts.ends;
+    this.digests = parts.digests;
+    this.featureFlags = parts.featureFlags;
+    this.count = parts.ends.length;
+    this.size = parts.ends.at(-1) ?? 0;
+    let largest = 0;
+    for (let i = 0, start = 0; i < this.count; i++) {
+      const end = parts.ends[i] as number;
+      if (end - start > largest) largest = end - start;
+      start = end;
+    }
+    this.largest = largest;
+  }
+
+  /** @throws RangeError when there is no chunk `i` */
+  chunk(i: number): Chunk {
+    return { start: this.start(i), end: this.end(i), digest: this.digest(i) };
+  }
+
+  start(i: number): number {
+    this.#check(i);
+    return i === 0 ? 0 : (this.ends[i - 1] as number);
+  }
+
+  end(i: number): number {
+    this.#check(i);
+    return this.ends[i] as number;
+  }
+
+  /** Length of chunk `i` in bytes. */
+  length(i: number): number {
+    return this.end(i) - this.start(i);
+  }
+
+  digest(i: number): Uint8Array {
+    this.#check(i);
+    return this.digests.subarray(i * DIGEST_SIZE, (i + 1) * DIGEST_SIZE);
+  }
+
+  /** The chunk's name as chunk stores spell it: 64 lower-case hex digits. */
+  digestHex(i: number): string {
+    return toHex(this.digest(i));
+  }
+
+  /**
+   * The chunk that holds the byte at `offset`, by binary search.
+   * @throws RangeError when `offset` is outside of the image
+   */
+  locate(offset: number): number {
+    if (!(offset >= 0 && offset < this.size)) {
+      throw new RangeError(`offset ${offset} is outside of the image of ${this.size} bytes`);
+    }
+    let low = 0;
+    let high = this.count - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.ends[middle] as number) > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  #check(i: number): void {
+    if (!(Number.isInteger(i) && i >= 0 && i < this.count)) {
+      throw new RangeError(`chunk ${i} is outside of the index of ${this.count} chunks`);
+    }
+  }
+}
+
+/**
+ * An index made here, of chunks that lie one behind the other from offset 0.
+ * @param ends end offset of each chunk in bytes, ascending
+ * @param digests their SHA-256, 32 bytes each
+ * @throws Error when chunks are empty, out of order or larger than `sizes.max`
+ */
+export function createChunkIndex(ends: Float64Array, digests: Uint8Array, sizes = DEFAULT_CHUNK_SIZES): ChunkIndex {
+  if (digests.length !== ends.length * DIGEST_SIZE) throw new Error('chunk index: not one digest per chunk');
+  checkSizes(sizes);
+  checkEnds(ends, sizes.max);
+  const parts = { sizes, ends, digests, featureFlags: FLAGS_WRITTEN };
+  return new ChunkIndex(sha256Hex(encodeParts(parts)), parts);
+}
+
+/** The index as a .caibx file; of a decoded index exactly the bytes it was decoded from. */
+export function encodeChunkIndex(index: ChunkIndex): Uint8Array {
+  return encodeParts(index);
+}
+
+/** How many bytes encodeChunkIndex gives for `count` chunks. */
+export function chunkIndexFileSize(count: number): number {
+  return HEAD_SIZE + count * ITEM_SIZE + TAIL_SIZE;
+}
+
+/**
+ * Decodes a whole .caibx file; keeps no reference to `bytes`.
+ * @throws Error naming the first thing that is wrong; nothing is allocated before the length is checked
+ */
+export function decodeChunkIndex(bytes: Uint8Array): ChunkIndex {
+  if (bytes.length > INDEX_SIZE_LIMIT) throw wrong(`${bytes.length} bytes are too many`);
+  if (bytes.length < HEAD_SIZE + TAIL_SIZE) throw wrong(`cut short: ${bytes.length} bytes`);
+  const view = viewOf(bytes);
+  const { sizes, featureFlags } = decodeHead(view);
+  const itemBytes = bytes.length - HEAD_SIZE - TAIL_SIZE;
+  if (itemBytes % ITEM_SIZE !== 0) throw wrong(`cut short or with something behind it: ${bytes.length} bytes`);
+  checkTail(view, bytes.length - TAIL_SIZE);
+  const count = itemBytes / ITEM_SIZE;
+  const ends = new Float64Array(count);
+  const digests = new Uint8Array(count * DIGEST_SIZE);
+  for (let i = 0, offset = HEAD_SIZE; i < count; i++, offset += ITEM_SIZE) {
+    // Two 32-bit reads: a bigint per chunk would take ten times as long.
+    ends[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 2 ** 32;
+    digests.set(bytes.subarray(offset + 8, offset + ITEM_SIZE), i * DIGEST_SIZE);
+  }
+  checkEnds(ends, sizes.max);
+  return new ChunkIndex(sha256Hex(bytes), { sizes, ends, digests, featureFlags });
+}
+
+/**
+ * Decodes an index that must be the one named `id` (pinned on the kernel command line, or asked for from strangers).
+ * @param id 64 hex digits
+ * @throws Error when it is another one, before anything in it is looked at
+ */
+export function verifyIndex(bytes: Uint8Array, id: string): ChunkIndex {
+  const actual = sha256Hex(bytes);
+  if (actual !== id.toLowerCase()) throw new Error(`chunk index is ${actual}, wanted ${id.toLowerCase()}`);
+  return decodeChunkIndex(bytes);
+}
+
+function decodeHead(view: DataView): { sizes: ChunkSizes; featureFlags: bigint } {
+  if (view.getBigUint64(8, true) !== TYPE_INDEX) throw wrong('wrong magic number');
+  if (view.getBigUint64(0, true) !== BigInt(INDEX_SIZE)) throw wrong('wrong header size');
+  const featureFlags = view.getBigUint64(16, true);
+  if ((featureFlags & ~FLAGS_KNOWN) !== 0n) throw wrong(`unknown feature flags 0x${featureFlags.toString(16)}`);
+  if ((featureFlags & FLAG_SHA512_256) !== 0n) {
+    throw wrong('its chunks are named by SHA-512/256; make it with casync --digest=sha256');
+  }
+  const sizeAt = (offset: number): number => Number(view.getBigUint64(offset, true));
+  const sizes = { min: sizeAt(24), avg: sizeAt(32), max: sizeAt(40) };
+  checkSizes(sizes);
+  if (view.getBigUint64(INDEX_SIZE + 8, true) !== TYPE_TABLE) throw wrong('no chunk table behind the header');
+  if (view.getBigUint64(INDEX_SIZE, true) !== UNKNOWN_SIZE) throw wrong('wrong chunk table size');
+  return { sizes, featureFlags };
+}
+
+function checkTail(view: DataView, offset: number): void {
+  if (view.getBigUint64(offset + 32, true) !== TAIL_MARKER) throw wrong('cut short: no end marker');
+  const tableSize = BigInt(view.byteLength - INDEX_SIZE);
+  const sound =
+    view.getBigUint64(offset, true) === 0n &&
+    view.getBigUint64(offset + 8, true) === 0n &&
+    view.getBigUint64(offset + 16, true) === BigInt(INDEX_SIZE) &&
+    view.getBigUint64(offset + 24, true) === tableSize;
+  if (!sound) throw wrong('its end does not fit its beginning');
+}
+
+function checkSizes({ min, avg, max }: ChunkSizes): void {
+  if (!(min >= 1 && min <= avg && avg <= max && max <= CHUNK_SIZE_LIMIT)) {
+    throw wrong(`chunk sizes ${min}:${avg}:${max}`);
+  }
+}
+
+function checkEnds(ends: Float64Array, max: number): void {
+  if (ends.length === 0) throw wrong('no chunks');
+  for (let i = 0, start = 0; i < ends.length; i++) {
+    const end = ends[i] as number;
+    if (end <= start) throw wrong(`chunk ${i} ends at ${end}, not behind its start ${start}`);
+    if (end - start > max) throw wrong(`chunk ${i} has ${end - start} bytes, more than the ${max} allowed`);
+    start = end;
+  }
+  if (!Number.isSafeInteger(ends.at(-1))) throw wrong(`image of ${ends.at(-1)} bytes`);
+}
+
+function encodeParts({ sizes, ends, digests, featureFlags }: ChunkIndexParts): Uint8Array {
+  const bytes = new Uint8Array(chunkIndexFileSize(ends.length));
+  const view = viewOf(bytes);
+  const head = [INDEX_SIZE, TYPE_INDEX, featureFlags, sizes.min, sizes.avg, sizes.max, UNKNOWN_SIZE, TYPE_TABLE];
+  head.forEach((value, i) => {
+    view.setBigUint64(i * 8, BigInt(value), true);
+  });
+  let offset = HEAD_SIZE;
+  for (let i = 0; i < ends.length; i++, offset += ITEM_SIZE) {
+    const end = ends[i] as number;
+    view.setUint32(offset, end % 2 ** 32, true);
+    view.setUint32(offset + 4, Math.floor(end / 2 ** 32), true);
+    bytes.set(digests.subarray(i * DIGEST_SIZE, (i + 1) * DIGEST_SIZE), offset + 8);
+  }
+  const tail = [0, 0, INDEX_SIZE, bytes.length - INDEX_SIZE, TAIL_MARKER];
+  tail.forEach((value, i) => {
+    view.setBigUint64(offset + i * 8, BigInt(value), true);
+  });
+  return bytes;
+}
+
+function wrong(what: string): Error {
+  return new Error(`bad chunk index: ${what}`);
+}
+
+function sha256Hex(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'hex');
+}
+
+function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
