@@ -1,0 +1,183 @@
+/**
+ * The kernel command line, as far as VIVER reads it: the `viver.` words, and the kernel's own that concern a boot.
+ * Pure: text in, values and warnings out. What a word means is documented beside its row in WORDS.
+ */
+
+export const MEDIUM_WORDS = ['nvme', 'sata', 'usb', 'mmc', 'cd', 'ide', 'scsi', 'net'] as const;
+export type MediumWord = (typeof MEDIUM_WORDS)[number];
+
+/** Stages of the boot, in their order; `viver.break=` takes one of them. */
+export const STAGES = ['filesystems', 'hardware', 'media', 'verify', 'toram', 'root', 'handover'] as const;
+export type StageName = (typeof STAGES)[number];
+
+export type Verification = 'full' | 'lazy' | 'off';
+
+export interface BootOptions {
+  /** NAME, or NAME with the image id (SHA-256 of its index, hex) that alone may boot. */
+  readonly image: { readonly name: string; readonly id: string | undefined } | undefined;
+  /** Order of preference; undefined: the fastest wins. */
+  readonly media: readonly MediumWord[] | undefined;
+  /** `ram`, a device path, or LABEL=…, UUID=…. */
+  readonly cow: string;
+  readonly toram: boolean;
+  /** undefined: `full` for a pinned image, else `off`. */
+  readonly verify: Verification | undefined;
+  readonly role: string | undefined;
+  readonly peers: readonly string[];
+  readonly origins: readonly string[];
+  readonly hostname: string | undefined;
+  /** `dhcp`, or ADDR/LEN[,gateway]. */
+  readonly ip: string | undefined;
+  /** How long to wait for a medium that nothing announces. */
+  readonly waitSeconds: number | undefined;
+  readonly break: StageName | undefined;
+  readonly rescue: boolean;
+  readonly debug: boolean;
+  readonly blacklist: readonly string[];
+  /** The image's init, from the kernel's own word `init=`. */
+  readonly init: string | undefined;
+  /** The kernel's own word `panic=`: seconds until a reboot after a failure; undefined: stay for a person. */
+  readonly panicSeconds: number | undefined;
+  /** Parameters for modules, from `MODULE.PARAMETER=VALUE`: module name (with _) → `PARAMETER=VALUE …`. */
+  readonly moduleParameters: ReadonlyMap<string, string>;
+  /** What was not understood, a line each; the boot goes on without it. */
+  readonly warnings: readonly string[];
+}
+
+type Draft = { -readonly [Key in keyof BootOptions]: BootOptions[Key] };
+/** Sets the value, or returns what is wrong with it. */
+type Word = (draft: Draft, value: string) => string | undefined;
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/;
+const list = (value: string) => value.split(',').filter((item) => item !== '');
+
+const WORDS: Readonly<Record<string, Word>> = {
+  image(draft, value) {
+    const match = /^(.*?)(?:@sha256:([0-9a-fA-F]{64}))?$/.exec(value);
+    const name = (match?.[1] ?? '').replace(/\.sqfs$/, '');
+    if (!NAME.test(name)) return 'wants NAME or NAME@sha256: and 64 hexadecimal digits';
+    draft.image = { name, id: match?.[2]?.toLowerCase() };
+  },
+  media(draft, value) {
+    const items = list(value);
+    const known = items.filter((item): item is MediumWord => MEDIUM_WORDS.some((word) => word === item));
+    if (known.length > 0) draft.media = [...new Set(known)];
+    const unknown = items.filter((item) => !MEDIUM_WORDS.some((word) => word === item));
+    if (known.length === 0 || unknown.length > 0)
+      return `${unknown.join(',') || 'nothing'} is not of ${MEDIUM_WORDS.join(',')}`;
+  },
+  cow(draft, value) {
+    if (!/^(ram|\/dev\/\S+|(LABEL|UUID|PARTUUID|PARTLABEL)=.+)$/.test(value))
+      return 'wants ram, /dev/DEVICE, LABEL=… or UUID=…';
+    draft.cow = value;
+  },
+  toram: flag('toram'),
+  verify(draft, value) {
+    if (value !== 'full' && value !== 'lazy' && value !== 'off') return 'wants full, lazy or off';
+    draft.verify = value;
+  },
+  role(draft, value) {
+    if (!NAME.test(value)) return 'wants the name of a role';
+    draft.role = value;
+  },
+  peer(draft, value) {
+    draft.peers = [...draft.peers, ...list(value)];
+  },
+  origin(draft, value) {
+    draft.origins = [...draft.origins, ...list(value)];
+  },
+  hostname(draft, value) {
+    // RFC 1123, section 2.1.
+    if (!/^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/.test(value) || value.length > 64)
+      return 'wants a host name: letters, digits, hyphens';
+    draft.hostname = value;
+  },
+  ip(draft, value) {
+    if (value !== 'dhcp' && !/^[0-9a-fA-F.:]+\/\d{1,3}(,[0-9a-fA-F.:]+)?$/.test(value))
+      return 'wants dhcp or ADDR/LEN[,gateway]';
+    draft.ip = value;
+  },
+  wait(draft, value) {
+    if (!/^\d{1,6}$/.test(value)) return 'wants seconds, a whole number';
+    draft.waitSeconds = Number(value);
+  },
+  break(draft, value) {
+    const stage = STAGES.find((name) => name === value);
+    if (stage === undefined) return `wants one of ${STAGES.join(', ')}`;
+    draft.break = stage;
+  },
+  rescue: flag('rescue'),
+  debug: flag('debug'),
+  'modules.blacklist'(draft, value) {
+    draft.blacklist = [...draft.blacklist, ...list(value).map(canonical)];
+  },
+};
+
+function flag(name: 'toram' | 'rescue' | 'debug'): Word {
+  return (draft, value) => {
+    if (!/^([01]|yes|no|)$/.test(value)) return 'takes no value';
+    draft[name] = value !== '0' && value !== 'no';
+  };
+}
+
+function canonical(moduleName: string): string {
+  return moduleName.replaceAll('-', '_');
+}
+
+/** Splits as the kernel does (lib/cmdline.c, next_arg): at white space, save inside double quotes, which go away. */
+function splitWords(text: string): string[] {
+  return [...text.matchAll(/(?:"[^"]*"?|[^\s"])+/g)].map((match) => match[0].replaceAll('"', ''));
+}
+
+/** @param text the contents of /proc/cmdline */
+export function parseCommandLine(text: string): BootOptions {
+  const warnings: string[] = [];
+  const moduleParameters = new Map<string, string>();
+  const draft: Draft = {
+    image: undefined,
+    media: undefined,
+    cow: 'ram',
+    toram: false,
+    verify: undefined,
+    role: undefined,
+    peers: [],
+    origins: [],
+    hostname: undefined,
+    ip: undefined,
+    waitSeconds: undefined,
+    break: undefined,
+    rescue: false,
+    debug: false,
+    blacklist: [],
+    init: undefined,
+    panicSeconds: undefined,
+    moduleParameters,
+    warnings,
+  };
+  for (const word of splitWords(text)) {
+    if (word === '--') break; // what follows is the init's
+    const equals = word.indexOf('=');
+    const key = equals < 0 ? word : word.slice(0, equals);
+    const value = equals < 0 ? '' : word.slice(equals + 1);
+    if (key.startsWith('viver.')) {
+      const name = key.slice('viver.'.length);
+      const read = Object.hasOwn(WORDS, name) ? WORDS[name] : undefined;
+      const wrong = read === undefined ? 'is not a word VIVER knows' : read(draft, value);
+      if (wrong !== undefined) warnings.push(`command line: ${word}: ${wrong}; ignored`);
+    } else if (key === 'init' && value.startsWith('/')) {
+      draft.init = value;
+    } else if (key === 'panic' && /^\d{1,6}$/.test(value)) {
+      draft.panicSeconds = Number(value) > 0 ? Number(value) : undefined;
+    } else if (key === 'module_blacklist' || key === 'modprobe.blacklist') {
+      draft.blacklist = [...draft.blacklist, ...list(value).map(canonical)];
+    } else {
+      const dot = key.indexOf('.');
+      if (dot <= 0) continue;
+      const module = canonical(key.slice(0, dot));
+      const parameter = key.slice(dot + 1) + (equals < 0 ? '' : `=${value}`);
+      const before = moduleParameters.get(module);
+      moduleParameters.set(module, before === undefined ? parameter : `${before} ${parameter}`);
+    }
+  }
+  return draft;
+}

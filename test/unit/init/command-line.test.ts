@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseCommandLine } from '../../../src/init/command-line.ts';
+
+const ID = 'ab'.repeat(32);
+
+describe('the kernel command line', () => {
+  test('without a word of VIVER, everything is at its default', () => {
+    const options = parseCommandLine('BOOT_IMAGE=/boot/vmlinuz console=ttyS0,115200 quiet\n');
+    expect(options).toMatchObject({ image: undefined, cow: 'ram', toram: false, verify: undefined, warnings: [] });
+  });
+
+  test('names an image, and pins its id', () => {
+    expect(parseCommandLine('viver.image=debian').image).toEqual({ name: 'debian', id: undefined });
+    expect(parseCommandLine(`viver.image=debian@sha256:${ID.toUpperCase()}`).image).toEqual({ name: 'debian', id: ID });
+    expect(parseCommandLine('viver.image=debian.sqfs').image?.name).toBe('debian');
+  });
+
+  test('a pin that is not 64 digits is warned of, and pins nothing', () => {
+    const options = parseCommandLine('viver.image=debian@sha256:abcd');
+    expect(options.image).toBeUndefined();
+    expect(options.warnings).toEqual([expect.stringContaining('viver.image=debian@sha256:abcd')]);
+  });
+
+  test('gives the order of media; an unknown one is warned of and the others hold', () => {
+    expect(parseCommandLine('viver.media=usb,nvme').media).toEqual(['usb', 'nvme']);
+    const options = parseCommandLine('viver.media=usb,tape');
+    expect(options.media).toEqual(['usb']);
+    expect(options.warnings[0]).toContain('tape');
+  });
+
+  test('takes the place of writes as ram, a device, a label, a UUID', () => {
+    for (const cow of ['ram', '/dev/sda3', 'LABEL=work', 'UUID=12-34'])
+      expect(parseCommandLine(`viver.cow=${cow}`).cow).toBe(cow);
+    expect(parseCommandLine('"viver.cow=LABEL=my disk"').cow).toBe('LABEL=my disk');
+    expect(parseCommandLine('viver.cow=disk').warnings).toHaveLength(1);
+  });
+
+  test('an unknown viver. word is warned of, never ignored in silence', () => {
+    expect(parseCommandLine('viver.imgae=debian viver.constructor=1').warnings).toEqual([
+      expect.stringContaining('viver.imgae=debian'),
+      expect.stringContaining('viver.constructor=1'),
+    ]);
+  });
+
+  test('knows the words of the kernel that concern a boot', () => {
+    const options = parseCommandLine(
+      'panic=10 init=/bin/sh usb-storage.delay_use=0 usb_storage.quirks=a:b:c viver.modules.blacklist=a-b,c module_blacklist=d',
+    );
+    expect(options.panicSeconds).toBe(10);
+    expect(options.init).toBe('/bin/sh');
+    expect(options.moduleParameters.get('usb_storage')).toBe('delay_use=0 quirks=a:b:c');
+    expect(options.blacklist).toEqual(['a_b', 'c', 'd']);
+  });
+
+  test("what comes after -- is the init's", () => {
+    expect(parseCommandLine('viver.toram -- viver.rescue').rescue).toBe(false);
+  });
+
+  test('garbage never throws, and each bad word is named', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 300, unit: 'binary' }), (text) => {
+        parseCommandLine(text);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom('media', 'wait', 'verify', 'break', 'ip', 'cow'), fc.string(), (word, value) => {
+        const options = parseCommandLine(`viver.${word}=${value.replace(/[\s"]/g, '')}x!`);
+        expect(options.warnings.length).toBeGreaterThan(0);
+      }),
+    );
+  });
+});
