@@ -1,0 +1,129 @@
+import type { DynamicLibrary, FunctionSignature, WrappedFunction } from 'node:ffi';
+import { SyscallError } from './errno.ts';
+
+type Ffi = typeof import('node:ffi');
+
+/** What the C library is asked for; man 2 and man 3 describe each. Sizes and flags wider than 32 bits are u64. */
+const SIGNATURES = {
+  __errno_location: { arguments: [], return: 'pointer' },
+  bind: { arguments: ['i32', 'buffer', 'u32'], return: 'i32' },
+  chroot: { arguments: ['string'], return: 'i32' },
+  close: { arguments: ['i32'], return: 'i32' },
+  connect: { arguments: ['i32', 'buffer', 'u32'], return: 'i32' },
+  execve: { arguments: ['string', 'buffer', 'buffer'], return: 'i32' },
+  fcntl: { arguments: ['i32', 'i32', 'u64'], return: 'i32' },
+  ioctl: { arguments: ['i32', 'u64', 'u64'], return: 'i32' },
+  mlockall: { arguments: ['i32'], return: 'i32' },
+  mount: { arguments: ['string', 'string', 'string', 'u64', 'string'], return: 'i32' },
+  prctl: { arguments: ['i32', 'u64', 'u64', 'u64', 'u64'], return: 'i32' },
+  pthread_sigmask: { arguments: ['i32', 'buffer', 'pointer'], return: 'i32' },
+  setdomainname: { arguments: ['string', 'u64'], return: 'i32' },
+  sethostname: { arguments: ['string', 'u64'], return: 'i32' },
+  setrlimit: { arguments: ['i32', 'buffer'], return: 'i32' },
+  getrlimit: { arguments: ['i32', 'buffer'], return: 'i32' },
+  setsockopt: { arguments: ['i32', 'i32', 'i32', 'buffer', 'u32'], return: 'i32' },
+  signal: { arguments: ['i32', 'u64'], return: 'u64' },
+  socket: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
+  sync: { arguments: [], return: 'void' },
+  syscall: { arguments: ['i64', 'u64', 'u64', 'u64', 'u64', 'u64'], return: 'i64' },
+  umount2: { arguments: ['string', 'i32'], return: 'i32' },
+} as const satisfies Record<string, FunctionSignature>;
+
+type Signatures = typeof SIGNATURES;
+type NumberLike = 'i32' | 'u32';
+type ValueOf<T> = T extends NumberLike
+  ? number
+  : T extends 'i64' | 'u64'
+    ? bigint
+    : T extends 'string'
+      ? string | null
+      : T extends 'buffer'
+        ? Uint8Array
+        : T extends 'pointer'
+          ? bigint | null
+          : undefined;
+type Arguments<A extends readonly string[]> = { -readonly [K in keyof A]: ValueOf<A[K]> };
+
+/** The C library's functions under their own names. */
+export type Libc = {
+  readonly [K in keyof Signatures]: (
+    ...args: Arguments<Signatures[K]['arguments']>
+  ) => Signatures[K]['return'] extends 'pointer' ? bigint : ValueOf<Signatures[K]['return']>;
+};
+
+interface Opened {
+  readonly ffi: Ffi;
+  readonly libc: Libc;
+  /** Where this thread's errno is; it stays there for the thread's life. */
+  readonly errnoPointer: bigint;
+}
+
+let opened: Opened | undefined;
+
+/**
+ * node:ffi says once per process that it is experimental. VIVER is built with exactly one Node, so the warning tells
+ * its user nothing: this one is dropped, every other passes.
+ */
+function loadFfi(): Ffi {
+  const emitWarning = process.emitWarning;
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
+    if (rest[0] === 'ExperimentalWarning' && String(warning).startsWith('FFI ')) return;
+    Reflect.apply(emitWarning, process, [warning, ...rest]);
+  };
+  try {
+    return process.getBuiltinModule('node:ffi');
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+function lazyFunctions(library: DynamicLibrary): Libc {
+  const functions = {};
+  for (const name of Object.keys(SIGNATURES) as (keyof Signatures)[]) {
+    Object.defineProperty(functions, name, {
+      configurable: true,
+      get(): WrappedFunction {
+        const value: WrappedFunction = library.getFunction(name, SIGNATURES[name]);
+        Object.defineProperty(functions, name, { value });
+        return value;
+      },
+    });
+  }
+  return functions as Libc;
+}
+
+function open(): Opened {
+  if (opened === undefined) {
+    const ffi = loadFfi();
+    const libc = lazyFunctions(new ffi.DynamicLibrary('libc.so.6'));
+    opened = { ffi, libc, errnoPointer: libc.__errno_location() };
+  }
+  return opened;
+}
+
+/**
+ * Calls the C library. A result of -1 becomes a SyscallError of `op` on `target`, with errno read at once: nothing of
+ * JavaScript's runs in between. Opens the library at the first call (about 2 ms), so importing this costs nothing.
+ */
+export function call<R extends number | bigint>(op: string, target: string, fn: (libc: Libc) => R): R {
+  const { ffi, libc, errnoPointer } = open();
+  const result = fn(libc);
+  if (Number(result) === -1) throw new SyscallError(op, target, ffi.getInt32(errnoPointer, 0));
+  return result;
+}
+
+/** For calls that cannot fail or that return the error itself. */
+export function libc(): Libc {
+  return open().libc;
+}
+
+/** The address of the bytes, good for as long as the caller keeps them referenced. */
+export function addressOf(bytes: Uint8Array): bigint {
+  return open().ffi.getRawPointer(bytes);
+}
+
+/** A NUL-terminated string as C takes it. */
+export function cString(text: string): Buffer {
+  if (text.includes('\0')) throw new TypeError(`${JSON.stringify(text)} has a NUL, which no system call can take`);
+  return Buffer.from(`${text}\0`);
+}

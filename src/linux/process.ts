@@ -1,0 +1,116 @@
+import { encode, struct, u64le } from '../codec/struct.ts';
+import { addressOf, call, cString, libc } from './libc.ts';
+
+const SIGNAL_COUNT = 64;
+const SIG_DFL = 0n;
+const SIG_IGN = 1n;
+const SIGPIPE = 13;
+const SIGXFSZ = 25;
+const SIG_SETMASK = 2;
+const SYS_CLOSE_RANGE = 436n;
+const CLOSE_RANGE_CLOEXEC = 4n;
+const F_SETFD = 2;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0o4000;
+const RLIMIT_NOFILE = 7;
+/** INR_OPEN_CUR, include/uapi/linux/fs.h: what the kernel gives its first process. */
+const KERNEL_OPEN_FILES = 1024;
+const KERNEL_UMASK = 0o022;
+const PR_SET_IO_FLUSHER = 57;
+const MCL = { CURRENT: 1, FUTURE: 2, ONFAULT: 4 } as const;
+
+/** chroot(2). The working directory stays where it is: follow with process.chdir('/'). */
+export function chroot(path: string): void {
+  call('chroot', path, (c) => c.chroot(path));
+}
+
+/** Every signal's default action and nothing blocked. Node ignores SIGPIPE and SIGXFSZ, and exec keeps what is ignored. */
+function resetSignals(): void {
+  const c = libc();
+  // 32 and 33 belong to glibc's threads, which refuses them here; they are caught, so exec resets them.
+  for (let signal = 1; signal <= SIGNAL_COUNT; signal++) c.signal(signal, SIG_DFL);
+  c.pthread_sigmask(SIG_SETMASK, new Uint8Array(SIGNAL_COUNT / 8), null);
+}
+
+/**
+ * Node marks 0, 1 and 2 to be closed by exec, and libuv makes pipes and terminals non-blocking, which belongs to the
+ * open file: the next program would see both.
+ */
+function handOverStandardStreams(): void {
+  const c = libc();
+  for (const fd of [0, 1, 2]) {
+    const flags = c.fcntl(fd, F_GETFL, 0n);
+    if (flags === -1) continue;
+    c.fcntl(fd, F_SETFD, 0n);
+    c.fcntl(fd, F_SETFL, BigInt(flags & ~O_NONBLOCK));
+  }
+}
+
+const rlimit = struct('rlimit', [
+  ['soft', u64le],
+  ['hard', u64le],
+]);
+
+/** Node raises its soft limit to the hard one; programs that use select(2) rely on the 1024 the kernel starts with. */
+function restoreOpenFileLimit(): void {
+  const limit = new Uint8Array(rlimit.size);
+  call('getrlimit', 'RLIMIT_NOFILE', (c) => c.getrlimit(RLIMIT_NOFILE, limit));
+  const [{ soft, hard }] = rlimit.read(limit, 0);
+  const lowered = encode(rlimit, { soft: Math.min(soft, KERNEL_OPEN_FILES), hard });
+  call('setrlimit', 'RLIMIT_NOFILE', (c) => c.setrlimit(RLIMIT_NOFILE, lowered));
+}
+
+/** An array of C strings ended by NULL, and what must stay referenced while it is in use. */
+function stringArray(values: readonly string[]): { pointers: Uint8Array; strings: readonly Uint8Array[] } {
+  const strings = values.map(cString);
+  const pointers = new BigUint64Array(strings.length + 1);
+  for (const [i, string] of strings.entries()) pointers[i] = addressOf(string);
+  return { pointers: new Uint8Array(pointers.buffer), strings };
+}
+
+/**
+ * execve(2): this process becomes the program at `path`, as if the kernel had started it: default signals, no descriptor
+ * but 0, 1, 2, blocking standard streams, umask 022, 1024 open files.
+ * @param argv with the program's own name first
+ * @throws SyscallError when the program cannot be run; signals are then as Node wants them again
+ */
+export function exec(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never {
+  const args = stringArray(argv);
+  const variables = stringArray(Object.entries(env).map(([name, value]) => `${name}=${value}`));
+  call('close_range', 'descriptors from 3', (c) =>
+    c.syscall(SYS_CLOSE_RANGE, 3n, 0xffff_ffffn, CLOSE_RANGE_CLOEXEC, 0n, 0n),
+  );
+  handOverStandardStreams();
+  restoreOpenFileLimit();
+  process.umask(KERNEL_UMASK);
+  resetSignals();
+  try {
+    call('exec', path, (c) => c.execve(path, args.pointers, variables.pointers));
+  } finally {
+    for (const signal of [SIGPIPE, SIGXFSZ]) libc().signal(signal, SIG_IGN);
+  }
+  // Unreachable, but it keeps the strings alive until the call is over.
+  throw new Error(`exec ${path} returned ${args.strings.length + variables.strings.length}`);
+}
+
+export function setHostname(name: string): void {
+  const bytes = BigInt(Buffer.byteLength(name));
+  call('sethostname', name, (c) => c.sethostname(name, bytes));
+}
+
+/**
+ * For a process that a block device's I/O goes through: the kernel then never waits for that device to give it memory
+ * (PR_SET_IO_FLUSHER, prctl(2); CAP_SYS_RESOURCE).
+ */
+export function becomeIoFlusher(): void {
+  call('prctl', 'PR_SET_IO_FLUSHER', (c) => c.prctl(PR_SET_IO_FLUSHER, 1n, 0n, 0n, 0n));
+}
+
+/**
+ * mlockall(2): nothing of this process is ever paged out. Pages are locked once touched (MCL_ONFAULT): the executable's
+ * 100 MB and V8's reserved address space are not read in for it.
+ */
+export function lockMemory(): void {
+  call('mlockall', 'this process', (c) => c.mlockall(MCL.CURRENT | MCL.FUTURE | MCL.ONFAULT));
+}
