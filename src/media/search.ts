@@ -1,0 +1,166 @@
+import { join } from 'node:path';
+import type { BlockDevice } from './block-devices.ts';
+import { decodeSquashfsIdentity, type ImageCandidate, SQUASHFS_SUPERBLOCK_BYTES } from './candidate.ts';
+import { DETECTION_BYTES, decodeFileSystem, type FileSystem } from './file-system.ts';
+import { type MediaAccess, mediaAccess } from './media-access.ts';
+import { READ_ONLY_MOUNTS } from './mount-options.ts';
+
+export interface SearchOptions {
+  /** Loads modules by name and what they need; one that the kernel lacks or has built in is no error. */
+  readonly ensureModules: (names: readonly string[]) => Promise<void>;
+  /** Devices are mounted below this directory, each under its own name. */
+  readonly mountRoot?: string;
+  /** How long one device may take to answer before it is passed over. */
+  readonly deviceTimeoutMs?: number;
+  readonly access?: MediaAccess;
+}
+
+/** What was seen on a device, in one line for boot.json. */
+export interface DeviceReport {
+  readonly device: BlockDevice;
+  readonly candidates: readonly ImageCandidate[];
+  readonly seen: string;
+}
+
+const DEFAULTS = { mountRoot: '/run/viver/media', deviceTimeoutMs: 15_000 };
+
+/** Whole-file searches share the disk with nobody: the limit is for the process table, when there are 300 disks. */
+const DISKS_AT_ONCE = 16;
+
+/**
+ * Looks on every given device for images: `/viver/*.sqfs` on a file system, or a squashfs alone on the device.
+ * Disks are looked at side by side, each device within its own time; one that fails or hangs only shows in its report.
+ * A device with a candidate stays mounted, the others do not.
+ *
+ * Of one disk the partitions are looked at before the disk as a whole, and that only when they held no image: an ISO
+ * written to a stick shows on both, and mounting the whole disk would keep its other partitions from being mounted.
+ */
+export async function findImages(
+  devices: readonly BlockDevice[],
+  options: SearchOptions,
+): Promise<readonly DeviceReport[]> {
+  const disks = [...Map.groupBy(devices, (device) => device.disk).values()];
+  const reports: DeviceReport[] = [];
+  const next = disks.values();
+  const workers = Array.from({ length: Math.min(DISKS_AT_ONCE, disks.length) }, async () => {
+    for (const disk of next) reports.push(...(await searchDisk(disk, options)));
+  });
+  await Promise.all(workers);
+  return reports;
+}
+
+async function searchDisk(devices: readonly BlockDevice[], options: SearchOptions): Promise<readonly DeviceReport[]> {
+  const partitions = devices.filter((device) => device.partition !== undefined);
+  const reports = await Promise.all(partitions.map((device) => searchDevice(device, options)));
+  const whole = devices.find((device) => device.partition === undefined);
+  if (whole === undefined) return reports;
+  const holder = reports.find((report) => report.candidates.length > 0)?.device.name;
+  if (holder === undefined) return [...reports, await searchDevice(whole, options)];
+  return [...reports, { device: whole, candidates: [], seen: `images are on its partition ${holder}` }];
+}
+
+async function searchDevice(device: BlockDevice, options: SearchOptions): Promise<DeviceReport> {
+  const timeoutMs = options.deviceTimeoutMs ?? DEFAULTS.deviceTimeoutMs;
+  const late = Promise.withResolvers<'late'>();
+  const timer = setTimeout(() => late.resolve('late'), timeoutMs);
+  const looking = lookAt(device, options).catch(
+    (error: unknown): DeviceReport => ({ device, candidates: [], seen: messageOf(error) }),
+  );
+  const first = await Promise.race([looking, late.promise]);
+  clearTimeout(timer);
+  if (first !== 'late') return first;
+  // nobody waits for it any more: what it may still mount would stay for ever
+  void looking.then((report) => release([report], options.access));
+  return { device, candidates: [], seen: `no answer in ${timeoutMs / 1000} s` };
+}
+
+/** Unmounts the media of candidates that are not wanted (any more), each once. */
+export async function release(
+  reports: readonly { readonly candidates: readonly ImageCandidate[] }[],
+  access: MediaAccess = mediaAccess,
+): Promise<void> {
+  const mounts = reports.flatMap((report) => report.candidates.flatMap(({ mountpoint }) => mountpoint ?? []));
+  await Promise.all([...new Set(mounts)].map((mountpoint) => access.unmount(mountpoint)));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function lookAt(device: BlockDevice, options: SearchOptions): Promise<DeviceReport> {
+  const access = options.access ?? mediaAccess;
+  const { bytes } = await access.readStart(device.path, DETECTION_BYTES);
+  const content = decodeFileSystem(bytes);
+  if (content === undefined) return { device, candidates: [], seen: 'no known file system' };
+  if (!content.usable) return { device, candidates: [], seen: `${content.type}: ${content.reason}` };
+  if (content.type === 'squashfs') return alone(device, bytes);
+  return inFileSystem(device, content, options, access);
+}
+
+function alone(device: BlockDevice, start: Uint8Array): DeviceReport {
+  const candidate: ImageCandidate = {
+    name: device.partition?.label ?? '',
+    device,
+    fileSystem: 'squashfs',
+    path: device.path,
+    squashfs: decodeSquashfsIdentity(start, device.sizeBytes),
+  };
+  return { device, candidates: [candidate], seen: 'an image alone on the device' };
+}
+
+async function inFileSystem(
+  device: BlockDevice,
+  content: FileSystem,
+  options: SearchOptions,
+  access: MediaAccess,
+): Promise<DeviceReport> {
+  const row = READ_ONLY_MOUNTS[content.type];
+  const mountpoint = join(options.mountRoot ?? DEFAULTS.mountRoot, device.name);
+  await options.ensureModules(row.modules);
+  await access.mount(device.path, mountpoint, row.type, row.options);
+  let report: DeviceReport | undefined;
+  try {
+    report = await imagesBelow(device, content, mountpoint, access);
+    return report;
+  } finally {
+    if (report === undefined || report.candidates.length === 0) await access.unmount(mountpoint);
+  }
+}
+
+async function imagesBelow(
+  device: BlockDevice,
+  content: FileSystem,
+  mountpoint: string,
+  access: MediaAccess,
+): Promise<DeviceReport> {
+  const directory = join(mountpoint, 'viver');
+  const names = new Set(await access.list(directory));
+  const candidates: ImageCandidate[] = [];
+  const seen: string[] = [content.type];
+  for (const file of [...names].sort()) {
+    if (!file.endsWith('.sqfs') || file.startsWith('.')) continue;
+    const name = file.slice(0, -'.sqfs'.length);
+    const path = join(directory, file);
+    try {
+      const { bytes, fileBytes } = await access.readStart(path, SQUASHFS_SUPERBLOCK_BYTES);
+      if (fileBytes === undefined) throw new Error('no regular file');
+      const squashfs = decodeSquashfsIdentity(bytes, fileBytes);
+      const index = `${name}.caibx`;
+      candidates.push({
+        name,
+        device,
+        fileSystem: content.type,
+        mountpoint,
+        path,
+        squashfs,
+        ...(names.has(index) ? { indexPath: join(directory, index) } : {}),
+        ...(names.has(`${index}.minisig`) ? { signaturePath: join(directory, `${index}.minisig`) } : {}),
+      });
+      seen.push(file);
+    } catch (error) {
+      seen.push(`${file}: ${messageOf(error)}`);
+    }
+  }
+  if (seen.length === 1) seen.push(names.size === 0 ? 'no directory /viver' : 'no image in /viver');
+  return { device, candidates, seen: seen.join(', ') };
+}
