@@ -1,0 +1,199 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { copyFileSync, createWriteStream, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Duplex, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { accelerator } from './accelerator.ts';
+import { isCd } from './buses.ts';
+import { Console } from './console.ts';
+import { vmDirectory } from './products.ts';
+import { qemuArguments, type Surroundings } from './qemu-arguments.ts';
+import { Qmp } from './qmp.ts';
+import { FORBIDDEN, type Scenario } from './scenario.ts';
+import type { Wire } from './wire.ts';
+
+const run = promisify(execFile);
+
+const UEFI = { code: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' };
+
+/** At most this many machines (or groups of machines that need each other) at once, over all test workers. */
+const SLOTS = 2;
+const SLOT_TAKEN = 75;
+
+export interface PowerOnOptions {
+  /** The wires its cards name. */
+  readonly wires?: Readonly<Record<string, Wire>>;
+  /** one: waits for a free slot (default). all: for every slot, to run alone. none: belongs to a group that has some. */
+  readonly slots?: 'one' | 'all' | 'none';
+  readonly accelerator?: 'tcg' | 'kvm';
+}
+
+/** A running QEMU machine. Disposing it ends QEMU, whatever state it is in. */
+export class Machine implements AsyncDisposable {
+  readonly scenario: Scenario;
+  readonly directory: string;
+  readonly console: Console;
+  readonly qmp: Qmp;
+  /** A console line that must not be, once seen. */
+  forbiddenLine: string | undefined;
+  /** QEMU's end: its exit code or signal. */
+  exit: string | undefined;
+  readonly #child: ChildProcess;
+  readonly #startedAt: number;
+  readonly #ended: Promise<void>;
+  #onChange: () => void = () => {};
+
+  constructor(scenario: Scenario, directory: string, child: ChildProcess, startedAt: number) {
+    this.scenario = scenario;
+    this.directory = directory;
+    this.#child = child;
+    this.#startedAt = startedAt;
+    const log = createWriteStream(join(directory, 'console.log'));
+    const forbidden = scenario.forbidden ?? FORBIDDEN;
+    this.console = new Console(({ atMs, text }) => {
+      log.write(`${(atMs / 1000).toFixed(3).padStart(8)} ${text}\n`);
+      if (forbidden.some((pattern) => pattern.test(text))) this.forbiddenLine ??= text;
+    });
+    child.stdout?.on('data', (bytes: Buffer) => {
+      this.console.feed(bytes, this.nowMs());
+      this.#onChange();
+    });
+    this.qmp = new Qmp(child.stdio[3] as Duplex, (event) => {
+      log.write(`${(this.nowMs() / 1000).toFixed(3).padStart(8)} -- ${JSON.stringify(event)}\n`);
+      this.#onChange();
+    });
+    this.#ended = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        this.exit = signal ?? `status ${code}`;
+        log.end(`${this.console.unfinished}\n`);
+        this.#onChange();
+        resolve();
+      });
+    });
+  }
+
+  /** Milliseconds since power-on. */
+  nowMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  /** Resolves when anything happened: console output, a QMP event, the end; or after timeoutMs. */
+  async change(timeoutMs: number): Promise<void> {
+    const late = new AbortController();
+    const changed = new Promise<void>((resolve) => {
+      this.#onChange = resolve;
+    });
+    await Promise.race([changed, sleep(timeoutMs, undefined, { signal: late.signal }).catch(() => {})]);
+    late.abort();
+  }
+
+  type(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  async screenshot(): Promise<void> {
+    const filename = join(this.directory, 'screen.png');
+    await Promise.race([this.qmp.command('screendump', { filename, format: 'png' }), sleep(3000)]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.exit === undefined) this.#child.kill('SIGKILL');
+    await this.#ended;
+    for (const disk of this.scenario.disks ?? []) rmSync(overlayPath(this.directory, disk.name), { force: true });
+    rmSync(join(this.directory, 'uefi-variables.fd'), { force: true });
+  }
+}
+
+const overlayPath = (directory: string, disk: string): string => join(directory, `${disk}.qcow2`);
+
+/** Overlays keep the shared images as they are; a CD and a keepWrites disk are opened themselves. */
+async function prepareDisks(scenario: Scenario, directory: string): Promise<Surroundings['backing']> {
+  const backing = new Map<string, { file: string; format: 'raw' | 'qcow2' }>();
+  for (const disk of scenario.disks ?? []) {
+    if (disk.file === undefined) continue;
+    if (isCd(disk.bus) || disk.keepWrites) {
+      backing.set(disk.name, { file: disk.file, format: 'raw' });
+      continue;
+    }
+    const overlay = overlayPath(directory, disk.name);
+    const size = disk.sizeBytes === undefined ? [] : [String(disk.sizeBytes)];
+    await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', disk.file, '-F', 'raw', overlay, ...size]);
+    backing.set(disk.name, { file: overlay, format: 'qcow2' });
+  }
+  return backing;
+}
+
+/**
+ * The command that holds its slots as long as QEMU lives (flock's lock goes with the process) and that the kernel
+ * kills when the test runner dies, however it dies.
+ */
+function command(slots: readonly number[], args: readonly string[]): readonly string[] {
+  const locks = slots.flatMap((slot) => [
+    ...['flock', '--no-fork', '--nonblock', '--conflict-exit-code', String(SLOT_TAKEN)],
+    join(vmDirectory(), `slot-${slot}`),
+  ]);
+  return ['--pdeathsig', 'KILL', '--', ...locks, 'qemu-system-x86_64', ...args];
+}
+
+/** Starts QEMU; undefined when the slots are taken. */
+async function tryStart(
+  scenario: Scenario,
+  directory: string,
+  slots: readonly number[],
+  surroundings: Surroundings,
+  wires: readonly (readonly [string, Wire])[],
+): Promise<Machine | undefined> {
+  const errors = openSync(join(directory, 'qemu.log'), 'w');
+  const child = spawn('setpriv', command(slots, qemuArguments(scenario, surroundings)), {
+    stdio: ['pipe', 'pipe', errors, 'pipe', ...wires.map(() => 'pipe' as const)],
+  });
+  // Writing to a machine that went off is seen by the step that waits for its answer.
+  (child.stdin as Writable).on('error', () => {});
+  const machine = new Machine(scenario, directory, child, performance.now());
+  try {
+    await machine.qmp.ready;
+  } catch (cause) {
+    await machine[Symbol.asyncDispose]();
+    if (machine.exit === `status ${SLOT_TAKEN}`) return undefined;
+    const words = readFileSync(join(directory, 'qemu.log'), 'utf8').trim();
+    throw new Error(`${scenario.name}: QEMU does not start: ${words || machine.exit}`, { cause });
+  }
+  for (const [index, [, wire]] of wires.entries()) wire.plug(child.stdio[4 + index] as Duplex);
+  return machine;
+}
+
+/** Switches a scenario's machine on. Throws when QEMU cannot start; waits for a slot as long as it takes. */
+export async function powerOn(scenario: Scenario, options: PowerOnOptions = {}): Promise<Machine> {
+  const directory = vmDirectory(scenario.name);
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  const wires = (scenario.nics ?? []).flatMap((nic): (readonly [string, Wire])[] => {
+    if (nic.wire === undefined) return [];
+    const wire = options.wires?.[nic.wire];
+    if (wire === undefined) throw new Error(`${scenario.name}: ${nic.name} is on wire ${nic.wire}, which is not given`);
+    return [[nic.name, wire]];
+  });
+  const variables = join(directory, 'uefi-variables.fd');
+  if (scenario.firmware === 'uefi') copyFileSync(UEFI.variables, variables);
+  const surroundings: Surroundings = {
+    accelerator: options.accelerator ?? (await accelerator()),
+    backing: await prepareDisks(scenario, directory),
+    ...(scenario.firmware === 'uefi' ? { uefi: { code: UEFI.code, variables } } : {}),
+    qmpFd: 3,
+    wireFds: new Map(wires.map(([name], index) => [name, 4 + index])),
+  };
+  const quoted = qemuArguments(scenario, surroundings).map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  writeFileSync(join(directory, 'qemu-arguments'), `${quoted.join(' ')}\n`);
+  const all = Array.from({ length: SLOTS }, (_, slot) => slot);
+  const choices = { none: [[]], all: [all], one: all.map((slot) => [slot]) }[options.slots ?? 'one'];
+  for (;;) {
+    for (const slots of choices) {
+      const machine = await tryStart(scenario, directory, slots, surroundings, wires);
+      if (machine === undefined) continue;
+      await machine.qmp.command('cont');
+      return machine;
+    }
+    await sleep(300);
+  }
+}
