@@ -134,16 +134,9 @@ const ERRORS: readonly (readonly [errno: number, code: string, text: string])[] 
 ];
 
 const byNumber = new Map(ERRORS.map(([errno, code, text]) => [errno, { code, text }]));
-const byCode = new Map(ERRORS.map(([errno, code]) => [code, errno]));
-
 /** `EINVAL` for 22; `errno 4095` for a number without a name. */
 export function errnoName(errno: number): string {
   return byNumber.get(errno)?.code ?? `errno ${errno}`;
-}
-
-/** The number of `EINVAL`, or undefined for a name the kernel does not have. */
-export function errnoOf(code: string): number | undefined {
-  return byCode.get(code);
 }
 
 /** A system call failed: `mount /dev/vda on /x: EINVAL (Invalid argument)`. */

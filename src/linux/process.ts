@@ -7,8 +7,7 @@ const SIG_IGN = 1n;
 const SIGPIPE = 13;
 const SIGXFSZ = 25;
 const SIG_SETMASK = 2;
-const SYS_CLOSE_RANGE = 436n;
-const CLOSE_RANGE_CLOEXEC = 4n;
+const CLOSE_RANGE_CLOEXEC = 4;
 const F_SETFD = 2;
 const F_GETFL = 3;
 const F_SETFL = 4;
@@ -18,7 +17,6 @@ const RLIMIT_NOFILE = 7;
 const KERNEL_OPEN_FILES = 1024;
 const KERNEL_UMASK = 0o022;
 const PR_SET_IO_FLUSHER = 57;
-const MCL = { CURRENT: 1, FUTURE: 2, ONFAULT: 4 } as const;
 
 /** chroot(2). The working directory stays where it is: follow with process.chdir('/'). */
 export function chroot(path: string): void {
@@ -78,9 +76,7 @@ function stringArray(values: readonly string[]): { pointers: Uint8Array; strings
 export function exec(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never {
   const args = stringArray(argv);
   const variables = stringArray(Object.entries(env).map(([name, value]) => `${name}=${value}`));
-  call('close_range', 'descriptors from 3', (c) =>
-    c.syscall(SYS_CLOSE_RANGE, 3n, 0xffff_ffffn, CLOSE_RANGE_CLOEXEC, 0n, 0n),
-  );
+  call('close_range', 'descriptors from 3', (c) => c.close_range(3, 0xffff_ffff, CLOSE_RANGE_CLOEXEC));
   handOverStandardStreams();
   restoreOpenFileLimit();
   process.umask(KERNEL_UMASK);
@@ -105,12 +101,4 @@ export function setHostname(name: string): void {
  */
 export function becomeIoFlusher(): void {
   call('prctl', 'PR_SET_IO_FLUSHER', (c) => c.prctl(PR_SET_IO_FLUSHER, 1n, 0n, 0n, 0n));
-}
-
-/**
- * mlockall(2): nothing of this process is ever paged out. Pages are locked once touched (MCL_ONFAULT): the executable's
- * 100 MB and V8's reserved address space are not read in for it.
- */
-export function lockMemory(): void {
-  call('mlockall', 'this process', (c) => c.mlockall(MCL.CURRENT | MCL.FUTURE | MCL.ONFAULT));
 }

@@ -1,0 +1,30 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { parseMaps, planMemoryLock } from '../../../src/linux/memory.ts';
+import { isolated } from './isolated.ts';
+
+const MAPS = `00400000-008ae000 r--p 00000000 fe:01 1234                               /usr/bin/node
+7fbfb2840000-7fbfb2880000 rw-p 00000000 00:00 0
+13370000-1344c000 rw-p 00000000 00:00 0                                  [heap]
+7fff2d5d5000-7fff2d5d7000 r-xp 00000000 00:00 0                          [vdso]
+7f0000000000-7f0000001000 r--s 00000000 00:01 9                          /a name (deleted)
+`;
+
+test('files and the C heap are locked, memory of V8 and the kernel is not', () => {
+  expect(planMemoryLock(parseMaps(MAPS))).toEqual([
+    { start: 0x400000, end: 0x8ae000, name: '/usr/bin/node' },
+    { start: 0x13370000, end: 0x1344c000, name: '[heap]' },
+    { start: 0x7f0000000000, end: 0x7f0000001000, name: '/a name (deleted)' },
+  ]);
+});
+
+test('any other text is no mapping', () => {
+  fc.assert(fc.property(fc.string(), (text) => void expect(parseMaps(text)).toEqual([])));
+});
+
+test('a process with locked memory does not read in what it never used, and lives through garbage collection', async () => {
+  const seen = (await isolated('memory', ['--mount'])) as Record<string, number>;
+  expect(seen.lockedKiB).toBeGreaterThan(50_000);
+  expect(seen.grownKiB).toBeLessThan(5_000);
+  expect(seen.kept).toBe(200_000);
+});
