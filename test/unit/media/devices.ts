@@ -1,0 +1,46 @@
+import type { BlockDevice } from '../../../src/media/block-devices.ts';
+import type { ImageCandidate } from '../../../src/media/candidate.ts';
+
+/** A whole disk, or with `partition` a partition of `disk`. */
+export function device(name: string, more: Partial<BlockDevice> = {}): BlockDevice {
+  return {
+    name,
+    path: `/dev/${name}`,
+    sysPath: `/sys/devices/x/block/${name}`,
+    sizeBytes: 2 ** 30,
+    readOnly: false,
+    removable: false,
+    medium: 'sata',
+    disk: name,
+    sequence: 1,
+    ...more,
+  };
+}
+
+export function partition(disk: string, number: number, more: Partial<BlockDevice> = {}): BlockDevice {
+  return device(`${disk}${number}`, { disk, partition: { number, startBytes: number * 2 ** 20 }, ...more });
+}
+
+/** The first bytes of a squashfs of that size. */
+export function squashfsStart(sizeBytes: number, madeSeconds = 1_700_000_000, inodes = 7): Uint8Array {
+  const bytes = new Uint8Array(96);
+  bytes.set(Buffer.from('hsqs'));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(4, inodes, true);
+  view.setUint32(8, madeSeconds, true);
+  view.setUint16(28, 4, true);
+  view.setBigUint64(40, BigInt(sizeBytes), true);
+  return bytes;
+}
+
+export function candidate(name: string, on: BlockDevice, more: Partial<ImageCandidate> = {}): ImageCandidate {
+  return {
+    name,
+    device: on,
+    fileSystem: 'ext4',
+    mountpoint: `/run/viver/media/${on.name}`,
+    path: `/run/viver/media/${on.name}/viver/${name}.sqfs`,
+    squashfs: { sizeBytes: 2 ** 28, madeSeconds: 1_700_000_000, superblock: 'aa' },
+    ...more,
+  };
+}

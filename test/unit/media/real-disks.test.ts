@@ -1,0 +1,122 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sysfs } from '../../../src/media/block-devices.ts';
+
+/** Real file systems on real loop devices, searched in a mount namespace of their own. Needs root. */
+
+const MIB = 1024 * 1024;
+const kernelKnows = new Set(readFileSync('/proc/filesystems', 'utf8').split(/\s+/));
+const program = join(import.meta.dirname, 'search-in-namespace.ts');
+let folder: string;
+let image: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'viver-real-disks-'));
+  image = join(folder, 'debian.sqfs');
+  execFileSync('mksquashfs', [import.meta.dirname, image, '-quiet', '-no-progress', '-all-root']);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function run(program: string, ...args: string[]): string {
+  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+}
+
+function withLoop<T>(file: string, use: (device: string) => T): T {
+  const device = run('losetup', '--find', '--show', file);
+  try {
+    return use(device);
+  } finally {
+    for (const name of sysfs.list(`/sys/class/block/${device.replace('/dev/', '')}`)) {
+      if (/^loop\d+p\d+$/.test(name)) run('delpart', device, name.replace(/^.*p/, ''));
+    }
+    run('losetup', '--detach', device);
+  }
+}
+
+/** Searches the loop devices (and their partitions) as the boot does. */
+function search(...devices: string[]): { name: string; seen: string; candidates: { name: string; bytes: number }[] }[] {
+  const names = devices.map((device) => device.replace('/dev/', ''));
+  return JSON.parse(run('unshare', '--mount', '--propagation', 'private', process.execPath, program, folder, ...names));
+}
+
+const digestOf = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
+
+describe.each(
+  [
+    { type: 'ext4', sizeBytes: 16 * MIB, make: 'mkfs.ext4 -q' },
+    { type: 'ext3', sizeBytes: 16 * MIB, make: 'mkfs.ext3 -q' },
+    { type: 'ext2', sizeBytes: 16 * MIB, make: 'mkfs.ext2 -q' },
+    { type: 'xfs', sizeBytes: 320 * MIB, make: 'mkfs.xfs -q' },
+    { type: 'btrfs', sizeBytes: 128 * MIB, make: 'mkfs.btrfs -q' },
+  ].filter(({ type }) => kernelKnows.has(type)),
+)('$type', ({ type, sizeBytes, make }) => {
+  let disk: string;
+  beforeAll(() => {
+    const clean = join(folder, `${type}.disk`);
+    disk = join(folder, `${type}-dirty.disk`);
+    writeFileSync(clean, '');
+    truncateSync(clean, sizeBytes);
+    run('sh', '-c', `${make} ${clean}`);
+    // a copy taken while it is mounted is what a machine leaves that was switched off. The image itself was there
+    // before: what is in XFS' log only does not show without a replay
+    const script = `mkdir $1/mnt-$2 && mount $3 $1/mnt-$2 && mkdir $1/mnt-$2/viver && cp $1/debian.sqfs $1/mnt-$2/viver &&
+      umount $1/mnt-$2 && mount $3 $1/mnt-$2 && touch $1/mnt-$2/dirt && sync -f $1/mnt-$2 && cp $4 $5 && umount $1/mnt-$2`;
+    withLoop(clean, (device) =>
+      run('unshare', '--mount', 'sh', '-ec', script, 'sh', folder, type, device, clean, disk),
+    );
+  });
+
+  test('an image is found on it, and not a byte of the disk is written, although its journal is dirty', () => {
+    const before = digestOf(disk);
+    const reports = withLoop(disk, (device) => search(device));
+    expect(reports).toMatchObject([{ seen: `${type}, debian.sqfs`, candidates: [{ name: 'debian' }] }]);
+    expect(digestOf(disk)).toBe(before);
+  });
+});
+
+test('images on several partitions, in a file system and alone, and a torn one are found on one disk', () => {
+  const disk = join(folder, 'partitions.disk');
+  const plain = join(folder, 'plain');
+  mkdirSync(join(plain, 'viver'), { recursive: true });
+  copyFileSync(image, join(plain, 'viver/debian.sqfs'));
+  copyFileSync(image, join(plain, 'viver/torn.sqfs'));
+  truncateSync(join(plain, 'viver/torn.sqfs'), 4096);
+  writeFileSync(disk, '');
+  truncateSync(disk, 48 * MIB);
+  withLoop(disk, (device) => {
+    // a kernel without the partition table's parser takes partitions by ioctl all the same
+    for (const [number, start, size] of [
+      [1, 2048, 32_768],
+      [2, 34_816, 16_384],
+      [3, 51_200, 16_384],
+    ]) {
+      run('addpart', device, `${number}`, `${start}`, `${size}`);
+    }
+    run('mkfs.ext4', '-q', '-d', plain, `${device}p1`);
+    run('dd', `if=${image}`, `of=${device}p2`, 'bs=1M', 'conv=fsync', 'status=none');
+    const name = device.replace('/dev/', '');
+    expect(search(device)).toMatchObject([
+      { name, seen: expect.stringMatching(`images are on its partition ${name}p[12]`) },
+      { name: `${name}p1`, seen: expect.stringContaining('torn.sqfs: image cut short: 4096 of'), candidates: [{}] },
+      { name: `${name}p2`, seen: 'an image alone on the device', candidates: [{ name: '' }] },
+      { name: `${name}p3`, seen: 'no known file system', candidates: [] },
+    ]);
+  });
+});
+
+test('a corrupt superblock gives the mount error in one line', () => {
+  const disk = join(folder, 'corrupt.disk');
+  writeFileSync(disk, '');
+  truncateSync(disk, 16 * MIB);
+  run('mkfs.ext4', '-q', disk);
+  const bytes = readFileSync(disk);
+  bytes.writeUInt32LE(0xffff_fff0, 0x400 + 0x4); // blocks: far more than there are
+  writeFileSync(disk, bytes);
+  const [report] = withLoop(disk, (device) => search(device));
+  expect(report?.candidates).toEqual([]);
+  expect(report?.seen).toMatch(/^mounting \S+ on \S+ failed: .+$/);
+});

@@ -1,0 +1,18 @@
+import { join } from 'node:path';
+import { readBlockDevices, sysfs } from '../../../src/media/block-devices.ts';
+import { findImages } from '../../../src/media/search.ts';
+
+/** Run by real-disks.test.ts: FOLDER DISK… → what was found, as JSON. */
+const [folder = '', ...disks] = process.argv.slice(2);
+const also = disks.flatMap((disk) => [
+  disk,
+  ...sysfs.list(`/sys/class/block/${disk}`).filter((name) => name.startsWith(disk)),
+]);
+const devices = readBlockDevices('/sys', { also }).devices.filter((device) => also.includes(device.name));
+const reports = await findImages(devices, { mountRoot: join(folder, 'media'), ensureModules: async () => {} });
+const rows = reports.map(({ device, seen, candidates }) => ({
+  name: device.name,
+  seen,
+  candidates: candidates.map(({ name, squashfs }) => ({ name, bytes: squashfs.sizeBytes })),
+}));
+process.stdout.write(JSON.stringify(rows.sort((left, right) => left.name.localeCompare(right.name))));

@@ -1,0 +1,205 @@
+import { expect, test } from 'vitest';
+import type { MediaAccess } from '../../../src/media/media-access.ts';
+import { findImages, type SearchOptions } from '../../../src/media/search.ts';
+import { device, partition, squashfsStart } from './devices.ts';
+
+const EXT4 = (() => {
+  const bytes = new Uint8Array(4096);
+  new DataView(bytes.buffer).setUint16(0x438, 0xef53, true);
+  return bytes;
+})();
+
+/** A machine's media: device or file path → its first bytes, an error, or a promise that may never settle. */
+interface Machine {
+  readonly starts: Readonly<Record<string, Uint8Array | Error | Promise<never>>>;
+  readonly folders?: Readonly<Record<string, readonly string[]>>;
+  readonly mountFails?: Readonly<Record<string, string>>;
+}
+
+function machine({ starts, folders = {}, mountFails = {} }: Machine) {
+  const mounted = new Set<string>();
+  const calls: string[] = [];
+  const access: MediaAccess = {
+    async readStart(path) {
+      const start = await starts[path];
+      if (start instanceof Error) throw start;
+      if (start === undefined) throw new Error('ENOENT');
+      return path.startsWith('/dev') ? { bytes: start } : { bytes: start, fileBytes: 2 ** 20 };
+    },
+    async mount(source, target, type, options) {
+      calls.push(`mount ${source} ${type} ${options.join(',')}`);
+      const failure = mountFails[source];
+      if (failure !== undefined) throw new Error(failure);
+      mounted.add(target);
+    },
+    async unmount(target) {
+      if (!mounted.delete(target)) throw new Error(`${target} is not mounted`);
+    },
+    list: async (directory) => folders[directory] ?? [],
+  };
+  const modules: string[] = [];
+  const options: SearchOptions = {
+    access,
+    mountRoot: '/m',
+    ensureModules: async (names) => void modules.push(...names),
+    deviceTimeoutMs: 50,
+  };
+  return { options, mounted, calls, modules };
+}
+
+const seenOf = (reports: readonly { device: { name: string }; seen: string }[]) =>
+  Object.fromEntries(reports.map((report) => [report.device.name, report.seen]));
+
+test('images in /viver are found with what lies beside them, and the medium stays mounted', async () => {
+  const { options, mounted, calls, modules } = machine({
+    starts: {
+      '/dev/sda1': EXT4,
+      '/m/sda1/viver/debian.sqfs': squashfsStart(2 ** 20),
+      '/m/sda1/viver/other.sqfs': squashfsStart(2 ** 19),
+    },
+    folders: {
+      '/m/sda1/viver': ['debian.sqfs', 'debian.caibx', 'debian.caibx.minisig', 'other.sqfs', '.hidden.sqfs', 'notes'],
+    },
+  });
+  const [report] = await findImages([partition('sda', 1)], options);
+  expect(report?.candidates).toMatchObject([
+    {
+      name: 'debian',
+      fileSystem: 'ext2',
+      mountpoint: '/m/sda1',
+      path: '/m/sda1/viver/debian.sqfs',
+      indexPath: '/m/sda1/viver/debian.caibx',
+      signaturePath: '/m/sda1/viver/debian.caibx.minisig',
+      squashfs: { sizeBytes: 2 ** 20, madeSeconds: 1_700_000_000 },
+    },
+    { name: 'other', squashfs: { sizeBytes: 2 ** 19 } },
+  ]);
+  expect(report?.candidates[1]).not.toHaveProperty('indexPath');
+  expect(report?.seen).toBe('ext2, debian.sqfs, other.sqfs');
+  expect([...mounted]).toEqual(['/m/sda1']);
+  expect(calls).toEqual(['mount /dev/sda1 ext4 noload']);
+  expect(modules).toEqual(['ext4']);
+});
+
+test('a squashfs alone on a partition is an image, named by the partition', async () => {
+  const { options, mounted } = machine({
+    starts: { '/dev/sda1': squashfsStart(999), '/dev/sda2': squashfsStart(998) },
+  });
+  const named = partition('sda', 1, { partition: { number: 1, startBytes: 0, label: 'debian' } });
+  const reports = await findImages([named, partition('sda', 2)], options);
+  expect(reports.flatMap((report) => report.candidates)).toMatchObject([
+    { name: 'debian', path: '/dev/sda1', fileSystem: 'squashfs' },
+    { name: '', path: '/dev/sda2' },
+  ]);
+  expect(mounted.size).toBe(0);
+});
+
+test('the whole disk is looked at only when its partitions hold no image', async () => {
+  const both = { '/dev/sda': EXT4, '/dev/sda1': EXT4, '/m/sda1/viver/a.sqfs': squashfsStart(9) };
+  const onPartition = machine({
+    starts: { ...both, '/m/sda/viver/a.sqfs': squashfsStart(9) },
+    folders: { '/m/sda1/viver': ['a.sqfs'], '/m/sda/viver': ['a.sqfs'] },
+  });
+  const disk = [device('sda'), partition('sda', 1)];
+  const reports = await findImages(disk, onPartition.options);
+  expect(reports.flatMap((report) => report.candidates)).toMatchObject([{ device: { name: 'sda1' } }]);
+  expect(seenOf(reports).sda).toBe('images are on its partition sda1');
+
+  const onWhole = machine({
+    starts: { ...both, '/m/sda/viver/a.sqfs': squashfsStart(9) },
+    folders: { '/m/sda/viver': ['a.sqfs'] },
+  });
+  const whole = await findImages(disk, onWhole.options);
+  expect(whole.flatMap((report) => report.candidates)).toMatchObject([{ device: { name: 'sda' } }]);
+  expect([...onWhole.mounted]).toEqual(['/m/sda']);
+});
+
+test('an unreadable, a hung, an odd and an empty disk are reported while the others go on', async () => {
+  const { options, mounted } = machine({
+    starts: {
+      '/dev/sda': new Error('EIO: i/o error, read'),
+      '/dev/sdb': new Promise<never>(() => {}),
+      '/dev/sdc': new Uint8Array(4096),
+      '/dev/sdd': Uint8Array.from(Buffer.from('LUKS\xba\xbe', 'latin1')),
+      '/dev/sde': EXT4,
+      '/dev/sdf': EXT4,
+      '/dev/sdg': EXT4,
+      '/m/sdg/viver/good.sqfs': squashfsStart(9),
+    },
+    folders: { '/m/sdf/viver': ['notes'], '/m/sdg/viver': ['good.sqfs'] },
+    mountFails: { '/dev/sde': 'Structure needs cleaning' },
+  });
+  const reports = await findImages(
+    'abcdefg'.split('').map((letter) => device(`sd${letter}`)),
+    options,
+  );
+  expect(seenOf(reports)).toEqual({
+    sda: 'EIO: i/o error, read',
+    sdb: 'no answer in 0.05 s',
+    sdc: 'no known file system',
+    sdd: 'LUKS: encrypted',
+    sde: 'Structure needs cleaning',
+    sdf: 'ext2, no image in /viver',
+    sdg: 'ext2, good.sqfs',
+  });
+  expect([...mounted]).toEqual(['/m/sdg']);
+});
+
+test('a truncated image, one that is no squashfs and an unreadable one are named; the good one beside them counts', async () => {
+  const { options } = machine({
+    starts: {
+      '/dev/sda': EXT4,
+      '/m/sda/viver/cut.sqfs': squashfsStart(2 ** 21),
+      '/m/sda/viver/odd.sqfs': new Uint8Array(96),
+      '/m/sda/viver/short.sqfs': new Uint8Array(3),
+      '/m/sda/viver/bad.sqfs': new Error('EIO: i/o error, read'),
+      '/m/sda/viver/good.sqfs': squashfsStart(9),
+    },
+    folders: { '/m/sda/viver': ['cut.sqfs', 'odd.sqfs', 'short.sqfs', 'bad.sqfs', 'good.sqfs'] },
+  });
+  const [report] = await findImages([device('sda')], options);
+  expect(report?.candidates.map((found) => found.name)).toEqual(['good']);
+  expect(report?.seen.split(', ').slice(1)).toEqual([
+    'bad.sqfs: EIO: i/o error',
+    'read',
+    'cut.sqfs: image cut short: 1048576 of 2097152 bytes are there',
+    'good.sqfs',
+    'odd.sqfs: no squashfs image',
+    'short.sqfs: no squashfs image',
+  ]);
+});
+
+test('a mount that comes too late is taken back', async () => {
+  const { options, mounted } = machine({
+    starts: { '/dev/sda': EXT4, '/m/sda/viver/a.sqfs': squashfsStart(9) },
+    folders: { '/m/sda/viver': ['a.sqfs'] },
+  });
+  const gate = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const { access } = options;
+  if (access === undefined) throw new Error('the machine has its access');
+  const slow: MediaAccess = {
+    ...access,
+    async mount(...request) {
+      await gate.promise;
+      await access.mount(...request);
+    },
+    async unmount(target) {
+      await access.unmount(target);
+      released.resolve();
+    },
+  };
+  const [report] = await findImages([device('sda')], { ...options, access: slow, deviceTimeoutMs: 5 });
+  expect(report).toMatchObject({ candidates: [], seen: 'no answer in 0.005 s' });
+  gate.resolve();
+  await released.promise;
+  expect(mounted.size).toBe(0);
+});
+
+test('300 disks are searched, each once', async () => {
+  const disks = Array.from({ length: 300 }, (_, i) => device(`vd${i}`));
+  const { options, calls } = machine({ starts: Object.fromEntries(disks.map((disk) => [disk.path, EXT4])) });
+  const reports = await findImages(disks, options);
+  expect(new Set(reports.map((report) => report.device.name)).size).toBe(300);
+  expect(calls.length).toBe(300);
+});
