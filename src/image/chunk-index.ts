@@ -9,17 +9,31 @@
  * The SHA-256 of the whole index file is the image's id: it names every byte of the image.
  */
 import { hash } from 'node:crypto';
-
-const TYPE_INDEX = 0x96824d9c7b129ff9n;
-const TYPE_TABLE = 0xe75b9e112f17417dn;
-const TAIL_MARKER = 0x4b4f050e5549ecd1n;
-const UNKNOWN_SIZE = 2n ** 64n - 1n;
+import { type Codec, CodecError, decode, literal, struct, u64le, u64leBig } from '../codec/struct.ts';
 
 const INDEX_SIZE = 48;
-const TABLE_HEADER_SIZE = 16;
-const HEAD_SIZE = INDEX_SIZE + TABLE_HEADER_SIZE;
+
+const HEAD = struct('head', [
+  ['indexSize', literal(u64le, INDEX_SIZE)],
+  ['indexType', literal(u64leBig, 0x96824d9c7b129ff9n)],
+  ['featureFlags', u64leBig],
+  ['min', u64le],
+  ['avg', u64le],
+  ['max', u64le],
+  // The table is written as it grows, so its size stands behind it.
+  ['tableSize', literal(u64leBig, 2n ** 64n - 1n)],
+  ['tableType', literal(u64leBig, 0xe75b9e112f17417dn)],
+]);
 const ITEM_SIZE = 40;
-const TAIL_SIZE = 40;
+const TAIL_MARKER = 0x4b4f050e5549ecd1n;
+/** As long as an item, so that the end is found by stepping through items. */
+const TAIL = struct('tail', [
+  ['zero', literal(u64leBig, 0n)],
+  ['zeroToo', literal(u64leBig, 0n)],
+  ['indexSize', literal(u64le, INDEX_SIZE)],
+  ['tableSize', u64le],
+  ['marker', literal(u64leBig, TAIL_MARKER)],
+]);
 
 /** Set: chunks are named by SHA-512/256. Not set: by SHA-256, which is what VIVER uses. */
 const FLAG_SHA512_256 = 0x2000000000000000n;
@@ -171,7 +185,7 @@ export function encodeChunkIndex(index: ChunkIndex): Uint8Array {
 
 /** How many bytes encodeChunkIndex gives for `count` chunks. */
 export function chunkIndexFileSize(count: number): number {
-  return HEAD_SIZE + count * ITEM_SIZE + TAIL_SIZE;
+  return HEAD.size + count * ITEM_SIZE + TAIL.size;
 }
 
 /**
@@ -180,22 +194,30 @@ export function chunkIndexFileSize(count: number): number {
  */
 export function decodeChunkIndex(bytes: Uint8Array): ChunkIndex {
   if (bytes.length > INDEX_SIZE_LIMIT) throw wrong(`${bytes.length} bytes are too many`);
-  if (bytes.length < HEAD_SIZE + TAIL_SIZE) throw wrong(`cut short: ${bytes.length} bytes`);
-  const view = viewOf(bytes);
-  const { sizes, featureFlags } = decodeHead(view);
-  const itemBytes = bytes.length - HEAD_SIZE - TAIL_SIZE;
-  if (itemBytes % ITEM_SIZE !== 0) throw wrong(`cut short or with something behind it: ${bytes.length} bytes`);
-  checkTail(view, bytes.length - TAIL_SIZE);
+  const itemBytes = bytes.length - HEAD.size - TAIL.size;
+  if (itemBytes < 0 || itemBytes % ITEM_SIZE !== 0) {
+    throw wrong(`cut short, or something behind its end: ${bytes.length} bytes`);
+  }
+  if (decode(u64leBig, bytes.subarray(-u64leBig.size)) !== TAIL_MARKER) {
+    throw wrong('cut short, or something behind its end: no end marker');
+  }
+  const head = decodePart(HEAD, bytes);
+  const tail = decodePart(TAIL, bytes.subarray(HEAD.size + itemBytes));
+  if (tail.tableSize !== bytes.length - INDEX_SIZE) throw wrong(`tail.tableSize: is ${tail.tableSize}`);
+  checkFlags(head.featureFlags);
+  const sizes = { min: head.min, avg: head.avg, max: head.max };
+  checkSizes(sizes);
   const count = itemBytes / ITEM_SIZE;
   const ends = new Float64Array(count);
   const digests = new Uint8Array(count * DIGEST_SIZE);
-  for (let i = 0, offset = HEAD_SIZE; i < count; i++, offset += ITEM_SIZE) {
-    // Two 32-bit reads: a bigint per chunk would take ten times as long.
+  const view = viewOf(bytes);
+  for (let i = 0, offset = HEAD.size; i < count; i++, offset += ITEM_SIZE) {
+    // Not a codec: there may be millions. Two 32-bit reads, as a bigint each would take ten times as long.
     ends[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 2 ** 32;
     digests.set(bytes.subarray(offset + 8, offset + ITEM_SIZE), i * DIGEST_SIZE);
   }
   checkEnds(ends, sizes.max);
-  return new ChunkIndex(sha256Hex(bytes), { sizes, ends, digests, featureFlags });
+  return new ChunkIndex(sha256Hex(bytes), { sizes, ends, digests, featureFlags: head.featureFlags });
 }
 
 /**
@@ -209,31 +231,19 @@ export function verifyIndex(bytes: Uint8Array, id: string): ChunkIndex {
   return decodeChunkIndex(bytes);
 }
 
-function decodeHead(view: DataView): { sizes: ChunkSizes; featureFlags: bigint } {
-  if (view.getBigUint64(8, true) !== TYPE_INDEX) throw wrong('wrong magic number');
-  if (view.getBigUint64(0, true) !== BigInt(INDEX_SIZE)) throw wrong('wrong header size');
-  const featureFlags = view.getBigUint64(16, true);
+function decodePart<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  try {
+    return decode(codec, bytes);
+  } catch (error) {
+    throw error instanceof CodecError ? wrong(error.message) : error;
+  }
+}
+
+function checkFlags(featureFlags: bigint): void {
   if ((featureFlags & ~FLAGS_KNOWN) !== 0n) throw wrong(`unknown feature flags 0x${featureFlags.toString(16)}`);
   if ((featureFlags & FLAG_SHA512_256) !== 0n) {
     throw wrong('its chunks are named by SHA-512/256; make it with casync --digest=sha256');
   }
-  const sizeAt = (offset: number): number => Number(view.getBigUint64(offset, true));
-  const sizes = { min: sizeAt(24), avg: sizeAt(32), max: sizeAt(40) };
-  checkSizes(sizes);
-  if (view.getBigUint64(INDEX_SIZE + 8, true) !== TYPE_TABLE) throw wrong('no chunk table behind the header');
-  if (view.getBigUint64(INDEX_SIZE, true) !== UNKNOWN_SIZE) throw wrong('wrong chunk table size');
-  return { sizes, featureFlags };
-}
-
-function checkTail(view: DataView, offset: number): void {
-  if (view.getBigUint64(offset + 32, true) !== TAIL_MARKER) throw wrong('cut short: no end marker');
-  const tableSize = BigInt(view.byteLength - INDEX_SIZE);
-  const sound =
-    view.getBigUint64(offset, true) === 0n &&
-    view.getBigUint64(offset + 8, true) === 0n &&
-    view.getBigUint64(offset + 16, true) === BigInt(INDEX_SIZE) &&
-    view.getBigUint64(offset + 24, true) === tableSize;
-  if (!sound) throw wrong('its end does not fit its beginning');
 }
 
 function checkSizes({ min, avg, max }: ChunkSizes): void {
@@ -256,21 +266,14 @@ function checkEnds(ends: Float64Array, max: number): void {
 function encodeParts({ sizes, ends, digests, featureFlags }: ChunkIndexParts): Uint8Array {
   const bytes = new Uint8Array(chunkIndexFileSize(ends.length));
   const view = viewOf(bytes);
-  const head = [INDEX_SIZE, TYPE_INDEX, featureFlags, sizes.min, sizes.avg, sizes.max, UNKNOWN_SIZE, TYPE_TABLE];
-  head.forEach((value, i) => {
-    view.setBigUint64(i * 8, BigInt(value), true);
-  });
-  let offset = HEAD_SIZE;
+  let offset = HEAD.write({ featureFlags, ...sizes }, bytes, 0);
   for (let i = 0; i < ends.length; i++, offset += ITEM_SIZE) {
     const end = ends[i] as number;
     view.setUint32(offset, end % 2 ** 32, true);
     view.setUint32(offset + 4, Math.floor(end / 2 ** 32), true);
     bytes.set(digests.subarray(i * DIGEST_SIZE, (i + 1) * DIGEST_SIZE), offset + 8);
   }
-  const tail = [0, 0, INDEX_SIZE, bytes.length - INDEX_SIZE, TAIL_MARKER];
-  tail.forEach((value, i) => {
-    view.setBigUint64(offset + i * 8, BigInt(value), true);
-  });
+  TAIL.write({ tableSize: bytes.length - INDEX_SIZE }, bytes, offset);
   return bytes;
 }
 

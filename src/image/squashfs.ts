@@ -3,8 +3,7 @@
  * Source: Linux fs/squashfs/squashfs_fs.h (struct squashfs_super_block); the checks are those of squashfs_fill_super.
  */
 
-/** Bytes needed from the start of a file or device to decode the superblock. */
-export const SUPERBLOCK_SIZE = 96;
+import { decode, struct, u16le, u32le, u64leBig } from '../codec/struct.ts';
 
 /** "hsqs" on disk. */
 const MAGIC = 0x73717368;
@@ -18,6 +17,31 @@ const PADDING = 4096;
 const METADATA_SIZE = 8192;
 /** A table that is not there. */
 const NO_TABLE = 2n ** 64n - 1n;
+
+const LAYOUT = struct('squashfs superblock', [
+  ['magic', u32le],
+  ['inodes', u32le],
+  ['createdSeconds', u32le],
+  ['blockSize', u32le],
+  ['fragments', u32le],
+  ['compression', u16le],
+  ['blockLog', u16le],
+  ['flags', u16le],
+  ['ids', u16le],
+  ['major', u16le],
+  ['minor', u16le],
+  ['rootInode', u64leBig],
+  ['bytesUsed', u64leBig],
+  ['idTable', u64leBig],
+  ['xattrTable', u64leBig],
+  ['inodeTable', u64leBig],
+  ['directoryTable', u64leBig],
+  ['fragmentTable', u64leBig],
+  ['exportTable', u64leBig],
+]);
+
+/** Bytes needed from the start of a file or device to decode the superblock. */
+export const SUPERBLOCK_SIZE = LAYOUT.size;
 
 const COMPRESSIONS: Readonly<Record<number, SquashfsCompression>> = {
   1: 'gzip',
@@ -58,8 +82,8 @@ export interface SquashfsFlags {
 
 /** True when the bytes begin as a squashfs of any version does; says nothing about whether it is sound. */
 export function isSquashfs(bytes: Uint8Array): boolean {
-  if (bytes.length < 4) return false;
-  const magic = view(bytes).getUint32(0, true);
+  if (bytes.length < u32le.size) return false;
+  const magic = decode(u32le, bytes.subarray(0, u32le.size));
   return magic === MAGIC || magic === MAGIC_SWAPPED;
 }
 
@@ -72,33 +96,23 @@ export function decodeSquashfs(bytes: Uint8Array): SquashfsSuperblock {
   if (bytes.length < SUPERBLOCK_SIZE) {
     throw new Error(`no squashfs image: ${bytes.length} bytes are too short for a superblock`);
   }
-  const fields = view(bytes);
   if (!isSquashfs(bytes)) throw new Error('no squashfs image: wrong magic number');
-  const major = fields.getUint16(28, true);
-  const minor = fields.getUint16(30, true);
-  if (fields.getUint32(0, true) === MAGIC_SWAPPED || major !== 4 || minor !== 0) {
+  const fields = decode(LAYOUT, bytes.subarray(0, SUPERBLOCK_SIZE));
+  const { magic, major, minor, inodes, createdSeconds, blockSize, fragments } = fields;
+  if (magic === MAGIC_SWAPPED || major !== 4 || minor !== 0) {
     throw new Error(`squashfs version ${major}.${minor} cannot be mounted, only 4.0 can`);
   }
-  const compression = COMPRESSIONS[fields.getUint16(20, true)];
-  if (compression === undefined) throw corrupt(`unknown compression ${fields.getUint16(20, true)}`);
-  const blockSize = fields.getUint32(12, true);
-  const blockLog = fields.getUint16(22, true);
-  if (blockSize < BLOCK_SIZE_MIN || blockSize > BLOCK_SIZE_MAX || blockSize !== 2 ** blockLog) {
-    throw corrupt(`block size ${blockSize} (log ${blockLog})`);
+  const compression = COMPRESSIONS[fields.compression];
+  if (compression === undefined) throw corrupt(`unknown compression ${fields.compression}`);
+  if (blockSize < BLOCK_SIZE_MIN || blockSize > BLOCK_SIZE_MAX || blockSize !== 2 ** fields.blockLog) {
+    throw corrupt(`block size ${blockSize} (log ${fields.blockLog})`);
   }
-  if (Number(fields.getBigUint64(32, true) & 0xffffn) > METADATA_SIZE) throw corrupt('root inode reference');
-  const inodes = fields.getUint32(4, true);
+  if (Number(fields.rootInode & 0xffffn) > METADATA_SIZE) throw corrupt('root inode reference');
   if (inodes === 0) throw corrupt('no inodes');
-  if (fields.getUint16(26, true) === 0) throw corrupt('no user ids');
-  return {
-    inodes,
-    createdSeconds: fields.getUint32(8, true),
-    blockSize,
-    fragments: fields.getUint32(16, true),
-    compression,
-    flags: decodeFlags(fields.getUint16(24, true)),
-    bytesUsed: checkTables(fields),
-  };
+  if (fields.ids === 0) throw corrupt('no user ids');
+  checkTables(fields);
+  const flags = decodeFlags(fields.flags);
+  return { inodes, createdSeconds, blockSize, fragments, compression, flags, bytesUsed: Number(fields.bytesUsed) };
 }
 
 /**
@@ -113,25 +127,16 @@ export function squashfsImageSize(superblock: SquashfsSuperblock, size: number, 
 }
 
 /** The tables lie in this order behind the data, and all before the end. */
-function checkTables(fields: DataView): number {
-  const bytesUsed = fields.getBigUint64(40, true);
+function checkTables(fields: ReturnType<typeof LAYOUT.read>[0]): void {
+  const { bytesUsed, inodeTable, directoryTable, idTable } = fields;
   if (bytesUsed > BigInt(Number.MAX_SAFE_INTEGER)) throw corrupt(`size of ${bytesUsed} bytes`);
-  const inodeTable = fields.getBigUint64(64, true);
-  const directoryTable = fields.getBigUint64(72, true);
   if (inodeTable < BigInt(SUPERBLOCK_SIZE) || inodeTable >= directoryTable) throw corrupt('inode table');
   if (directoryTable >= bytesUsed) throw corrupt('directory table');
-  if (fields.getBigUint64(48, true) === NO_TABLE) throw corrupt('no id table');
-  const behindDirectories: readonly (readonly [string, number])[] = [
-    ['id table', 48],
-    ['xattr table', 56],
-    ['fragment table', 80],
-    ['export table', 88],
-  ];
-  for (const [name, offset] of behindDirectories) {
-    const start = fields.getBigUint64(offset, true);
+  if (idTable === NO_TABLE) throw corrupt('no id table');
+  for (const name of ['idTable', 'xattrTable', 'fragmentTable', 'exportTable'] as const) {
+    const start = fields[name];
     if (start !== NO_TABLE && (start < directoryTable || start >= bytesUsed)) throw corrupt(name);
   }
-  return Number(bytesUsed);
 }
 
 function decodeFlags(bits: number): SquashfsFlags {
@@ -153,8 +158,4 @@ function decodeFlags(bits: number): SquashfsFlags {
 
 function corrupt(what: string): Error {
   return new Error(`squashfs superblock corrupt: ${what}`);
-}
-
-function view(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -104,26 +104,27 @@ describe('a chunk index file', () => {
   });
 
   test.each([
-    ['wrong header size', 0, 47n],
-    ['wrong magic number', 8, 1n],
+    ['head.indexSize: is 0x2f, must be 0x30', 0, 47n],
+    ['head.indexType: is 0x1, must be 0x96824d9c7b129ff9', 8, 1n],
     ['unknown feature flags 0x800000000000000', 16, 1n << 59n],
     ['its chunks are named by SHA-512/256', 16, 0xb000000000000000n],
     ['chunk sizes 0:64:256', 24, 0n],
     ['chunk sizes 65:64:256', 24, 65n],
     ['chunk sizes 16:257:256', 32, 257n],
     ['chunk sizes 16:64:16777217', 40, BigInt(CHUNK_SIZE_LIMIT + 1)],
-    ['chunk sizes 16:64:18446744073709552000', 40, 2n ** 64n - 1n],
-    ['wrong chunk table size', 48, 7n],
-    ['no chunk table', 56, 7n],
+    ['head.max: ', 40, 2n ** 64n - 1n],
+    ['head.tableSize: ', 48, 7n],
+    ['head.tableType: ', 56, 7n],
     ['chunk 0 ends at 0, not behind its start 0', 64, 0n],
     ['chunk 0 has 257 bytes, more than the 256 allowed', 64, 257n],
     ['chunk 1 ends at 100, not behind its start 100', 104, 100n],
     ['chunk 1 ends at 99, not behind its start 100', 104, 99n],
     ['chunk 2 has', 144, 2n ** 64n - 1n],
-    ['its end does not fit', 184, 1n],
-    ['its end does not fit', 200, 47n],
-    ['its end does not fit', 208, 2n ** 64n - 1n],
-    ['cut short: no end marker', 216, 0n],
+    ['tail.zero: ', 184, 1n],
+    ['tail.indexSize: ', 200, 47n],
+    ['tail.tableSize: ', 208, 2n ** 64n - 1n],
+    ['tail.tableSize: is 177', 208, 177n],
+    ['cut short, or something behind its end: no end marker', 216, 0n],
   ])('is refused and the reason named: %s', (message, offset, value) => {
     expect(() => decodeChunkIndex(changed(offset, value))).toThrow(`bad chunk index: ${message}`);
   });

@@ -83,11 +83,11 @@ describe('decodeSquashfs', () => {
     ['size of', 40, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]],
     ['directory table', 40, [97, 0, 0, 0, 0, 0, 0, 0]],
     ['no id table', 48, [255, 255, 255, 255, 255, 255, 255, 255]],
-    ['id table', 48, [1, 0, 0, 0, 0, 0, 0, 0]],
+    ['idTable', 48, [1, 0, 0, 0, 0, 0, 0, 0]],
     ['inode table', 64, [0, 0, 0, 0, 0, 0, 0, 0]],
     ['inode table', 72, [0, 0, 0, 0, 0, 0, 0, 0]],
-    ['fragment table', 80, [0, 0, 0, 0, 0, 0, 1, 0]],
-    ['export table', 88, [0, 0, 0, 0, 0, 0, 1, 0]],
+    ['fragmentTable', 80, [0, 0, 0, 0, 0, 0, 1, 0]],
+    ['exportTable', 88, [0, 0, 0, 0, 0, 0, 1, 0]],
   ])('names the corrupt field: %s', (message, offset, bytes) => {
     expect(() => decodeSquashfs(changed(offset, ...bytes))).toThrow(`squashfs superblock corrupt: ${message}`);
   });
