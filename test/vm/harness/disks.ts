@@ -9,7 +9,7 @@ import { vmDirectory } from './products.ts';
 const run = promisify(execFile);
 const MIB = 1 << 20;
 
-export type FileSystem = 'ext4' | 'ext2' | 'vfat' | 'iso9660' | 'xfs' | 'btrfs' | 'ntfs' | 'squashfs';
+export type FileSystem = 'ext4' | 'ext2' | 'vfat' | 'iso9660' | 'xfs' | 'btrfs' | 'exfat' | 'ntfs' | 'squashfs';
 
 export interface Partition {
   /** squashfs: the one file of `files` lies alone on the partition. none: zeroes. */
@@ -42,6 +42,7 @@ const LEAST_MIB: Readonly<Record<FileSystem | 'none', number>> = {
   iso9660: 1,
   xfs: 320,
   btrfs: 256,
+  exfat: 64,
   ntfs: 64,
   squashfs: 1,
   none: 1,
@@ -68,9 +69,12 @@ async function makeVfat(image: string, label: readonly string[], files: Readonly
   }
 }
 
-async function makeNtfs(image: string, label: readonly string[], files: Readonly<Record<string, string>>) {
-  await run('mkntfs', ['--force', '--fast', '--quiet', ...label.flatMap((word) => ['--label', word]), image]);
-  for (const [path, source] of Object.entries(files)) await run('ntfscp', ['--force', image, source, path]);
+/** Nothing fills exFAT or NTFS without mounting it: they are made empty, and a machine fills them. */
+async function makeEmpty(image: string, partition: Partition, command: readonly string[]) {
+  if (partition.files !== undefined)
+    throw new Error(`${partition.fileSystem}: files cannot be put in without mounting`);
+  const [program = '', ...options] = command;
+  await run(program, [...options, image]);
 }
 
 /** mkfs.xfs fills a new file system from a prototype file (mkfs.xfs(8), -p). */
@@ -109,7 +113,9 @@ async function makeFileSystem(image: string, partition: Partition, work: string)
     case 'vfat':
       return makeVfat(image, label, files);
     case 'ntfs':
-      return makeNtfs(image, label, files);
+      return makeEmpty(image, partition, ['mkntfs', '--force', '--fast', '--quiet', ...labelled('--label')]);
+    case 'exfat':
+      return makeEmpty(image, partition, ['mkfs.exfat', ...labelled('-L')]);
     case 'xfs':
       return makeXfs(image, label, files, tree);
     case 'btrfs':
@@ -174,6 +180,9 @@ async function keyOf(description: unknown, files: readonly string[]): Promise<st
   return hash.digest('hex').slice(0, 16);
 }
 
+/** Inputs change with every build: what an older one left behind goes. */
+const STALE_MS = 3 * 3_600_000;
+
 /**
  * A file made once from its inputs and kept under build/vm/made/. `make` writes it at the path it is given; the file
  * gets its name only when it is whole, so workers may ask for the same one at the same time.
@@ -187,7 +196,9 @@ export async function made(
   const path = join(directory, `${name}-${await keyOf(inputs.description, inputs.files)}`);
   if (existsSync(path)) return path;
   for (const old of await readdir(directory)) {
-    if (old.startsWith(`${name}-`) && old.length === basename(path).length) await rm(join(directory, old));
+    const file = join(directory, old);
+    const made = await stat(file).catch(() => undefined);
+    if (made !== undefined && Date.now() - made.mtimeMs > STALE_MS) await rm(file, { recursive: true, force: true });
   }
   const work = await mkdtemp(join(directory, 'work-'));
   try {

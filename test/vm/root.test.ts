@@ -1,0 +1,180 @@
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, expect, test } from 'vitest';
+import { viverKernel } from './harness/direct.ts';
+import { cutPartition, made, madeDisk } from './harness/disks.ts';
+import { builtImage, type Image, imageDisk, smallImage } from './harness/images.ts';
+import { LOGIN, POWER_OFF, rootReady } from './harness/login.ts';
+import { product, vmDirectory } from './harness/products.ts';
+import { runScenario } from './harness/run-scenario.ts';
+import type { Step } from './harness/scenario.ts';
+
+const run = promisify(execFile);
+
+let debian: Image;
+beforeAll(async () => {
+  debian = await builtImage('debian');
+});
+
+/** A disk of this test's own with an empty ext4 partition labelled `changes`. */
+async function emptyCowDisk(name: string): Promise<string> {
+  const partition = { fileSystem: 'ext4', label: 'changes', sizeMiB: 256 } as const;
+  const original = await madeDisk('cow', { table: 'gpt', partitions: [partition] });
+  const disk = join(vmDirectory('disks'), `${name}.img`);
+  await copyFile(original, disk);
+  return disk;
+}
+
+/** Throws when the file system was not left clean or has any error. */
+async function expectCleanPartition(disk: string): Promise<void> {
+  const partition = `${disk}.partition`;
+  await cutPartition(disk, 1, partition);
+  const { stdout } = await run('dumpe2fs', ['-h', partition]);
+  expect(stdout).toMatch(/Filesystem state:\s+clean\n/);
+  expect(stdout).not.toMatch(/needs_recovery/);
+  await run('fsck.ext4', ['-f', '-n', partition]);
+  await rm(partition);
+}
+
+test('with viver.toram the medium is detached and every file stays readable', async () => {
+  await runScenario({
+    name: 'toram',
+    kernel: viverKernel('viver.toram'),
+    memoryMiB: 3072,
+    disks: [{ name: 'stick', bus: 'usb', file: await imageDisk(debian) }],
+    steps: [
+      { wait: rootReady({ image: 'debian', medium: 'usb' }), within: 120 },
+      ...LOGIN,
+      { detach: 'stick' },
+      { pauseSeconds: 1, because: 'the kernel takes the disk away' },
+      { run: '! ls /dev/sda*', within: 20 },
+      {
+        run: 'echo 3 > /proc/sys/vm/drop_caches; tar -cf - -C / usr etc boot | wc -c',
+        output: /^\d{8,}$/,
+        within: 150,
+      },
+      ...POWER_OFF,
+    ],
+  });
+});
+
+/** Two boots with the same cow disk: what the first writes the second finds, and each leaves the disk clean. */
+async function overTwoBoots(name: string, image: Image, first: readonly Step[], second: readonly Step[]) {
+  const cow = await emptyCowDisk(name);
+  const disks = [
+    { name: 'image', bus: 'virtio', file: await imageDisk(image) },
+    { name: 'changes', bus: 'usb', file: cow, keepWrites: true },
+  ] as const;
+  for (const [boot, steps] of [first, second].entries()) {
+    await runScenario({
+      name: `${name}-boot-${boot + 1}`,
+      kernel: viverKernel('viver.cow=LABEL=changes'),
+      disks,
+      steps: [
+        {
+          wait: rootReady({ image: image.name, medium: 'scsi', cow: '\\S*(LABEL=changes|/dev/sda1)\\S*' }),
+          within: 120,
+        },
+        ...LOGIN,
+        ...steps,
+        ...POWER_OFF,
+      ],
+    });
+    await expectCleanPartition(cow);
+  }
+}
+
+test('viver.cow keeps changes over two boots of a systemd image, and its disk is left clean', async () => {
+  await overTwoBoots(
+    'cow-systemd',
+    debian,
+    [
+      { run: '[ "$(cat /proc/1/comm)" = systemd ]' },
+      { run: 'echo kept > /root/kept; rm /etc/issue.net; dd if=/dev/urandom of=/var/big bs=1M count=20 status=none' },
+    ],
+    [
+      { run: 'cat /root/kept', output: /^kept$/ },
+      { run: '[ ! -e /etc/issue.net ] && [ "$(stat -c %s /var/big)" = 20971520 ]' },
+    ],
+  );
+});
+
+test('viver.cow keeps changes over two boots of a sysvinit image, and its disk is left clean', async () => {
+  await overTwoBoots(
+    'cow-sysvinit',
+    await builtImage('sysvinit'),
+    [{ run: '[ "$(cat /proc/1/comm)" = init ]' }, { run: 'echo kept > /root/kept' }],
+    [{ run: 'cat /root/kept', output: /^kept$/ }],
+  );
+});
+
+test('viver.cow keeps changes over two boots of a BusyBox image, and its disk is left clean', async () => {
+  await overTwoBoots(
+    'cow-busybox',
+    await smallImage(),
+    [{ run: 'echo kept > /root/kept' }],
+    [{ run: 'cat /root/kept', output: /^kept$/ }],
+  );
+});
+
+test('viver.cow on a disk that is not there is an error, not RAM', async () => {
+  await runScenario({
+    name: 'cow-nowhere',
+    kernel: viverKernel('viver.cow=LABEL=nowhere', 'viver.wait=3'),
+    disks: [{ name: 'image', bus: 'virtio', file: await imageDisk(await smallImage()) }],
+    steps: [
+      { wait: /viver: .*LABEL=nowhere/, within: 90 },
+      { prompt: /rescue# $/, within: 60 },
+      { type: 'poweroff -f\n' },
+      { expect: 'power-off', within: 20 },
+    ],
+  });
+});
+
+test('a sysvinit image boots and switches off', async () => {
+  await runScenario({
+    name: 'sysvinit',
+    kernel: viverKernel(),
+    disks: [{ name: 'image', bus: 'sata', file: await imageDisk(await builtImage('sysvinit')) }],
+    steps: [
+      { wait: rootReady({ image: 'sysvinit', medium: 'sata' }), within: 90 },
+      ...LOGIN,
+      { run: 'cat /proc/1/comm', output: /^init$/ },
+      ...POWER_OFF,
+    ],
+  });
+});
+
+test('reboot from the booted system starts the machine again', async () => {
+  await runScenario({
+    name: 'reboot',
+    kernel: viverKernel(),
+    disks: [{ name: 'image', bus: 'virtio', file: await imageDisk(debian) }],
+    steps: [
+      { wait: rootReady({ image: 'debian' }), within: 90 },
+      ...LOGIN,
+      { type: 'reboot\n' },
+      { expect: 'reset', within: 90 },
+      { wait: rootReady({ image: 'debian' }), within: 90 },
+    ],
+    mayStillRun: true,
+  });
+});
+
+test('the initrd unpacked and packed again by cpio boots', async () => {
+  const original = product('viverrd.zst');
+  const initrd = await made('repacked.cpio', { description: 'repacked', files: [original] }, async (target, work) => {
+    const tree = join(work, 'tree');
+    await mkdir(tree);
+    const script = 'cd "$1" && zstd -dcq "$2" | cpio --quiet -idm && find . | cpio --quiet -o -H newc > "$3"';
+    await run('sh', ['-ec', script, 'sh', tree, original, target]);
+  });
+  await runScenario({
+    name: 'repacked-initrd',
+    kernel: { ...viverKernel(), initrd },
+    disks: [{ name: 'image', bus: 'virtio', file: await imageDisk(await smallImage()) }],
+    steps: [{ wait: rootReady({ image: 'small' }), within: 90 }, ...LOGIN, ...POWER_OFF],
+  });
+});
