@@ -1,0 +1,52 @@
+import { mkdirSync } from 'node:fs';
+import { MS } from '../linux/mount.ts';
+import { adoptRootAttributes, type Cow } from './cow.ts';
+import { type Mounter, mounter } from './mounter.ts';
+
+/**
+ * overlayfs' options and why. index stays off: it would tie an upper layer on a disk to one file system instance and
+ * refuse the same image on another medium. metacopy stays off: a kept upper layer can then be read by itself.
+ */
+const OVERLAY_OPTIONS = [
+  'redirect_dir=on', // renaming a directory of the image neither fails by EXDEV nor copies it to RAM
+  'index=off',
+  'metacopy=off',
+  'xino=auto', // one device number and stable inode numbers where they fit
+];
+
+export interface UnionRequest {
+  /** A block device that begins with the image: a partition, a loop device, /dev/nbdN. */
+  readonly device: string;
+  /** Where the image itself is mounted. */
+  readonly lower: string;
+  readonly cow: Cow;
+  /** Where the root is put together; must not lie below what is moved into it later (/run). */
+  readonly target: string;
+}
+
+/** A colon or comma in a path would end it for overlayfs, and it takes a backslash before them. */
+function escaped(path: string): string {
+  return path.replace(/[\\:,]/g, (character) => `\\${character}`);
+}
+
+export function overlayData(lower: string, cow: Pick<Cow, 'upper' | 'work'>): string {
+  const layers = [`lowerdir=${escaped(lower)}`, `upperdir=${escaped(cow.upper)}`, `workdir=${escaped(cow.work)}`];
+  return [...layers, ...OVERLAY_OPTIONS].join(',');
+}
+
+/**
+ * Mounts the image read-only.
+ * @throws SyscallError: EINVAL for a broken superblock or a compression the kernel lacks, EIO for a device cut short
+ */
+export function mountImage(device: string, target: string, system: Mounter = mounter): void {
+  mkdirSync(target, { recursive: true });
+  system.mount({ source: device, target, type: 'squashfs', flags: MS.RDONLY | MS.NOATIME });
+}
+
+/** Puts the root together: image below, writes above. */
+export function mountUnion({ device, lower, cow, target }: UnionRequest, system: Mounter = mounter): void {
+  mountImage(device, lower, system);
+  adoptRootAttributes(lower, cow.upper);
+  mkdirSync(target, { recursive: true });
+  system.mount({ source: 'viver-root', target, type: 'overlay', data: overlayData(lower, cow) });
+}
