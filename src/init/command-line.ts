@@ -7,7 +7,7 @@ export const MEDIUM_WORDS = ['nvme', 'sata', 'usb', 'mmc', 'cd', 'ide', 'scsi', 
 export type MediumWord = (typeof MEDIUM_WORDS)[number];
 
 /** Stages of the boot, in their order; `viver.break=` takes one of them. */
-export const STAGES = ['filesystems', 'hardware', 'media', 'verify', 'toram', 'root', 'handover'] as const;
+export const STAGES = ['filesystems', 'hardware', 'media', 'image', 'root', 'handover'] as const;
 export type StageName = (typeof STAGES)[number];
 
 export type Verification = 'full' | 'lazy' | 'off';

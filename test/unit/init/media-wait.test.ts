@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'vitest';
+import { decideWait, type WaitFacts } from '../../../src/init/media-wait.ts';
+
+const facts = (some: Partial<WaitFacts>): WaitFacts => ({
+  found: [],
+  pending: [],
+  hotplug: true,
+  nowMs: 1000,
+  startedMs: 1000,
+  changedMs: 1000,
+  waitMs: undefined,
+  ...some,
+});
+
+describe('how long a boot waits for media', () => {
+  test('an image is there and nothing more can come: at once', () => {
+    expect(decideWait(facts({ found: ['cd'] })).kind).toBe('choose');
+  });
+
+  test('an image is there and a disk is still answering: a moment, and no longer', () => {
+    const some = { found: ['cd'], pending: ['ata3: link is coming up'] };
+    expect(decideWait(facts(some))).toMatchObject({ kind: 'wait', untilMs: 2500 });
+    expect(decideWait(facts({ ...some, nowMs: 2500 }))).toMatchObject({
+      kind: 'choose',
+      why: expect.stringContaining('ata3'),
+    });
+  });
+
+  test('no image yet: a stick put in late is waited for, counted from the last change', () => {
+    expect(decideWait(facts({}))).toMatchObject({ kind: 'wait', untilMs: 11_000 });
+    expect(decideWait(facts({ changedMs: 5000, nowMs: 11_000 }))).toMatchObject({ kind: 'wait', untilMs: 15_000 });
+    expect(decideWait(facts({ nowMs: 11_000 })).kind).toBe('fail');
+  });
+
+  test('no image and nothing that a medium could be put into: no waiting', () => {
+    expect(decideWait(facts({ hotplug: false })).kind).toBe('fail');
+  });
+
+  test('viver.wait= counts where it is given', () => {
+    expect(decideWait(facts({ waitMs: 0 })).kind).toBe('fail');
+    expect(decideWait(facts({ waitMs: 60_000, hotplug: false }))).toMatchObject({ kind: 'wait', untilMs: 61_000 });
+  });
+
+  test('hardware that never settles ends the wait too, and is named', () => {
+    const pending = ['usb 1-2: being enumerated'];
+    expect(decideWait(facts({ pending }))).toMatchObject({ kind: 'wait', untilMs: 31_000 });
+    expect(decideWait(facts({ pending, nowMs: 31_000 }))).toMatchObject({
+      kind: 'fail',
+      why: expect.stringContaining('usb 1-2'),
+    });
+  });
+});
