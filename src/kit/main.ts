@@ -1,6 +1,7 @@
 import { type Command, UsageError } from './command.ts';
+import { explain } from './explain.ts';
 
-const COMMANDS: readonly Command[] = [];
+const COMMANDS: readonly Command[] = [explain];
 
 function help(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length), 4);
