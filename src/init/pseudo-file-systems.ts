@@ -24,5 +24,6 @@ export function mountPseudoFileSystems(): void {
       if (!(error instanceof SyscallError && error.code === 'EBUSY')) throw error;
     }
   }
-  if (!existsSync('/dev/console')) throw new Error('/dev has no console: is devtmpfs in this kernel (CONFIG_DEVTMPFS)?');
+  if (!existsSync('/dev/console'))
+    throw new Error('/dev has no console: is devtmpfs in this kernel (CONFIG_DEVTMPFS)?');
 }

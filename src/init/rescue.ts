@@ -3,7 +3,7 @@
  * Leaving the shell goes on with the boot.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { constants, closeSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
 import { activeConsoles, type BootLog } from './boot-log.ts';
 
 const WELCOME = `
