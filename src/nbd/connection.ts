@@ -1,0 +1,240 @@
+import { setMaxListeners } from 'node:events';
+import type { Socket } from 'node:net';
+import type { BlockSource } from './block-source.ts';
+import { type ExportDescription, encodeGreeting, Handshake } from './handshake.ts';
+import { COMMAND, requestError } from './protocol.ts';
+import { ReplyQueue } from './reply-queue.ts';
+import { emptyRequest, RequestReader } from './request-reader.ts';
+
+export interface ConnectionLimits {
+  /** A client that has not chosen an export by then is dropped. */
+  readonly handshakeMs: number;
+  /** Reads under way and replies not yet taken by the client, in bytes; beyond it no request is read. */
+  readonly inFlightBytes: number;
+  /** A source that fails (it should wait instead) is asked again after this time. */
+  readonly retryMs: number;
+}
+
+export const DEFAULT_LIMITS: ConnectionLimits = {
+  handshakeMs: 30_000,
+  inFlightBytes: 64 * 1024 * 1024,
+  retryMs: 1000,
+};
+
+/** What a request costs beside its data: its promise, closures, reply header. Bounds tiny requests too. */
+const REQUEST_WEIGHT = 4096;
+
+export interface ConnectionEvents {
+  /** For an operator: rare things only. */
+  log(line: string): void;
+  /** Once, when the socket is gone. */
+  closed(): void;
+}
+
+interface PendingRead {
+  readonly offset: number;
+  readonly length: number;
+  readonly cookieHigh: number;
+  readonly cookieLow: number;
+  readonly weight: number;
+}
+
+/**
+ * One client: handshake, then requests. Replies go out in the order in which reads complete; a read that must wait
+ * waits, and others pass it. Everything it started ends with the socket.
+ */
+export class Connection {
+  readonly #socket: Socket;
+  readonly #source: BlockSource;
+  readonly #limits: ConnectionLimits;
+  readonly #events: ConnectionEvents;
+  readonly #reader = new RequestReader();
+  readonly #replies: ReplyQueue;
+  readonly #request = emptyRequest();
+  readonly #abort = new AbortController();
+  #handshake: Handshake | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #inFlight = 0;
+  #reading = 0;
+  /** #request is read but waits until there is room in flight. */
+  #held = false;
+  #flushSoon = false;
+  #leaving = false;
+
+  /** With `exported` undefined the client is the kernel, which begins with requests. */
+  constructor(
+    socket: Socket,
+    source: BlockSource,
+    exported: ExportDescription | undefined,
+    limits: ConnectionLimits,
+    events: ConnectionEvents,
+  ) {
+    this.#socket = socket;
+    this.#source = source;
+    this.#limits = limits;
+    this.#events = events;
+    this.#replies = new ReplyQueue(socket, (weight) => this.#written(weight));
+    // Every read listens to the one signal.
+    setMaxListeners(0, this.#abort.signal);
+    socket.on('data', (bytes) => this.#received(bytes as Uint8Array));
+    socket.on('error', (error) => this.#events.log(`connection: ${error.message}`));
+    socket.on('end', () => this.#hungUp());
+    socket.on('close', () => this.#closed());
+    if (exported !== undefined) this.#greet(exported);
+  }
+
+  /** Drops the client: reads under way are aborted. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #greet(exported: ExportDescription): void {
+    this.#handshake = new Handshake(exported);
+    this.#timer = setTimeout(() => this.#drop('no export chosen in time'), this.#limits.handshakeMs);
+    this.#socket.write(encodeGreeting());
+  }
+
+  #received(bytes: Uint8Array): void {
+    if (this.#handshake !== undefined) {
+      this.#haggle(this.#handshake, bytes);
+    } else {
+      this.#reader.take(bytes);
+      this.#run();
+    }
+  }
+
+  #haggle(handshake: Handshake, bytes: Uint8Array): void {
+    const { replies, next, rest, reason } = handshake.take(bytes);
+    for (const reply of replies) this.#socket.write(reply);
+    if (next === 'close') {
+      if (reason !== undefined) this.#events.log(`handshake ended: ${reason}`);
+      this.#startLeaving();
+    }
+    if (next !== 'transmission') return;
+    clearTimeout(this.#timer);
+    this.#handshake = undefined;
+    this.#received(rest);
+  }
+
+  /** Starts requests until the packet is read, or as many are in flight as may be. */
+  #run(): void {
+    const request = this.#request;
+    while (!this.#leaving) {
+      if (!this.#held) {
+        const found = this.#reader.next(request);
+        if (found === 'broken') this.#drop('bytes that are no request');
+        if (found !== 'request') break;
+      }
+      this.#held = !this.#start();
+      if (this.#held) break;
+    }
+    if (this.#held) this.#socket.pause();
+    else if (this.#socket.isPaused()) this.#socket.resume();
+    this.#replies.flush();
+  }
+
+  /** Starts #request; false if there is no room for it yet. */
+  #start(): boolean {
+    const { command, offset, length, cookieHigh, cookieLow } = this.#request;
+    const error = requestError(this.#request, this.#source.size);
+    const weight = REQUEST_WEIGHT + (command === COMMAND.READ && error === 0 ? length : 0);
+    if (this.#inFlight > 0 && this.#inFlight + weight > this.#limits.inFlightBytes) return false;
+    if (command === COMMAND.DISC) {
+      this.#startLeaving();
+      return true;
+    }
+    this.#inFlight += weight;
+    if (command !== COMMAND.READ || error !== 0) {
+      this.#replies.add(error, cookieHigh, cookieLow, undefined, weight);
+      return true;
+    }
+    const data = this.#read(offset, length);
+    if (data instanceof Uint8Array) {
+      this.#replies.add(0, cookieHigh, cookieLow, data, weight);
+    } else {
+      this.#reading += 1;
+      this.#await(data, { offset, length, cookieHigh, cookieLow, weight });
+    }
+    return true;
+  }
+
+  #read(offset: number, length: number): Promise<Uint8Array> | Uint8Array {
+    try {
+      return this.#source.read(offset, length, this.#abort.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #await(reading: Promise<Uint8Array>, asked: PendingRead): void {
+    const done = (data: Uint8Array): void => {
+      this.#reading -= 1;
+      this.#replies.add(0, asked.cookieHigh, asked.cookieLow, data, asked.weight);
+      this.#flushAfterThisRound();
+    };
+    reading.then(done, (error) => this.#readAgain(asked, error));
+  }
+
+  /** An error reply would at once be an I/O error of the file system above, so the request is held and tried again. */
+  #readAgain(asked: PendingRead, error: unknown): void {
+    const { signal } = this.#abort;
+    if (signal.aborted) return;
+    const { offset, length } = asked;
+    const why = error instanceof Error ? error.message : String(error);
+    this.#events.log(`read of ${length} bytes at ${offset} failed: ${why}: trying again`);
+    const again = (): void => {
+      signal.removeEventListener('abort', cancel);
+      this.#await(Promise.resolve(this.#read(offset, length)), asked);
+    };
+    const timer = setTimeout(again, this.#limits.retryMs);
+    const cancel = (): void => clearTimeout(timer);
+    signal.addEventListener('abort', cancel, { once: true });
+  }
+
+  /** Reads that complete together go out together. */
+  #flushAfterThisRound(): void {
+    if (this.#flushSoon) return;
+    this.#flushSoon = true;
+    setImmediate(() => {
+      this.#flushSoon = false;
+      this.#replies.flush();
+    });
+  }
+
+  #written(weight: number): void {
+    this.#inFlight -= weight;
+    if (this.#held) this.#run();
+    if (this.#leaving) this.#endWhenIdle();
+  }
+
+  /** The client has taken its leave; what it was promised may still go out, but not for ever. */
+  #startLeaving(): void {
+    this.#leaving = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#socket.destroy(), this.#limits.handshakeMs);
+    this.#endWhenIdle();
+  }
+
+  /** After DISC what was asked before it is still answered ("Terminating the transmission phase"). */
+  #endWhenIdle(): void {
+    if (this.#reading === 0 && !this.#replies.busy) this.#socket.end();
+  }
+
+  /** The client has closed its side: no read is worth waiting for. */
+  #hungUp(): void {
+    this.#abort.abort(new Error('the NBD client has gone'));
+    this.#reading = 0;
+    this.#startLeaving();
+  }
+
+  #drop(why: string): void {
+    this.#events.log(`connection dropped: ${why}`);
+    this.#socket.destroy();
+  }
+
+  #closed(): void {
+    clearTimeout(this.#timer);
+    this.#abort.abort(new Error('the NBD connection is closed'));
+    this.#events.closed();
+  }
+}
