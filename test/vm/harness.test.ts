@@ -1,15 +1,21 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { newcArchive } from './harness/archive.ts';
 import { made, madeDisk } from './harness/disks.ts';
-import { product } from './harness/products.ts';
-import { runScenario } from './harness/run-scenario.ts';
-import type { DirectKernel } from './harness/scenario.ts';
+import { powerOn } from './harness/machine.ts';
+import { BUILD, product } from './harness/products.ts';
+import { performAll, runScenario } from './harness/run-scenario.ts';
+import type { DirectKernel, Scenario, Step } from './harness/scenario.ts';
+import { Wire } from './harness/wire.ts';
 
 const BUSYBOX = '/bin/busybox';
 
-/** A shell on the serial console as the whole system: what the harness is tried with. */
+/** A shell on the serial console as the whole system, with e1000's driver: what the harness is tried with. */
 async function shellKernel(): Promise<DirectKernel> {
+  const modules = join(BUILD, 'kernel/lib/modules');
+  const [version = ''] = await readdir(modules);
+  const driver = join(modules, version, 'kernel/drivers/net/ethernet/intel/e1000/e1000.ko');
   const init = [
     '#!/busybox sh',
     '/busybox mkdir -p /proc /sys /dev /bin; /busybox --install -s /bin',
@@ -17,10 +23,11 @@ async function shellKernel(): Promise<DirectKernel> {
     'stty -echo; echo "shell is up"; exec setsid cttyhack sh',
     '',
   ].join('\n');
-  const initrd = await made('shell.cpio', { description: init, files: [BUSYBOX] }, async (target) => {
+  const initrd = await made('shell.cpio', { description: init, files: [BUSYBOX, driver] }, async (target) => {
     const archive = newcArchive([
       { path: 'dev', mode: 0o040755 },
       { path: 'busybox', mode: 0o100755, data: await readFile(BUSYBOX) },
+      { path: 'e1000.ko', mode: 0o100644, data: await readFile(driver) },
       { path: 'init', mode: 0o100755, data: Buffer.from(init) },
     ]);
     await writeFile(target, archive);
@@ -70,6 +77,36 @@ test('a forbidden console line ends the scenario at once', async () => {
     steps: [{ wait: 'shell is up', within: 60 }, { type: 'exit\n' }, { wait: /never printed/, within: 60 }],
   }).catch((error: Error) => error);
   expect(String(failed)).toMatch(/the console says: .*Kernel panic/);
+});
+
+test('machines on one wire hear each other, until a cable is pulled and after it is put back', async () => {
+  const wires = { lan: new Wire() };
+  const kernel = await shellKernel();
+  const machine = (number: number, steps: readonly Step[]): Scenario => ({
+    name: `harness-wire-${number}`,
+    memoryMiB: 512,
+    cpus: 1,
+    kernel,
+    nics: [{ name: 'net', model: 'e1000', mac: `52:54:00:00:00:0${number}`, wire: 'lan' }],
+    steps: [
+      { wait: 'shell is up', within: 60 },
+      { run: `insmod /e1000.ko && ip link set eth0 up && ip addr add 10.0.0.${number}/24 dev eth0` },
+      ...steps,
+    ],
+  });
+  await using one = await powerOn(machine(1, []), { wires, slots: 'all' });
+  await using two = await powerOn(
+    machine(2, [
+      { run: 'ping -c 3 -W 5 10.0.0.1', output: '3 packets received' },
+      { link: 'net', up: false },
+      { run: 'ping -c 2 -W 1 10.0.0.1', status: 1 },
+      { link: 'net', up: true },
+      { run: 'sleep 3; ping -c 3 -W 5 10.0.0.1', output: /[123] packets received/ },
+    ]),
+    { wires, slots: 'none' },
+  );
+  await Promise.all([performAll(one), performAll(two)]);
+  expect(wires.lan.frames).toBeGreaterThan(6);
 });
 
 test('a disk made with a table and file systems is seen by the machine as it was declared', async () => {
