@@ -1,0 +1,67 @@
+/**
+ * V-FIELD on one page. docs/v-field.md says the same in words. Numbers are big-endian; a `varint` is LEB128; a node is
+ * 48 bits chosen at random and kept for as long as the node has a place to keep it; a life is the wall clock in
+ * milliseconds at which that node last started.
+ *
+ *     datagram (UDP)      0 "VF" · 2 version · 3 kind · 4 field (8 bytes of the image id) · 12 sender (6)
+ *                        18 chunks in the image (4; 0: not known yet) · 22 sections · MAC (16) when the field has a key
+ *       section           type (1) · length (2) · body
+ *     connection (TCP)    the dialler fetches, the one dialled gives
+ *       hello, both ways  0 "VIVER-FD" · 8 version · 9 flags · 10 image id (32) · 42 node (6) · 48 life (6)
+ *                        54 port (2) · 56 nonce (16) · 72 proof (32: HMAC, all zero without a key)
+ *       confirm           proof (32), from the dialler, only when the field has a key
+ *       frame             length of body (4) · type (1) · body
+ */
+
+export const VERSION = 1;
+
+export const DATAGRAM_MAGIC = 0x5646;
+export const HELLO_MAGIC = 'VIVER-FD';
+
+export const KIND = { join: 1, find: 2, 'notify up': 3, 'notify down': 4, prove: 5 } as const;
+export type Kind = keyof typeof KIND;
+
+export const SECTION = {
+  records: 1,
+  question: 2,
+  answer: 3,
+  cookie: 4,
+  observed: 5,
+  digest: 6,
+  buckets: 7,
+  scope: 8,
+  summaries: 9,
+  wants: 10,
+  down: 11,
+  ranges: 12,
+} as const;
+export type SectionName = keyof typeof SECTION;
+
+export const FRAME = {
+  subscribe: 1,
+  get: 2,
+  cancel: 3,
+  got: 4,
+  'get index': 5,
+  holdings: 16,
+  have: 17,
+  pointers: 18,
+  lack: 19,
+  data: 20,
+  index: 21,
+  refuse: 22,
+} as const;
+export type FrameName = keyof typeof FRAME;
+
+/** UDP port, TCP port and multicast group of a field where nothing else is said. */
+export const DEFAULT_PORT = 20_070;
+/** Administratively scoped (RFC 2365): stays within the site. */
+export const MULTICAST_GROUP = '239.255.20.7';
+
+/** Bytes of a datagram that fit any path without fragments (IPv6 minimum MTU less headers). */
+export const DATAGRAM_TARGET = 1200;
+/** A single record may need more than that (a bitmap of a very large image): then IP fragments it. */
+export const DATAGRAM_LIMIT = 16 * 1024;
+
+/** Bytes in a frame other than `data` and `index`. */
+export const CONTROL_FRAME_LIMIT = 64 * 1024;
