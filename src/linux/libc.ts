@@ -11,8 +11,10 @@ const SIGNATURES = {
   close: { arguments: ['i32'], return: 'i32' },
   close_range: { arguments: ['u32', 'u32', 'i32'], return: 'i32' },
   connect: { arguments: ['i32', 'buffer', 'u32'], return: 'i32' },
+  delete_module: { arguments: ['string', 'u32'], return: 'i32' },
   execve: { arguments: ['string', 'buffer', 'buffer'], return: 'i32' },
   fcntl: { arguments: ['i32', 'i32', 'u64'], return: 'i32' },
+  init_module: { arguments: ['buffer', 'u64', 'string'], return: 'i32' },
   ioctl: { arguments: ['i32', 'u64', 'u64'], return: 'i32' },
   mlock2: { arguments: ['u64', 'u64', 'u32'], return: 'i32' },
   mount: { arguments: ['string', 'string', 'string', 'u64', 'string'], return: 'i32' },
@@ -27,7 +29,8 @@ const SIGNATURES = {
   signal: { arguments: ['i32', 'u64'], return: 'u64' },
   socket: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
   sync: { arguments: [], return: 'void' },
-  syscall: { arguments: ['i64', 'u64', 'u64', 'u64', 'u64', 'u64'], return: 'i64' },
+  /** For what glibc has no function for; the arguments are those of finit_module. */
+  syscall: { arguments: ['i64', 'i64', 'string', 'i64'], return: 'i64' },
   umount2: { arguments: ['string', 'i32'], return: 'i32' },
 } as const satisfies Record<string, FunctionSignature>;
 

@@ -18,7 +18,8 @@ test('a failing call carries the errno of that call', () => {
 });
 
 test('a call that works gives its result', () => {
-  expect(call('umask', 'this process', (c) => c.syscall(39n, 0n, 0n, 0n, 0n, 0n))).toBe(BigInt(process.pid));
+  const F_GETFD = 1;
+  expect(call('fcntl', 'standard input', (c) => c.fcntl(0, F_GETFD, 0n))).toBeGreaterThanOrEqual(0);
 });
 
 test('importing opens nothing', () => {

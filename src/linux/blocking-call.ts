@@ -1,0 +1,41 @@
+import { SyscallError } from './errno.ts';
+import { insertModule } from './module.ts';
+import { type MountRequest, mount, umount } from './mount.ts';
+
+/** A system call that may take long, as it travels to a thread. */
+export type BlockingCall =
+  | { readonly op: 'load'; readonly path: string; readonly params: string }
+  | { readonly op: 'mount'; readonly request: MountRequest }
+  | { readonly op: 'umount'; readonly target: string; readonly flags: number };
+
+/** What comes back: nothing, or the parts of the error, since a class does not travel. */
+export type BlockingResult =
+  | undefined
+  | { readonly op: string; readonly target: string; readonly errno: number }
+  | { readonly message: string; readonly code: string | undefined };
+
+const RUN: { readonly [K in BlockingCall['op']]: (call: Extract<BlockingCall, { op: K }>) => void } = {
+  load: ({ path, params }) => insertModule(path, params),
+  mount: ({ request }) => mount(request),
+  umount: ({ target, flags }) => umount(target, flags),
+};
+
+function partsOf(error: unknown): BlockingResult {
+  if (error instanceof SyscallError) return { op: error.op, target: error.target, errno: error.errno };
+  if (error instanceof Error) return { message: error.message, code: (error as NodeJS.ErrnoException).code };
+  return { message: String(error), code: undefined };
+}
+
+export function runBlockingCall(call: BlockingCall): BlockingResult {
+  try {
+    (RUN[call.op] as (call: BlockingCall) => void)(call);
+    return undefined;
+  } catch (error) {
+    return partsOf(error);
+  }
+}
+
+export function errorOf(result: NonNullable<BlockingResult>): Error {
+  if ('errno' in result) return new SyscallError(result.op, result.target, result.errno);
+  return Object.assign(new Error(result.message), result.code === undefined ? {} : { code: result.code });
+}

@@ -1,0 +1,68 @@
+import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { hasCode } from './errno.ts';
+import { call } from './libc.ts';
+
+/** arch/x86/entry/syscalls/syscall_64.tbl; include/uapi/asm-generic/unistd.h */
+const SYS_FINIT_MODULE: Partial<Record<NodeJS.Architecture, bigint>> = { x64: 313n, arm64: 273n };
+/** include/uapi/linux/module.h; Linux 5.17 */
+const MODULE_INIT_COMPRESSED_FILE = 4;
+const O_NONBLOCK = 0o4000;
+/** No module is near this; a damaged file must not fill the memory. */
+const MAX_MODULE_BYTES = 512 * 1024 * 1024;
+
+/**
+ * finit_module(2): loads a module from its file.
+ * @param params `name=value name2=value2`
+ * @throws SyscallError: EEXIST when it is loaded already, ENOENT for symbols that no loaded module has, ENODEV when the
+ *   module finds nothing to do, ENOEXEC when it is made for another kernel
+ */
+export function finitModule(path: string, params = '', flags = 0): void {
+  const number = SYS_FINIT_MODULE[process.arch];
+  if (number === undefined) throw new Error(`load ${path}: finit_module has no known number on ${process.arch}`);
+  const fd = openSync(path, 'r');
+  try {
+    call('finit_module', path, (c) => c.syscall(number, BigInt(fd), params, BigInt(flags)));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** init_module(2): loads a module from memory. `name` is for errors only. */
+export function initModule(bytes: Uint8Array, params = '', name = 'a module'): void {
+  call('init_module', name, (c) => c.init_module(bytes, BigInt(bytes.length), params));
+}
+
+/** delete_module(2): unloads. EBUSY or EAGAIN while it is in use. */
+export function deleteModule(name: string): void {
+  call('delete_module', name, (c) => c.delete_module(name, O_NONBLOCK));
+}
+
+function decompressXz(path: string): Uint8Array {
+  const options: ExecFileSyncOptions = { maxBuffer: MAX_MODULE_BYTES, stdio: ['ignore', 'pipe', 'pipe'] };
+  try {
+    return Buffer.from(execFileSync('xz', ['-dc', path], options));
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    return Buffer.from(execFileSync('busybox', ['xz', '-dc', path], options));
+  }
+}
+
+const DECOMPRESSORS: Readonly<Record<string, (path: string) => Uint8Array>> = {
+  gz: (path) => gunzipSync(readFileSync(path), { maxOutputLength: MAX_MODULE_BYTES }),
+  zst: (path) => zstdDecompressSync(readFileSync(path), { maxOutputLength: MAX_MODULE_BYTES }),
+  xz: decompressXz,
+};
+
+/** Loads `NAME.ko`, or `.ko.gz`, `.ko.xz`, `.ko.zst`: by the kernel itself where it can decompress, else by us. */
+export function insertModule(path: string, params = ''): void {
+  const decompress = DECOMPRESSORS[/\.ko\.(\w+)$/.exec(path)?.[1] ?? ''];
+  try {
+    finitModule(path, params, decompress === undefined ? 0 : MODULE_INIT_COMPRESSED_FILE);
+  } catch (error) {
+    // No decompression in this kernel, or for another format only (kernel/module/main.c, decompress.c).
+    if (decompress === undefined || !hasCode(error, 'EINVAL', 'EOPNOTSUPP', 'ENOEXEC')) throw error;
+    initModule(decompress(path), params, path);
+  }
+}

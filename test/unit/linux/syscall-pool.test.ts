@@ -1,0 +1,47 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { SyscallError } from '../../../src/linux/errno.ts';
+import { SyscallPool } from '../../../src/linux/syscall-pool.ts';
+import { isolated } from './isolated.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'viver-pool-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+test('calls run in threads, and each has its own result', async () => {
+  using pool = new SyscallPool();
+  const results = await Promise.allSettled([
+    pool.umount('/no/such/mount'),
+    pool.mount({ source: 'x', target: directory, type: 'nosuchfs' }),
+    pool.load(join(directory, 'none.ko')),
+  ]);
+  const errors = results.map((result) => (result.status === 'rejected' ? result.reason : undefined));
+  expect(errors[0]).toBeInstanceOf(SyscallError);
+  expect(errors[0]).toMatchObject({ op: 'umount', target: '/no/such/mount', code: 'ENOENT' });
+  expect(errors[1]).toMatchObject({ message: `mount x on ${directory}: ENODEV (No such device)` });
+  expect(errors[2]).toMatchObject({ code: 'ENOENT' });
+});
+
+test('what a thread mounts, the process sees', async () => {
+  expect(await isolated('syscall-pool', ['--mount'])).toEqual({ mounted: ['tmpfs'], after: [] });
+});
+
+test('a call that hangs does not hold up the others', async () => {
+  using pool = new SyscallPool({ threads: 1, patienceMs: 20 });
+  const fifo = join(directory, 'hangs.ko');
+  execFileSync('mkfifo', [fifo]);
+  const hanging = pool.load(fifo).catch((error: Error) => error.message);
+  await expect(pool.umount('/no/such/mount')).rejects.toThrow('ENOENT');
+  writeFileSync(fifo, '');
+  expect(await hanging).toContain(`finit_module ${fifo}`);
+});
+
+test('a closed pool says so', async () => {
+  const pool = new SyscallPool({ threads: 1 });
+  const waiting = pool.umount('/no/such/mount');
+  pool.close();
+  await expect(waiting).rejects.toThrow('closed');
+  await expect(pool.load('x.ko')).rejects.toThrow('closed');
+});
