@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Medium } from './medium.ts';
+
+/** The words for kinds of media, as `viver.media=` and the summary line use them. */
+export type Medium = 'nvme' | 'sata' | 'usb' | 'mmc' | 'cd' | 'ide' | 'scsi' | 'net';
 
 /** A whole disk or a partition, as the kernel shows it in /sys/class/block. */
 export interface BlockDevice {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { decodeSquashfs, SUPERBLOCK_SIZE, squashfsImageSize } from '../image/squashfs.ts';
 import type { BlockDevice } from './block-devices.ts';
-import { decodeFileSystem, type FileSystemType } from './file-system.ts';
+import type { FileSystemType } from './file-system.ts';
 
 /** A disk image found on a medium. It has passed no check beyond its superblock. */
 export interface ImageCandidate {
@@ -23,7 +24,7 @@ export interface ImageCandidate {
 }
 
 export interface SquashfsIdentity {
-  /** Bytes of the file system: the file or device may be longer. */
+  /** Bytes of the image: of the whole file, or of a device up to where the image ends. */
   readonly sizeBytes: number;
   /** When mksquashfs made it, in seconds since 1970; a reproducible image says what SOURCE_DATE_EPOCH said. */
   readonly madeSeconds: number;
@@ -31,25 +32,20 @@ export interface SquashfsIdentity {
   readonly superblock: string;
 }
 
-/** Bytes of the squashfs superblock (fs/squashfs/squashfs_fs.h). */
-export const SQUASHFS_SUPERBLOCK_BYTES = 96;
-
 /**
- * Reads what tells one image from another out of its first bytes.
+ * Reads what tells one image from another out of its superblock.
  * @param containerBytes size of the file or device it lies in
- * @throws Error when it is no squashfs, or longer than what it lies in
+ * @throws Error when it is no squashfs, has a corrupt superblock, or is longer than what it lies in
  */
-export function decodeSquashfsIdentity(start: Uint8Array, containerBytes: number): SquashfsIdentity {
-  const content = start.length < SQUASHFS_SUPERBLOCK_BYTES ? undefined : decodeFileSystem(start);
-  if (content?.type !== 'squashfs' || !content.usable) throw new Error('no squashfs image');
-  const { sizeBytes } = content;
-  if (sizeBytes === undefined || sizeBytes > containerBytes) {
-    throw new Error(`image cut short: ${containerBytes} of ${sizeBytes ?? 'more than 2^53'} bytes are there`);
-  }
-  const superblock = start.subarray(0, SQUASHFS_SUPERBLOCK_BYTES);
+export function decodeSquashfsIdentity(
+  start: Uint8Array,
+  containerBytes: number,
+  kind: 'file' | 'device',
+): SquashfsIdentity {
+  const superblock = decodeSquashfs(start);
   return {
-    sizeBytes,
-    madeSeconds: new DataView(superblock.buffer, superblock.byteOffset).getUint32(8, true),
-    superblock: createHash('sha256').update(superblock).digest('hex'),
+    sizeBytes: squashfsImageSize(superblock, containerBytes, kind),
+    madeSeconds: superblock.createdSeconds,
+    superblock: createHash('sha256').update(start.subarray(0, SUPERBLOCK_SIZE)).digest('hex'),
   };
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { SUPERBLOCK_SIZE } from '../image/squashfs.ts';
 import type { BlockDevice } from './block-devices.ts';
-import { decodeSquashfsIdentity, type ImageCandidate, SQUASHFS_SUPERBLOCK_BYTES } from './candidate.ts';
+import { decodeSquashfsIdentity, type ImageCandidate } from './candidate.ts';
 import { DETECTION_BYTES, decodeFileSystem, type FileSystem } from './file-system.ts';
 import { type MediaAccess, mediaAccess } from './media-access.ts';
 import { READ_ONLY_MOUNTS } from './mount-options.ts';
@@ -13,6 +14,8 @@ export interface SearchOptions {
   /** How long one device may take to answer before it is passed over. */
   readonly deviceTimeoutMs?: number;
   readonly access?: MediaAccess;
+  /** Told of each disk as soon as it is done. */
+  readonly onDisk?: (reports: readonly DeviceReport[]) => void;
 }
 
 /** What was seen on a device, in one line for boot.json. */
@@ -20,6 +23,8 @@ export interface DeviceReport {
   readonly device: BlockDevice;
   readonly candidates: readonly ImageCandidate[];
   readonly seen: string;
+  /** It could not be read or mounted, which may be otherwise a moment later. */
+  readonly failed: boolean;
 }
 
 const DEFAULTS = { mountRoot: '/run/viver/media', deviceTimeoutMs: 15_000 };
@@ -43,7 +48,11 @@ export async function findImages(
   const reports: DeviceReport[] = [];
   const next = disks.values();
   const workers = Array.from({ length: Math.min(DISKS_AT_ONCE, disks.length) }, async () => {
-    for (const disk of next) reports.push(...(await searchDisk(disk, options)));
+    for (const disk of next) {
+      const ofDisk = await searchDisk(disk, options);
+      options.onDisk?.(ofDisk);
+      reports.push(...ofDisk);
+    }
   });
   await Promise.all(workers);
   return reports;
@@ -56,7 +65,7 @@ async function searchDisk(devices: readonly BlockDevice[], options: SearchOption
   if (whole === undefined) return reports;
   const holder = reports.find((report) => report.candidates.length > 0)?.device.name;
   if (holder === undefined) return [...reports, await searchDevice(whole, options)];
-  return [...reports, { device: whole, candidates: [], seen: `images are on its partition ${holder}` }];
+  return [...reports, { device: whole, candidates: [], seen: `images are on its partition ${holder}`, failed: false }];
 }
 
 async function searchDevice(device: BlockDevice, options: SearchOptions): Promise<DeviceReport> {
@@ -64,14 +73,14 @@ async function searchDevice(device: BlockDevice, options: SearchOptions): Promis
   const late = Promise.withResolvers<'late'>();
   const timer = setTimeout(() => late.resolve('late'), timeoutMs);
   const looking = lookAt(device, options).catch(
-    (error: unknown): DeviceReport => ({ device, candidates: [], seen: messageOf(error) }),
+    (error: unknown): DeviceReport => ({ device, candidates: [], seen: messageOf(error), failed: true }),
   );
   const first = await Promise.race([looking, late.promise]);
   clearTimeout(timer);
   if (first !== 'late') return first;
   // nobody waits for it any more: what it may still mount would stay for ever
   void looking.then((report) => release([report], options.access));
-  return { device, candidates: [], seen: `no answer in ${timeoutMs / 1000} s` };
+  return { device, candidates: [], seen: `no answer in ${timeoutMs / 1000} s`, failed: true };
 }
 
 /** Unmounts the media of candidates that are not wanted (any more), each once. */
@@ -91,8 +100,9 @@ async function lookAt(device: BlockDevice, options: SearchOptions): Promise<Devi
   const access = options.access ?? mediaAccess;
   const { bytes } = await access.readStart(device.path, DETECTION_BYTES);
   const content = decodeFileSystem(bytes);
-  if (content === undefined) return { device, candidates: [], seen: 'no known file system' };
-  if (!content.usable) return { device, candidates: [], seen: `${content.type}: ${content.reason}` };
+  const seen =
+    content === undefined ? 'no known file system' : content.usable ? '' : `${content.type}: ${content.reason}`;
+  if (content === undefined || !content.usable) return { device, candidates: [], seen, failed: false };
   if (content.type === 'squashfs') return alone(device, bytes);
   return inFileSystem(device, content, options, access);
 }
@@ -103,9 +113,9 @@ function alone(device: BlockDevice, start: Uint8Array): DeviceReport {
     device,
     fileSystem: 'squashfs',
     path: device.path,
-    squashfs: decodeSquashfsIdentity(start, device.sizeBytes),
+    squashfs: decodeSquashfsIdentity(start, device.sizeBytes, 'device'),
   };
-  return { device, candidates: [candidate], seen: 'an image alone on the device' };
+  return { device, candidates: [candidate], seen: 'an image alone on the device', failed: false };
 }
 
 async function inFileSystem(
@@ -142,9 +152,9 @@ async function imagesBelow(
     const name = file.slice(0, -'.sqfs'.length);
     const path = join(directory, file);
     try {
-      const { bytes, fileBytes } = await access.readStart(path, SQUASHFS_SUPERBLOCK_BYTES);
+      const { bytes, fileBytes } = await access.readStart(path, SUPERBLOCK_SIZE);
       if (fileBytes === undefined) throw new Error('no regular file');
-      const squashfs = decodeSquashfsIdentity(bytes, fileBytes);
+      const squashfs = decodeSquashfsIdentity(bytes, fileBytes, 'file');
       const index = `${name}.caibx`;
       candidates.push({
         name,
@@ -162,5 +172,5 @@ async function imagesBelow(
     }
   }
   if (seen.length === 1) seen.push(names.size === 0 ? 'no directory /viver' : 'no image in /viver');
-  return { device, candidates, seen: seen.join(', ') };
+  return { device, candidates, seen: seen.join(', '), failed: false };
 }

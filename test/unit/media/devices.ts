@@ -21,15 +21,21 @@ export function partition(disk: string, number: number, more: Partial<BlockDevic
   return device(`${disk}${number}`, { disk, partition: { number, startBytes: number * 2 ** 20 }, ...more });
 }
 
-/** The first bytes of a squashfs of that size. */
+/** The superblock of a sound squashfs of that size. */
 export function squashfsStart(sizeBytes: number, madeSeconds = 1_700_000_000, inodes = 7): Uint8Array {
   const bytes = new Uint8Array(96);
   bytes.set(Buffer.from('hsqs'));
   const view = new DataView(bytes.buffer);
   view.setUint32(4, inodes, true);
   view.setUint32(8, madeSeconds, true);
-  view.setUint16(28, 4, true);
+  view.setUint32(12, 131_072, true); // block size
+  view.setUint16(20, 6, true); // zstd
+  view.setUint16(22, 17, true); // log of the block size
+  view.setUint16(26, 1, true); // ids
+  view.setUint16(28, 4, true); // version
   view.setBigUint64(40, BigInt(sizeBytes), true);
+  // id, xattr, inode, directory, fragment, export tables; -1 for none
+  [130n, -1n, 110n, 120n, -1n, -1n].forEach((start, i) => void view.setBigInt64(48 + i * 8, start, true));
   return bytes;
 }
 

@@ -101,7 +101,7 @@ test('images on several partitions, in a file system and alone, and a torn one a
     const name = device.replace('/dev/', '');
     expect(search(device)).toMatchObject([
       { name, seen: expect.stringMatching(`images are on its partition ${name}p[12]`) },
-      { name: `${name}p1`, seen: expect.stringContaining('torn.sqfs: image cut short: 4096 of'), candidates: [{}] },
+      { name: `${name}p1`, seen: expect.stringContaining('torn.sqfs: image truncated: 4096 of'), candidates: [{}] },
       { name: `${name}p2`, seen: 'an image alone on the device', candidates: [{ name: '' }] },
       { name: `${name}p3`, seen: 'no known file system', candidates: [] },
     ]);

@@ -72,7 +72,7 @@ test('images in /viver are found with what lies beside them, and the medium stay
       signaturePath: '/m/sda1/viver/debian.caibx.minisig',
       squashfs: { sizeBytes: 2 ** 20, madeSeconds: 1_700_000_000 },
     },
-    { name: 'other', squashfs: { sizeBytes: 2 ** 19 } },
+    { name: 'other' },
   ]);
   expect(report?.candidates[1]).not.toHaveProperty('indexPath');
   expect(report?.seen).toBe('ext2, debian.sqfs, other.sqfs');
@@ -95,9 +95,9 @@ test('a squashfs alone on a partition is an image, named by the partition', asyn
 });
 
 test('the whole disk is looked at only when its partitions hold no image', async () => {
-  const both = { '/dev/sda': EXT4, '/dev/sda1': EXT4, '/m/sda1/viver/a.sqfs': squashfsStart(9) };
+  const both = { '/dev/sda': EXT4, '/dev/sda1': EXT4, '/m/sda1/viver/a.sqfs': squashfsStart(900) };
   const onPartition = machine({
-    starts: { ...both, '/m/sda/viver/a.sqfs': squashfsStart(9) },
+    starts: { ...both, '/m/sda/viver/a.sqfs': squashfsStart(900) },
     folders: { '/m/sda1/viver': ['a.sqfs'], '/m/sda/viver': ['a.sqfs'] },
   });
   const disk = [device('sda'), partition('sda', 1)];
@@ -106,7 +106,7 @@ test('the whole disk is looked at only when its partitions hold no image', async
   expect(seenOf(reports).sda).toBe('images are on its partition sda1');
 
   const onWhole = machine({
-    starts: { ...both, '/m/sda/viver/a.sqfs': squashfsStart(9) },
+    starts: { ...both, '/m/sda/viver/a.sqfs': squashfsStart(900) },
     folders: { '/m/sda/viver': ['a.sqfs'] },
   });
   const whole = await findImages(disk, onWhole.options);
@@ -124,7 +124,7 @@ test('an unreadable, a hung, an odd and an empty disk are reported while the oth
       '/dev/sde': EXT4,
       '/dev/sdf': EXT4,
       '/dev/sdg': EXT4,
-      '/m/sdg/viver/good.sqfs': squashfsStart(9),
+      '/m/sdg/viver/good.sqfs': squashfsStart(900),
     },
     folders: { '/m/sdf/viver': ['notes'], '/m/sdg/viver': ['good.sqfs'] },
     mountFails: { '/dev/sde': 'Structure needs cleaning' },
@@ -153,7 +153,7 @@ test('a truncated image, one that is no squashfs and an unreadable one are named
       '/m/sda/viver/odd.sqfs': new Uint8Array(96),
       '/m/sda/viver/short.sqfs': new Uint8Array(3),
       '/m/sda/viver/bad.sqfs': new Error('EIO: i/o error, read'),
-      '/m/sda/viver/good.sqfs': squashfsStart(9),
+      '/m/sda/viver/good.sqfs': squashfsStart(900),
     },
     folders: { '/m/sda/viver': ['cut.sqfs', 'odd.sqfs', 'short.sqfs', 'bad.sqfs', 'good.sqfs'] },
   });
@@ -162,16 +162,16 @@ test('a truncated image, one that is no squashfs and an unreadable one are named
   expect(report?.seen.split(', ').slice(1)).toEqual([
     'bad.sqfs: EIO: i/o error',
     'read',
-    'cut.sqfs: image cut short: 1048576 of 2097152 bytes are there',
+    'cut.sqfs: image truncated: 1048576 of 2097152 bytes are there',
     'good.sqfs',
-    'odd.sqfs: no squashfs image',
-    'short.sqfs: no squashfs image',
+    'odd.sqfs: no squashfs image: wrong magic number',
+    'short.sqfs: no squashfs image: 3 bytes are too short for a superblock',
   ]);
 });
 
 test('a mount that comes too late is taken back', async () => {
   const { options, mounted } = machine({
-    starts: { '/dev/sda': EXT4, '/m/sda/viver/a.sqfs': squashfsStart(9) },
+    starts: { '/dev/sda': EXT4, '/m/sda/viver/a.sqfs': squashfsStart(900) },
     folders: { '/m/sda/viver': ['a.sqfs'] },
   });
   const gate = Promise.withResolvers<void>();

@@ -1,0 +1,116 @@
+import type { BlockDevice } from './block-devices.ts';
+import type { ImageCandidate } from './candidate.ts';
+import { type DeviceReport, findImages, release, type SearchOptions } from './search.ts';
+
+interface Disk {
+  reports: readonly DeviceReport[];
+  searching: boolean;
+}
+
+/** What makes a disk another one than before under the same name: another medium, or another partition table. */
+function identityOf(devices: readonly BlockDevice[]): string {
+  const parts = devices.map(({ name, sizeBytes, partition }) => `${name}:${sizeBytes}:${partition?.startBytes ?? ''}`);
+  return `${devices[0]?.sequence} ${parts.sort().join(' ')}`;
+}
+
+export interface UpdateOptions {
+  /** Look again at disks that could not be read, such as a drive that had no disc in it. */
+  readonly retryFailed?: boolean;
+}
+
+/**
+ * The search for images while hardware still appears: told of the block devices again and again, it looks at each disk
+ * once, and forgets those that have gone.
+ */
+export class MediaSearch {
+  readonly #options: SearchOptions;
+  readonly #disks = new Map<string, Disk>();
+  #changed = Promise.withResolvers<void>();
+
+  constructor(options: SearchOptions) {
+    this.#options = options;
+  }
+
+  /** Starts to look at what is new and returns at once. */
+  update(devices: readonly BlockDevice[], { retryFailed = false }: UpdateOptions = {}): void {
+    const present = new Map<string, readonly BlockDevice[]>();
+    for (const disk of Map.groupBy(devices, (device) => device.disk).values()) present.set(identityOf(disk), disk);
+    for (const [identity, disk] of this.#disks) {
+      const failed = !disk.searching && disk.reports.some((report) => report.failed);
+      if (present.has(identity) && !(retryFailed && failed && !hasCandidates(disk))) continue;
+      this.#disks.delete(identity);
+      void release(disk.reports, this.#options.access).catch(() => {}); // the device went, its mount may have gone first
+    }
+    const fresh = [...present].filter(([identity]) => !this.#disks.has(identity));
+    if (fresh.length === 0) return;
+    const searches = new Map<string, Disk>();
+    for (const [identity, disk] of fresh) {
+      const search: Disk = { reports: [], searching: true };
+      this.#disks.set(identity, search);
+      searches.set(disk[0]?.disk ?? '', search);
+    }
+    const onDisk = (reports: readonly DeviceReport[]) => {
+      const search = searches.get(reports[0]?.device.disk ?? '');
+      if (search === undefined) return;
+      search.reports = reports;
+      search.searching = false;
+      this.#tell();
+    };
+    void findImages(
+      fresh.flatMap(([, disk]) => disk),
+      { ...this.#options, onDisk },
+    );
+  }
+
+  #tell(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  /** Whether a disk is being looked at. */
+  get busy(): boolean {
+    return [...this.#disks.values()].some((disk) => disk.searching);
+  }
+
+  /** What was seen on each device so far. */
+  get reports(): readonly DeviceReport[] {
+    return [...this.#disks.values()].flatMap((disk) => disk.reports);
+  }
+
+  get candidates(): readonly ImageCandidate[] {
+    return this.reports.flatMap((report) => report.candidates);
+  }
+
+  /**
+   * Waits until every disk known so far has been looked at, or, once `enough` holds, for at most `graceMs` more: a disk
+   * that is slow to answer does not hold up a boot that has its image, and one nearly as quick is still compared.
+   */
+  async quiet(graceMs: number, enough: (candidates: readonly ImageCandidate[]) => boolean, signal?: AbortSignal) {
+    const over = Promise.withResolvers<'over'>();
+    let timer: NodeJS.Timeout | undefined;
+    const aborted = () => over.resolve('over');
+    signal?.addEventListener('abort', aborted, { once: true });
+    try {
+      while (this.busy && signal?.aborted !== true) {
+        if (timer === undefined && enough(this.candidates)) timer = setTimeout(() => over.resolve('over'), graceMs);
+        if ((await Promise.race([this.#changed.promise, over.promise])) === 'over') return;
+      }
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', aborted);
+    }
+  }
+
+  /** Unmounts every medium but those of `keep`. Media still being looked at stay: their reports are not in yet. */
+  async release(keep: readonly ImageCandidate[]): Promise<void> {
+    const kept = new Set(keep.map((candidate) => candidate.mountpoint));
+    const others = this.reports.map((report) => ({
+      candidates: report.candidates.filter((candidate) => !kept.has(candidate.mountpoint)),
+    }));
+    await release(others, this.#options.access);
+  }
+}
+
+function hasCandidates(disk: Disk): boolean {
+  return disk.reports.some((report) => report.candidates.length > 0);
+}
