@@ -83,8 +83,9 @@ export class Connection {
     if (exported !== undefined) this.#greet(exported);
   }
 
-  /** Drops the client: reads under way are aborted. */
+  /** Drops the client and aborts its reads. */
   destroy(): void {
+    this.#abort.abort(new Error('the NBD server is closing'));
     this.#socket.destroy();
   }
 

@@ -1,0 +1,372 @@
+import { linkSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { encode } from '../../../src/codec/struct.ts';
+import type { BlockSource } from '../../../src/nbd/block-source.ts';
+import type { ConnectionLimits } from '../../../src/nbd/connection.ts';
+import { COMMAND, clientFlags, ERROR, greeting, OPTION, REPLY } from '../../../src/nbd/protocol.ts';
+import { type NbdAddress, NbdServer } from '../../../src/nbd/server.ts';
+import { infoData, optionBytes, RawClient, requestBytes } from './raw-client.ts';
+
+const SIZE = 1 << 20;
+const BYTES = Buffer.alloc(SIZE);
+for (let i = 0; i < SIZE; i += 4) BYTES.writeUInt32LE((i * 2654435761) % 2 ** 32, i);
+
+const fromMemory: BlockSource = { size: SIZE, read: (offset, length) => BYTES.subarray(offset, offset + length) };
+
+let directory: string;
+const open: NbdServer[] = [];
+const logged: string[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'viver-nbd-'));
+});
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((server) => server.close()));
+  rmSync(directory, { recursive: true });
+  logged.length = 0;
+});
+
+async function serve(source: BlockSource, limits: Partial<ConnectionLimits> = {}): Promise<[NbdServer, NbdAddress]> {
+  const server = new NbdServer({ source, name: 'debian', limits, log: (line) => void logged.push(line) });
+  open.push(server);
+  return [server, await server.listen({ path: join(directory, 'nbd.sock') })];
+}
+
+/** A source whose reads complete when the test says so. */
+function heldSource(size = SIZE) {
+  const waiting: { offset: number; length: number; signal: AbortSignal; release(): void }[] = [];
+  const source: BlockSource = {
+    size,
+    read: (offset, length, signal = new AbortController().signal) =>
+      new Promise((resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+        const bytes = size === SIZE ? BYTES.subarray(offset, offset + length) : Buffer.alloc(length, offset % 251);
+        waiting.push({ offset, length, signal, release: () => resolve(bytes) });
+      }),
+  };
+  return { source, waiting };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** Long enough for anything that is going to happen by itself to have happened. */
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+test('a read brings the bytes asked for, on a unix and on a TCP socket', async () => {
+  const [server, unix] = await serve(fromMemory);
+  for (const address of [unix, await server.listen({ host: '127.0.0.1', port: 0 })]) {
+    const client = await RawClient.attached(address);
+    client.read(1, 12345, 54321);
+    const { error, data } = await client.reply(() => 54321);
+    expect([error, data.equals(BYTES.subarray(12345, 12345 + 54321))]).toEqual([0, true]);
+    client.close();
+  }
+});
+
+test('GO leads to transmission too, with requests in the same packet', async () => {
+  const [, address] = await serve(fromMemory);
+  const client = await RawClient.open(address);
+  client.send(
+    encode(clientFlags, 3),
+    optionBytes(OPTION.GO, infoData('debian', [])),
+    requestBytes({ command: COMMAND.READ, cookieLow: 5, offset: 8, length: 8 }),
+  );
+  await client.take(greeting.size);
+  expect((await client.optionReply(OPTION.GO)).type).toBe(REPLY.INFO);
+  expect((await client.optionReply(OPTION.GO)).type).toBe(REPLY.ACK);
+  expect((await client.reply(() => 8)).data.equals(BYTES.subarray(8, 16))).toBe(true);
+});
+
+test('a read that waits is passed by others, and answered when its bytes come', async () => {
+  const { source, waiting } = heldSource();
+  const [, address] = await serve(source);
+  const client = await RawClient.attached(address);
+  client.read(1, 0, 100);
+  client.read(2, 4096, 100);
+  await until(() => waiting.length === 2);
+  waiting[1]?.release();
+  expect((await client.reply(() => 100)).cookie).toBe(2);
+  waiting[0]?.release();
+  const late = await client.reply(() => 100);
+  expect([late.cookie, late.data.equals(BYTES.subarray(0, 100))]).toEqual([1, true]);
+});
+
+test('reads under way are aborted when the client goes', async () => {
+  const { source, waiting } = heldSource();
+  const [server, address] = await serve(source);
+  const client = await RawClient.attached(address);
+  client.read(1, 0, 100);
+  await until(() => waiting.length === 1);
+  client.close();
+  await until(() => server.connections === 0);
+  expect(waiting[0]?.signal.aborted).toBe(true);
+});
+
+test('reads under way are aborted when the server closes, and it takes no more clients', async () => {
+  const { source, waiting } = heldSource();
+  const [server, address] = await serve(source);
+  const client = await RawClient.attached(address);
+  client.read(1, 0, 100);
+  await until(() => waiting.length === 1);
+  await server.close();
+  expect(waiting[0]?.signal.aborted).toBe(true);
+  await client.closed();
+  await expect(RawClient.open(address)).rejects.toThrow(/ENOENT|ECONNREFUSED/);
+});
+
+test('wrong requests get the protocol’s errors and the connection goes on', async () => {
+  const [, address] = await serve(fromMemory);
+  const client = await RawClient.attached(address);
+  client.send(
+    requestBytes({ cookieLow: 1, offset: SIZE, length: 1 }),
+    requestBytes({ cookieLow: 2, offset: 2 ** 52, length: 1 }),
+    requestBytes({ cookieLow: 3, length: 0xffffffff }),
+    requestBytes({ cookieLow: 4, command: 99 }),
+    requestBytes({ cookieLow: 5, command: COMMAND.WRITE, length: 70_000 }),
+    new Uint8Array(70_000),
+    requestBytes({ cookieLow: 6, command: COMMAND.TRIM, length: 512 }),
+    requestBytes({ cookieLow: 7, command: COMMAND.FLUSH }),
+    requestBytes({ cookieLow: 8, offset: SIZE - 3, length: 3 }),
+  );
+  const errors: Record<number, number> = {};
+  for (let i = 0; i < 8; i++) {
+    const { cookie, error } = await client.reply((done) => (done === 8 ? 3 : 0));
+    errors[cookie] = error;
+  }
+  const { EINVAL, EPERM } = ERROR;
+  expect(errors).toEqual({ 1: EINVAL, 2: EINVAL, 3: EINVAL, 4: EINVAL, 5: EPERM, 6: EPERM, 7: 0, 8: 0 });
+});
+
+test('bytes that are no request drop that client and no other', async () => {
+  const [, address] = await serve(fromMemory);
+  const good = await RawClient.attached(address);
+  const bad = await RawClient.attached(address);
+  bad.send(Buffer.alloc(28, 1));
+  await bad.closed();
+  good.read(1, 0, 4);
+  expect((await good.reply(() => 4)).error).toBe(0);
+  expect(logged).toEqual(['connection dropped: bytes that are no request']);
+});
+
+test('a client that does not finish its handshake is dropped', async () => {
+  const [server, address] = await serve(fromMemory, { handshakeMs: 20 });
+  const silent = await RawClient.open(address);
+  const slow = await RawClient.open(address);
+  slow.send(encode(clientFlags, 3), optionBytes(OPTION.GO).subarray(0, 5));
+  await Promise.all([silent.closed(), slow.closed()]);
+  await until(() => server.connections === 0);
+  expect(logged).toEqual(new Array(2).fill('connection dropped: no export chosen in time'));
+});
+
+test('a handshake cut off at any byte leaves nothing behind', async () => {
+  const [server, address] = await serve(fromMemory);
+  const bytes = Buffer.concat([encode(clientFlags, 3), optionBytes(OPTION.GO, infoData('debian', [3]))]);
+  for (let length = 0; length <= bytes.length; length++) {
+    const client = await RawClient.open(address);
+    if (length > 0) client.send(bytes.subarray(0, length));
+    client.socket.end();
+    await client.closed();
+    client.close();
+  }
+  await until(() => server.connections === 0);
+});
+
+test('ABORT is acknowledged and the connection closed', async () => {
+  const [server, address] = await serve(fromMemory);
+  const client = await RawClient.open(address);
+  client.send(encode(clientFlags, 3), optionBytes(OPTION.ABORT));
+  await client.take(greeting.size);
+  expect((await client.optionReply(OPTION.ABORT)).type).toBe(REPLY.ACK);
+  await client.closed();
+  client.close();
+  await until(() => server.connections === 0);
+  expect(logged).toEqual([]);
+});
+
+test('after DISC what was asked before it is still answered', async () => {
+  const { source, waiting } = heldSource();
+  const [, address] = await serve(source);
+  const client = await RawClient.attached(address);
+  client.send(
+    requestBytes({ cookieLow: 1, length: 50 }),
+    requestBytes({ cookieLow: 2, command: COMMAND.FLUSH }),
+    requestBytes({ command: COMMAND.DISC }),
+    requestBytes({ cookieLow: 3, length: 50 }),
+  );
+  expect((await client.reply()).cookie).toBe(2);
+  waiting[0]?.release();
+  expect((await client.reply(() => 50)).cookie).toBe(1);
+  expect(await client.closed()).toHaveLength(0);
+  expect(waiting).toHaveLength(1);
+});
+
+test('a client that asks and never listens is held to the bytes in flight', async () => {
+  const { source, waiting } = heldSource(2 ** 40);
+  const [, address] = await serve(source, { inFlightBytes: 1_000_000 });
+  const client = await RawClient.attached(address);
+  for (let i = 0; i < 500; i++) client.read(i, i * 100_000, 100_000);
+  await until(() => waiting.length > 0);
+  await settle();
+  expect(waiting.length).toBe(9);
+  client.socket.pause();
+  for (let round = 0; round < 40; round++) {
+    for (const read of waiting) read.release();
+    await settle();
+  }
+  // What it does not take fills the sockets' own buffers, and then the server stops asking the source.
+  expect(waiting.length).toBeLessThan(40);
+  client.socket.resume();
+  let answered = 0;
+  const release = setInterval(
+    () =>
+      waiting.forEach((read) => {
+        read.release();
+      }),
+    1,
+  );
+  for (; answered < 500; answered++) {
+    const { cookie, data } = await client.reply(() => 100_000);
+    expect(data[0]).toBe((cookie * 100_000) % 251);
+  }
+  clearInterval(release);
+});
+
+test('tiny requests count for more than their bytes', async () => {
+  const { source, waiting } = heldSource();
+  const [, address] = await serve(source, { inFlightBytes: 1_000_000 });
+  const client = await RawClient.attached(address);
+  client.send(...Array.from({ length: 5000 }, (_, i) => requestBytes({ cookieLow: i, offset: i, length: 1 })));
+  await until(() => waiting.length > 0);
+  await settle();
+  expect(waiting.length).toBeLessThan(250);
+});
+
+test('a read larger than the bytes in flight may be goes alone', async () => {
+  const [, address] = await serve(fromMemory, { inFlightBytes: 1000 });
+  const client = await RawClient.attached(address);
+  for (let i = 0; i < 5; i++) client.read(i, 0, 500_000);
+  for (let i = 0; i < 5; i++) expect((await client.reply(() => 500_000)).cookie).toBe(i);
+});
+
+test('a source that fails is asked again: no client ever sees its error', async () => {
+  let failures = 3;
+  const flaky: BlockSource = {
+    size: SIZE,
+    read(offset, length) {
+      failures -= 1;
+      if (failures === 2) throw new Error('thrown');
+      return failures >= 0 ? Promise.reject(new Error('no route')) : BYTES.subarray(offset, offset + length);
+    },
+  };
+  const [, address] = await serve(flaky, { retryMs: 1 });
+  const client = await RawClient.attached(address);
+  client.read(1, 512, 10);
+  const { error, data } = await client.reply(() => 10);
+  expect([error, data.equals(BYTES.subarray(512, 522))]).toEqual([0, true]);
+  expect(logged).toEqual([
+    'read of 10 bytes at 512 failed: thrown: trying again',
+    'read of 10 bytes at 512 failed: no route: trying again',
+    'read of 10 bytes at 512 failed: no route: trying again',
+  ]);
+});
+
+test('a failed read of a client that has gone is not tried again', async () => {
+  let reads = 0;
+  const failing: BlockSource = {
+    size: SIZE,
+    read() {
+      reads += 1;
+      return Promise.reject(new Error('no route'));
+    },
+  };
+  const [server, address] = await serve(failing, { retryMs: 40 });
+  const client = await RawClient.attached(address);
+  client.read(1, 0, 10);
+  await until(() => reads === 1);
+  client.close();
+  await until(() => server.connections === 0);
+  await settle();
+  expect(reads).toBe(1);
+});
+
+test('a socket left behind by a dead server is replaced; a served one is not', async () => {
+  const path = join(directory, 'left.sock');
+  const dying = createServer().listen(`${path}.dying`);
+  await new Promise((resolve) => dying.once('listening', resolve));
+  linkSync(`${path}.dying`, path);
+  const [server] = await serve(fromMemory);
+  await expect(server.listen({ path })).rejects.toThrow('EADDRINUSE');
+  await new Promise((resolve) => dying.close(resolve));
+  await server.listen({ path });
+});
+
+test('the kernel’s socket begins with requests', async () => {
+  const [server] = await serve(fromMemory);
+  const path = join(directory, 'kernel.sock');
+  const listener = createServer({ allowHalfOpen: true }, (socket) => server.serveKernel(socket)).listen(path);
+  const client = await RawClient.open({ path });
+  client.read(1, 100, 20);
+  expect((await client.reply(() => 20)).data.equals(BYTES.subarray(100, 120))).toBe(true);
+  client.close();
+  listener.close();
+});
+
+test('any reads, split into any packets and answered in any order, bring the right bytes', async () => {
+  const shuffled: BlockSource = {
+    size: SIZE,
+    read(offset, length) {
+      const bytes = BYTES.subarray(offset, offset + length);
+      if (offset % 3 === 0) return bytes;
+      if (offset % 3 === 1) return Promise.resolve(bytes);
+      return new Promise((resolve) => setTimeout(() => resolve(bytes), offset % 5));
+    },
+  };
+  const [, address] = await serve(shuffled, { inFlightBytes: 300_000 });
+  const read = fc.record({ offset: fc.nat(SIZE), length: fc.oneof(fc.nat(100), fc.nat(100_000)) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(read, { maxLength: 30 }), fc.array(fc.nat(), { maxLength: 5 }), async (reads, cuts) => {
+      const client = await RawClient.attached(address);
+      const asked = reads.map(({ offset, length }) => ({ offset, length: Math.min(length, SIZE - offset) }));
+      const bytes = Buffer.concat(asked.map((each, i) => requestBytes({ ...each, cookieLow: i })));
+      const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
+      for (const [i, end] of ends.entries()) {
+        client.send(bytes.subarray(ends[i - 1] ?? 0, end));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const left = new Set(asked.keys());
+      while (left.size > 0) {
+        const { cookie, data } = await client.reply((i) => asked[i]?.length ?? 0);
+        const { offset = 0, length = 0 } = asked[cookie] ?? {};
+        expect(left.delete(cookie)).toBe(true);
+        expect(data.equals(BYTES.subarray(offset, offset + length))).toBe(true);
+      }
+      client.close();
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('any bytes after the handshake end in replies or in a closed connection, and the server lives on', async () => {
+  const [server, address] = await serve(fromMemory);
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.boolean(), async (bytes, framed) => {
+      const socket = connect('path' in address ? address.path : '');
+      socket.on('error', () => {});
+      socket.resume();
+      const packet = framed ? Buffer.concat([requestBytes({ length: bytes.length }), bytes]) : bytes;
+      socket.end(Buffer.concat([encode(clientFlags, 3), optionBytes(OPTION.EXPORT_NAME), packet]));
+      await new Promise((resolve) => socket.once('close', resolve));
+    }),
+    { numRuns: 60 },
+  );
+  await until(() => server.connections === 0);
+});
