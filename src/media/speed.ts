@@ -79,10 +79,8 @@ async function race(samples: readonly Sample[], options: SpeedOptions): Promise<
     if (!leads || sample.failure !== undefined || stop.signal.aborted) return;
     leads = false;
     clearTimeout(timer);
-    timer = setTimeout(
-      over.resolve,
-      Math.min(budgetMs, sample.elapsedMs * LEADER_FACTOR) - (performance.now() - begun),
-    );
+    const untilMs = Math.min(budgetMs, sample.elapsedMs * LEADER_FACTOR);
+    timer = setTimeout(over.resolve, Math.max(0, untilMs - (performance.now() - begun)));
   });
   await Promise.race([Promise.all(all), over.promise]);
   clearTimeout(timer);
