@@ -45,6 +45,7 @@ for directory in bin dev etc lib proc root run sbin sys tmp usr/bin usr/sbin; do
 done
 install_program "$viver" /init
 ln -s ../../init "$tree/usr/bin/viver"
+ln -s init "$tree/shutdown" # systemd hands the machine over to /run/initramfs/shutdown at its end
 rows binaries.list | while read -r from to; do install_program "$from" "${to:-$from}"; done
 "$tree/bin/busybox" --list | while read -r applet; do
   [ -e "$tree/bin/$applet" ] || ln -s busybox "$tree/bin/$applet"
@@ -60,7 +61,7 @@ for table in modules.order modules.builtin modules.builtin.modinfo; do
   [ ! -e "$modules/$table" ] || cp "$modules/$table" "$target/"
 done
 depmod -b "$tree" "$version"
-rm -f "$target"/*.bin "$target/modules.symbols" "$target/modules.devname"
+rm -f "$target/modules.symbols" "$target/modules.devname"
 
 # Firmware: what the chosen modules name, and the rows.
 if [ -d "$rootfs/lib/firmware" ]; then

@@ -9,7 +9,13 @@ export interface StageRecord {
   readonly name: string;
   readonly startMs: number;
   readonly endMs: number;
-  readonly result: string;
+  readonly note: string;
+}
+
+/** What a stage gives: its value, and what is worth saying of it in its line. */
+export interface StageDone<T> {
+  readonly value: T;
+  readonly note: string;
 }
 
 /** A choice and why it was made: the image, a medium, a driver left out. */
@@ -17,6 +23,9 @@ export interface ChoiceRecord {
   readonly what: string;
   readonly why: string;
 }
+
+/** What VIVER leaves for the running system to read. */
+export const REPORT_DIRECTORY = '/run/viver';
 
 /** Milliseconds since the kernel started, by CLOCK_BOOTTIME (proc_uptime(5)); resolution 10 ms. */
 export function uptimeMs(): number {
@@ -45,7 +54,7 @@ export class BootLog {
 
   /** Opens the consoles (after /dev and /sys are mounted) and prints what was said before. */
   openConsoles(): void {
-    const flags = constants.O_WRONLY | constants.O_NOCTTY | constants.O_CLOEXEC;
+    const flags = constants.O_WRONLY | constants.O_NOCTTY;
     const paths = activeConsoles();
     for (const path of paths.length > 0 ? paths : ['/dev/console']) {
       try {
@@ -86,18 +95,25 @@ export class BootLog {
   }
 
   /**
-   * Runs a stage and prints its line. `run` may return what is worth saying of it.
-   * @throws what `run` throws, with the stage's name in front
+   * Runs a stage and prints its line.
+   * @throws what `run` throws, after a line that says which stage failed
    */
-  async stage(name: string, run: () => Promise<string | undefined> | string | undefined): Promise<void> {
+  async stage<T>(name: string, run: () => Promise<StageDone<T>> | StageDone<T>): Promise<T> {
+    const number = this.stages.length + 1;
     const before = performance.now();
-    const startMs = this.#kernelLog === undefined ? 0 : uptimeMs();
-    const result = (await run()) ?? '';
-    const ms = Math.round(performance.now() - before);
+    const milliseconds = () => Math.round(performance.now() - before);
+    let done: StageDone<T>;
+    try {
+      done = await run();
+    } catch (error) {
+      this.line(`viver: [${number}/${this.#total}] ${name} failed after ${milliseconds()} ms`);
+      throw error;
+    }
+    const ms = milliseconds();
     const endMs = uptimeMs();
-    this.stages.push({ name, startMs: startMs === 0 ? endMs - ms : startMs, endMs, result });
-    const detail = result === '' ? '' : ` (${result})`;
-    this.line(`viver: [${this.stages.length}/${this.#total}] ${name} … ${ms} ms${detail}`);
+    this.stages.push({ name, startMs: endMs - ms, endMs, note: done.note });
+    this.line(`viver: [${number}/${this.#total}] ${name} … ${ms} ms${done.note === '' ? '' : ` (${done.note})`}`);
+    return done.value;
   }
 
   /** Forgets the stages from `name` on: a boot that is tried again after the rescue prompt counts them anew. */

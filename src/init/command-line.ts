@@ -3,8 +3,8 @@
  * Pure: text in, values and warnings out. What a word means is documented beside its row in WORDS.
  */
 
-export const MEDIUM_WORDS = ['nvme', 'sata', 'usb', 'mmc', 'cd', 'ide', 'scsi', 'net'] as const;
-export type MediumWord = (typeof MEDIUM_WORDS)[number];
+import type { Medium } from '../media/block-devices.ts';
+import { MEDIUM_RANKS } from '../media/choose.ts';
 
 /** Stages of the boot, in their order; `viver.break=` takes one of them. */
 export const STAGES = ['filesystems', 'hardware', 'media', 'image', 'root', 'handover'] as const;
@@ -16,7 +16,7 @@ export interface BootOptions {
   /** NAME, or NAME with the image id (SHA-256 of its index, hex) that alone may boot. */
   readonly image: { readonly name: string; readonly id: string | undefined } | undefined;
   /** Order of preference; undefined: the fastest wins. */
-  readonly media: readonly MediumWord[] | undefined;
+  readonly media: readonly Medium[] | undefined;
   /** `ram`, a device path, or LABEL=…, UUID=…. */
   readonly cow: string;
   readonly toram: boolean;
@@ -33,13 +33,12 @@ export interface BootOptions {
   readonly break: StageName | undefined;
   readonly rescue: boolean;
   readonly debug: boolean;
+  /** Modules of `viver.modules.blacklist=`; the kernel's own words for modules are read with the module index. */
   readonly blacklist: readonly string[];
   /** The image's init, from the kernel's own word `init=`. */
   readonly init: string | undefined;
   /** The kernel's own word `panic=`: seconds until a reboot after a failure; undefined: stay for a person. */
   readonly panicSeconds: number | undefined;
-  /** Parameters for modules, from `MODULE.PARAMETER=VALUE`: module name (with _) → `PARAMETER=VALUE …`. */
-  readonly moduleParameters: ReadonlyMap<string, string>;
   /** What was not understood, a line each; the boot goes on without it. */
   readonly warnings: readonly string[];
 }
@@ -60,11 +59,11 @@ const WORDS: Readonly<Record<string, Word>> = {
   },
   media(draft, value) {
     const items = list(value);
-    const known = items.filter((item): item is MediumWord => MEDIUM_WORDS.some((word) => word === item));
-    if (known.length > 0) draft.media = [...new Set(known)];
-    const unknown = items.filter((item) => !MEDIUM_WORDS.some((word) => word === item));
-    if (known.length === 0 || unknown.length > 0)
-      return `${unknown.join(',') || 'nothing'} is not of ${MEDIUM_WORDS.join(',')}`;
+    const order = MEDIUM_RANKS.filter((medium) => items.includes(medium));
+    const unknown = items.filter((item) => !order.some((medium) => medium === item));
+    if (order.length > 0) draft.media = order.sort((left, right) => items.indexOf(left) - items.indexOf(right));
+    if (order.length === 0 || unknown.length > 0)
+      return `${unknown.join(',') || 'nothing'} is not of ${MEDIUM_RANKS.join(',')}`;
   },
   cow(draft, value) {
     if (!/^(ram|\/dev\/\S+|(LABEL|UUID|PARTUUID|PARTLABEL)=.+)$/.test(value))
@@ -132,7 +131,6 @@ function splitWords(text: string): string[] {
 /** @param text the contents of /proc/cmdline */
 export function parseCommandLine(text: string): BootOptions {
   const warnings: string[] = [];
-  const moduleParameters = new Map<string, string>();
   const draft: Draft = {
     image: undefined,
     media: undefined,
@@ -151,7 +149,6 @@ export function parseCommandLine(text: string): BootOptions {
     blacklist: [],
     init: undefined,
     panicSeconds: undefined,
-    moduleParameters,
     warnings,
   };
   for (const word of splitWords(text)) {
@@ -168,15 +165,6 @@ export function parseCommandLine(text: string): BootOptions {
       draft.init = value;
     } else if (key === 'panic' && /^\d{1,6}$/.test(value)) {
       draft.panicSeconds = Number(value) > 0 ? Number(value) : undefined;
-    } else if (key === 'module_blacklist' || key === 'modprobe.blacklist') {
-      draft.blacklist = [...draft.blacklist, ...list(value).map(canonical)];
-    } else {
-      const dot = key.indexOf('.');
-      if (dot <= 0) continue;
-      const module = canonical(key.slice(0, dot));
-      const parameter = key.slice(dot + 1) + (equals < 0 ? '' : `=${value}`);
-      const before = moduleParameters.get(module);
-      moduleParameters.set(module, before === undefined ? parameter : `${before} ${parameter}`);
     }
   }
   return draft;

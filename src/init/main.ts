@@ -1,4 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { runCommand } from '../kit/main.ts';
+import { boot } from './boot.ts';
+import { BootLog } from './boot-log.ts';
+import { STAGES } from './command-line.ts';
 
-console.log('viver', process.argv, performance.now(), performance.timeOrigin);
-setInterval(() => {}, 1000);
+async function main(): Promise<void> {
+  if (process.pid === 1) return boot(new BootLog(STAGES.length));
+  process.exitCode = await runCommand(process.argv.slice(2));
+}
+
+void main();

@@ -1,0 +1,51 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BootLog, REPORT_DIRECTORY, uptimeMs } from './boot-log.ts';
+import type { BuiltRoot } from './build-root.ts';
+import type { Drivers } from './drivers.ts';
+import type { SoundImage } from './first-sound-image.ts';
+
+/** What a whole boot came to, for its summary line and its report. */
+export interface BootResult {
+  readonly image: SoundImage;
+  readonly root: BuiltRoot;
+  readonly drivers: Drivers;
+}
+
+/** Digits of an image id that a person compares. */
+const ID_DIGITS = 12;
+
+/** `viver: root ready image=NAME@ID12 medium=… device=… cow=… modules=N seconds=S`; S since the kernel started. */
+export function summaryLine({ image, root, drivers }: BootResult): string {
+  const { device } = image.candidate;
+  const id = image.id?.slice(0, ID_DIGITS) ?? 'unindexed';
+  const seconds = (uptimeMs() / 1000).toFixed(2);
+  return (
+    `viver: root ready image=${image.name}@${id} medium=${device.medium} device=${device.path} ` +
+    `cow=${root.cow.kind} modules=${drivers.moduleCount} seconds=${seconds}`
+  );
+}
+
+/** Writes /run/viver/boot.json: times in milliseconds since the kernel started. Without a result the boot failed. */
+export function writeReport(log: BootLog, result?: BootResult): void {
+  const report = {
+    version: 1,
+    ...(result === undefined
+      ? { ready: false }
+      : {
+          ready: true,
+          image: { name: result.image.name, id: result.image.id ?? null, path: result.image.path },
+          medium: result.image.candidate.device.medium,
+          device: result.image.candidate.device.path,
+          inRam: result.image.inRam,
+          cow: { kind: result.root.cow.kind, note: result.root.cow.note },
+          init: result.root.init,
+          modules: result.drivers.moduleCount,
+          seconds: uptimeMs() / 1000,
+        }),
+    stages: log.stages,
+    choices: log.choices,
+    warnings: log.warnings,
+  };
+  writeFileSync(join(REPORT_DIRECTORY, 'boot.json'), `${JSON.stringify(report, undefined, 1)}\n`);
+}

@@ -1,0 +1,57 @@
+/**
+ * The boot, top to bottom: from the kernel's hand to the image's init. A stage is one call named for what it achieves;
+ * what it did and how long it took goes to the consoles and to /run/viver/boot.json.
+ */
+import { reboot, syncAll } from '../linux/reboot.ts';
+import { switchRoot } from '../root/switch.ts';
+import type { BootLog, StageDone } from './boot-log.ts';
+import { summaryLine, writeReport } from './boot-report.ts';
+import { buildRoot } from './build-root.ts';
+import type { BootOptions, StageName } from './command-line.ts';
+import { startDrivers } from './drivers.ts';
+import { explainFailure } from './failure.ts';
+import { findMedia } from './find-media.ts';
+import { firstSoundImage } from './first-sound-image.ts';
+import { handOver } from './hand-over.ts';
+import { openSystem } from './open-system.ts';
+import { rescue } from './rescue.ts';
+
+/** Never returns: this process becomes the image's init, or the machine is rebooted. */
+export async function boot(log: BootLog): Promise<never> {
+  const options = await log.stage('filesystems', () => openSystem(log));
+  const stage = async <T>(name: StageName, run: () => Promise<StageDone<T>> | StageDone<T>): Promise<T> => {
+    if (options.break === name) await rescue(log, `stopped before the stage ${name} (viver.break=${name})`);
+    return log.stage(name, run);
+  };
+  const drivers = await stage('hardware', () => startDrivers(options, log));
+  if (options.rescue) await rescue(log, 'asked for by viver.rescue');
+  for (;;) {
+    try {
+      const candidates = await stage('media', () => findMedia(options, drivers, log));
+      const image = await stage('image', () => firstSoundImage(candidates, options, log));
+      const root = await stage('root', () => buildRoot(image, options, drivers, log));
+      await stage('handover', () => handOver(root, drivers));
+      log.line(summaryLine({ image, root, drivers }));
+      writeReport(log, { image, root, drivers });
+      log.close();
+      switchRoot(root.target, root.init.path, process.argv.slice(2), root.environment);
+    } catch (error) {
+      await failed(error, options, log);
+      log.rewind('media');
+    }
+  }
+}
+
+/** Says what failed and what to try; then a person has the word, or `panic=` reboots. */
+async function failed(error: unknown, options: BootOptions, log: BootLog): Promise<void> {
+  for (const line of explainFailure(error)) log.line(line);
+  writeReport(log);
+  if (options.panicSeconds === undefined) {
+    await rescue(log, 'the boot failed; `exit` tries it again from the search for media');
+    return;
+  }
+  log.info(`reboot in ${options.panicSeconds} s (panic=${options.panicSeconds})`);
+  await new Promise((resolve) => setTimeout(resolve, (options.panicSeconds ?? 0) * 1000));
+  syncAll();
+  reboot('restart');
+}

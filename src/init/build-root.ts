@@ -1,0 +1,63 @@
+import { attachLoop } from '../linux/loop.ts';
+import { umount } from '../linux/mount.ts';
+import { type Cow, cowModules, mountDeviceCow, mountRamCow } from '../root/cow.ts';
+import { type FoundInit, findInit } from '../root/find-init.ts';
+import { mountUnion } from '../root/union.ts';
+import type { BootLog, StageDone } from './boot-log.ts';
+import type { BootOptions } from './command-line.ts';
+import type { Drivers } from './drivers.ts';
+import { findCowDevice } from './find-cow-device.ts';
+import type { SoundImage } from './first-sound-image.ts';
+
+export interface BuiltRoot {
+  readonly target: string;
+  readonly cow: Cow;
+  readonly init: FoundInit;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Outside of what is moved into the root (/run, /dev …), where overlayfs could not follow. */
+const TARGET = '/root-union';
+const LOWER = '/run/viver/lower';
+const COW = '/run/viver/cow';
+
+/**
+ * Stage `root`: the image below, an upper layer above, and in it the init that takes over.
+ * What was mounted is unmounted again when a step fails.
+ */
+export async function buildRoot(
+  image: SoundImage,
+  options: BootOptions,
+  drivers: Drivers,
+  log: BootLog,
+): Promise<StageDone<BuiltRoot>> {
+  await drivers.ensureModules(['loop', 'squashfs', 'overlay']);
+  using undo = new DisposableStack();
+  let device = image.path;
+  if (!image.isDevice) {
+    const loop = attachLoop({ file: image.path, readOnly: true, autoclear: true });
+    device = loop.path;
+    undo.defer(() => loop[Symbol.dispose]());
+  }
+  const cow = await mountCow(image, options, drivers);
+  undo.defer(() => umount(cow.mountpoint));
+  mountUnion({ device, lower: LOWER, cow, target: TARGET });
+  undo.defer(() => umount(LOWER));
+  undo.defer(() => umount(TARGET));
+  const init = findInit(TARGET, options.init);
+  undo.move();
+  log.choose(`cow ${cow.kind}`, cow.note);
+  const environment = Object.fromEntries(
+    Object.entries(process.env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  );
+  return { value: { target: TARGET, cow, init, environment }, note: `${init.system} at ${init.path}; ${cow.note}` };
+}
+
+async function mountCow(image: SoundImage, options: BootOptions, drivers: Drivers): Promise<Cow> {
+  if (options.cow === 'ram') return mountRamCow(COW);
+  const waitMs = options.waitSeconds === undefined ? undefined : options.waitSeconds * 1000;
+  const device = await findCowDevice(options.cow, drivers, waitMs);
+  await drivers.ensureModules(cowModules(device));
+  const { superblock } = image.candidate.squashfs;
+  return mountDeviceCow(device, { name: image.name, id: image.id, superblock }, COW);
+}

@@ -1,0 +1,119 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { readBlockDevices } from '../media/block-devices.ts';
+import type { ImageCandidate } from '../media/candidate.ts';
+import { chooseMedium, type ImagePolicy, type RankedCandidate, refusal } from '../media/choose.ts';
+import { MediaSearch } from '../media/media-search.ts';
+import { measureSpeeds } from '../media/speed.ts';
+import { type BootLog, type StageDone, uptimeMs } from './boot-log.ts';
+import type { BootOptions } from './command-line.ts';
+import type { Drivers } from './drivers.ts';
+import { BootFailure } from './failure.ts';
+import { decideWait } from './media-wait.ts';
+
+/** Media with images, best first, and how to let go of the others. */
+export interface FoundMedia {
+  readonly ranked: readonly RankedCandidate[];
+  /** Unmounts every medium but that of the candidate. */
+  release(keep: ImageCandidate | undefined): Promise<void>;
+}
+
+/** A disk that answers while another one has its image already is still compared with it if it is this quick. */
+const GRACE_MS = 500;
+/** sysfs tells of no change in what is pending: it is looked at anew this often. */
+const POLL_MS = 50;
+/** A drive without a disc is asked again this often. */
+const RETRY_MS = 1000;
+/** A person at the console wants to know what is waited for. */
+const SAY_AFTER_MS = 2000;
+
+/**
+ * Stage `media`: looks on every disk for images as the disks appear, until there is one and nothing more can come, and
+ * ranks what was found.
+ * @throws Error that tells what was seen on each device when no image was found
+ */
+export async function findMedia(options: BootOptions, drivers: Drivers, log: BootLog): Promise<StageDone<FoundMedia>> {
+  const policy: ImagePolicy = { name: options.image?.name, media: options.media };
+  const search = new MediaSearch({
+    ensureModules: (names) => drivers.ensureModules(names),
+    access: drivers.mediaAccess,
+  });
+  const wanted = (candidates: readonly ImageCandidate[]) =>
+    candidates.filter((candidate) => refusal(candidate, policy) === undefined);
+  const startedMs = uptimeMs();
+  let changedMs = startedMs;
+  let known = '';
+  let saidMs = startedMs;
+  let retriedMs = startedMs;
+  for (;;) {
+    const nowMs = uptimeMs();
+    const retryFailed = nowMs - retriedMs >= RETRY_MS;
+    if (retryFailed) retriedMs = nowMs;
+    const { devices } = readBlockDevices();
+    search.update(devices, { retryFailed });
+    await search.quiet(GRACE_MS, (candidates) => wanted(candidates).length > 0, AbortSignal.timeout(POLL_MS * 20));
+    const state = `${devices.map((device) => `${device.name}:${device.sequence}`)} ${search.candidates.length}`;
+    if (state !== known) changedMs = uptimeMs();
+    known = state;
+
+    const found = wanted(search.candidates).map((candidate) => candidate.device.medium);
+    const pending = [...drivers.pending(), ...(search.busy ? ['a disk is being looked at'] : [])];
+    const decision = decideWait({
+      found,
+      pending,
+      hotplug: canBePluggedIn(),
+      nowMs: uptimeMs(),
+      startedMs,
+      changedMs,
+      waitMs: options.waitSeconds === undefined ? undefined : options.waitSeconds * 1000,
+    });
+    if (decision.kind === 'choose') {
+      log.choose('end of the search', decision.why);
+      break;
+    }
+    if (decision.kind === 'fail') throw noImage(search, options, decision.why);
+    if (uptimeMs() - saidMs > SAY_AFTER_MS) {
+      log.info(`waiting for a medium with an image: ${decision.why}`);
+      saidMs = decision.untilMs;
+    }
+    await drivers.changed(POLL_MS);
+  }
+
+  const { ordered, passedOver } = chooseMedium(await measureSpeeds(wanted(search.candidates)), policy);
+  for (const report of search.reports) log.choose(`search ${report.device.path}`, report.seen);
+  for (const { candidate, reason } of ordered)
+    log.choose(`candidate ${candidate.path} on ${candidate.device.path}`, reason);
+  for (const { candidate, reason } of passedOver)
+    log.choose(`passed over ${candidate.path} on ${candidate.device.path}`, reason);
+  const [first] = ordered;
+  if (first === undefined) throw noImage(search, options, 'none may be used');
+  return {
+    value: { ranked: ordered, release: (keep) => search.release(keep === undefined ? [] : [keep]) },
+    note: `${ordered.length === 1 ? '1 image' : `${ordered.length} images`}; ${first.candidate.device.path}: ${first.reason}`,
+  };
+}
+
+/** Whether there is anything a medium can be put into while the machine runs. */
+function canBePluggedIn(): boolean {
+  const some = (directory: string) => existsSync(directory) && readdirSync(directory).length > 0;
+  return (
+    ['/sys/bus/usb/devices', '/sys/class/mmc_host', '/sys/class/pcmcia_socket', '/sys/bus/thunderbolt/devices'].some(
+      some,
+    ) || readBlockDevices().devices.some((device) => device.medium === 'cd')
+  );
+}
+
+function noImage(search: MediaSearch, options: BootOptions, why: string): Error {
+  const asked = options.image === undefined ? 'no disk image' : `no disk image '${options.image.name}'`;
+  const media = options.media === undefined ? '' : ` on ${options.media.join(', ')}`;
+  const seen = search.reports.map((report) => `${report.device.path} (${report.device.medium}): ${report.seen}`);
+  return new BootFailure(`${asked}${media} was found: ${why}`, {
+    saw: seen.length === 0 ? ['no disk at all: is its controller driven? viver explain tells'] : seen,
+    tryThis: [
+      'put in a medium that holds /viver/NAME.sqfs and type exit',
+      ...(options.image === undefined && options.media === undefined
+        ? []
+        : ['boot without viver.image= and viver.media=']),
+      'viver.wait=60 for a medium that is slow to appear',
+    ],
+  });
+}

@@ -1,0 +1,14 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { type BootLog, REPORT_DIRECTORY, type StageDone } from './boot-log.ts';
+import { type BootOptions, parseCommandLine } from './command-line.ts';
+import { mountPseudoFileSystems } from './pseudo-file-systems.ts';
+
+/** Stage `filesystems`: the kernel's file systems, the consoles, and what the command line asks for. */
+export function openSystem(log: BootLog): StageDone<BootOptions> {
+  mountPseudoFileSystems();
+  mkdirSync(REPORT_DIRECTORY, { recursive: true });
+  log.openConsoles();
+  const options = parseCommandLine(readFileSync('/proc/cmdline', 'utf8'));
+  for (const warning of options.warnings) log.warn(warning);
+  return { value: options, note: '' };
+}
