@@ -1,0 +1,76 @@
+import type { ModulePlan, PlannedModule } from './plan.ts';
+
+/** Puts one module file into the kernel; rejects with the kernel's error. linux/'s SyscallPool is one. */
+export interface ModuleLoader {
+  load(path: string, parameters: string): Promise<void>;
+}
+
+export type LoadOutcome =
+  | { readonly kind: 'loaded'; readonly module: PlannedModule; readonly ms: number }
+  /** It was in the kernel already. */
+  | { readonly kind: 'present'; readonly module: PlannedModule }
+  /** `reason`: the error with its errno text, or which module it needs failed. */
+  | { readonly kind: 'failed'; readonly module: PlannedModule; readonly reason: string };
+
+/** What has been loaded so far, and what is being loaded. */
+export interface Loading {
+  /** Module → the attempt; each module is tried once. */
+  readonly attempts: Map<string, Promise<LoadOutcome>>;
+  /** Modules handed to the kernel that has not answered yet. */
+  readonly underWay: Set<string>;
+}
+
+export function newLoading(): Loading {
+  return { attempts: new Map(), underWay: new Set() };
+}
+
+/** `nvme (/…/nvme.ko) for 0000:00:04.0: finit_module …: ENODEV (No such device)`. */
+export function describeFailure(outcome: Extract<LoadOutcome, { kind: 'failed' }>): string {
+  const { name, path, wantedBy } = outcome.module;
+  const wanted = wantedBy.map((want) => want.slice(want.lastIndexOf('/') + 1)).join(', ');
+  return `module ${name} (${path}) for ${wanted}: ${outcome.reason}`;
+}
+
+async function loadOne(module: PlannedModule, loader: ModuleLoader, loading: Loading): Promise<LoadOutcome> {
+  // Looked up before the first wait: what comes later in the plan is not waited for, so no two wait for each other.
+  const needed = module.needs.map((name) => ({ name, attempt: loading.attempts.get(name) }));
+  const before = module.after.map((name) => loading.attempts.get(name));
+  for (const { name, attempt } of needed) {
+    const outcome = await attempt;
+    if (outcome?.kind === 'failed')
+      return { kind: 'failed', module, reason: `needs ${name}, which failed: ${outcome.reason}` };
+  }
+  await Promise.all(before);
+  const start = performance.now();
+  loading.underWay.add(module.name);
+  try {
+    await loader.load(module.path, module.parameters);
+    return { kind: 'loaded', module, ms: performance.now() - start };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return { kind: 'present', module };
+    return { kind: 'failed', module, reason: error instanceof Error ? error.message : String(error) };
+  } finally {
+    loading.underWay.delete(module.name);
+  }
+}
+
+/**
+ * Loads what the plan says, everything at once that does not need something else first. A module that fails takes only
+ * those with it that need it. Never rejects.
+ * @param loading keeps what other plans have loaded; a module in it is not loaded again, its outcome is taken
+ */
+export async function loadModules(
+  plan: ModulePlan,
+  loader: ModuleLoader,
+  loading: Loading = newLoading(),
+): Promise<LoadOutcome[]> {
+  const attempts = plan.modules.map((module) => {
+    const known = loading.attempts.get(module.name);
+    if (known !== undefined) return known;
+    // Every attempt is entered before the first waits: the plan's order has a module after all it needs.
+    const attempt = loadOne(module, loader, loading);
+    loading.attempts.set(module.name, attempt);
+    return attempt;
+  });
+  return Promise.all(attempts);
+}

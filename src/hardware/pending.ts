@@ -1,0 +1,204 @@
+import type { SysTree } from './sys-tree.ts';
+
+/** Something that may still bring a medium. */
+export interface Pending {
+  /** For a person to read: `usb 1-2: storage, not looked at yet`. */
+  readonly text: string;
+  /** The kind of medium it would be, in the words of `viver.media=`; undefined: any. */
+  readonly medium?: 'nvme' | 'usb' | 'mmc' | 'cd' | 'sata' | 'scsi';
+}
+
+/** What is looked at, and for how long it counts: what takes longer has failed or has nothing to show. */
+interface PendingRow {
+  readonly directory: string;
+  readonly name: RegExp;
+  readonly limitMs: number;
+  readonly medium?: Pending['medium'];
+  /** What is outstanding at this device; undefined: nothing. */
+  outstanding(tree: SysTree, path: string): string | undefined;
+}
+
+/** A USB hub powers its ports (0.1 s), debounces (0.1 s or more) and resets each; then the device is in sysfs. */
+const HUB_MS = 1_000;
+/** SET_CONFIGURATION and descriptors time out after 5 s each (drivers/usb/core/message.c). */
+const CONFIGURE_MS = 5_000;
+/** The kernel's time-out for a SCSI command; a disk spins up within it. */
+const SCSI_MS = 30_000;
+/** Without the driver in the kernel nothing will come; it may be on its way. */
+const DRIVER_MS = 2_000;
+/** mmc_rescan tries four clock rates, each some 100 ms with a card, ACMD41 up to 1 s (drivers/mmc/core/core.c). */
+const SLOT_MS = 1_500;
+const NVME_MS = 30_000;
+
+function has(tree: SysTree, directory: string, name: RegExp): boolean {
+  return tree.list(directory).some((entry) => name.test(entry));
+}
+
+function hasDriver(tree: SysTree, path: string): boolean {
+  return tree.link(`${path}/driver`) !== undefined;
+}
+
+function driverOf(tree: SysTree, path: string): string | undefined {
+  const link = tree.link(`${path}/driver`);
+  return link?.slice(link.lastIndexOf('/') + 1);
+}
+
+const isDisk = (type: string | undefined) => type !== undefined && ['0', '7', '14', '20'].includes(type);
+const isCd = (type: string | undefined) => type === '4' || type === '5';
+
+/**
+ * What tells on Linux that more may come. Not here, because finit_module waits for it (kernel/module/main.c,
+ * async_synchronize_full at the end of do_init_module): ATA ports and SCSI hosts scanned while their driver starts,
+ * NVMe controllers, virtio disks. For them the driver counts as starting, and that is said by the loader.
+ */
+const ROWS: readonly PendingRow[] = [
+  {
+    directory: '/sys/bus/usb/devices',
+    name: /^usb\d+$|^\d+-[\d.]+$/,
+    limitMs: HUB_MS,
+    medium: 'usb',
+    outstanding: (tree, path) =>
+      tree.read(`${path}/bDeviceClass`) === '09' ? 'hub just came up, its ports are being looked at' : undefined,
+  },
+  {
+    directory: '/sys/bus/usb/devices',
+    name: /^\d+-[\d.]+$/,
+    limitMs: CONFIGURE_MS,
+    medium: 'usb',
+    outstanding: (tree, path) => (tree.read(`${path}/bConfigurationValue`) === '' ? 'is being configured' : undefined),
+  },
+  {
+    directory: '/sys/bus/usb/devices',
+    name: /^\d+-[\d.]+:\d+\.\d+$/,
+    limitMs: DRIVER_MS,
+    medium: 'usb',
+    outstanding: (tree, path) =>
+      tree.read(`${path}/bInterfaceClass`) === '08' && !hasDriver(tree, path)
+        ? 'storage, its driver is to come'
+        : undefined,
+  },
+  {
+    directory: '/sys/bus/usb/devices',
+    name: /^\d+-[\d.]+:\d+\.\d+$/,
+    limitMs: CONFIGURE_MS,
+    medium: 'usb',
+    outstanding: (tree, path) => {
+      if (tree.read(`${path}/bInterfaceClass`) !== '08') return undefined;
+      const driver = driverOf(tree, path);
+      if (driver === undefined) return undefined;
+      const host = tree.list(path).find((entry) => /^host\d+$/.test(entry));
+      if (host !== undefined && has(tree, `${path}/${host}`, /^target/)) return undefined;
+      const delay = tree.read('/sys/module/usb_storage/parameters/delay_use');
+      const waits = driver === 'usb-storage' && delay !== undefined && delay !== '0';
+      return waits ? `enumerated, usb-storage waits ${delay} s` : `enumerated, ${driver} is looking at it`;
+    },
+  },
+  {
+    directory: '/sys/bus/scsi/devices',
+    name: /^\d+:\d+:\d+:\d+$/,
+    limitMs: SCSI_MS,
+    outstanding: (tree, path) => {
+      const type = tree.read(`${path}/type`);
+      const driver = isDisk(type) ? 'sd' : isCd(type) ? 'sr' : undefined;
+      if (driver === undefined || !has(tree, '/sys/bus/scsi/drivers', new RegExp(`^${driver}$`))) return undefined;
+      if (has(tree, path, /^block$/)) return undefined;
+      return driver === 'sd' ? 'disk, being read' : 'CD drive, being asked';
+    },
+  },
+  {
+    directory: '/sys/bus/scsi/devices',
+    name: /^\d+:\d+:\d+:\d+$/,
+    limitMs: DRIVER_MS,
+    outstanding: (tree, path) => {
+      const type = tree.read(`${path}/type`);
+      return (isDisk(type) || isCd(type)) && !hasDriver(tree, path)
+        ? 'disk or CD drive, its driver is to come'
+        : undefined;
+    },
+  },
+  {
+    directory: '/sys/class/ata_device',
+    name: /^dev/,
+    limitMs: CONFIGURE_MS,
+    medium: 'sata',
+    outstanding: (tree, path) => {
+      if (!/^ata(pi)?$/.test(tree.read(`${path}/class`) ?? '')) return undefined;
+      // …/ata1/link1/dev1.0/ata_device/dev1.0 beside …/ata1/host0/target0:0:0
+      const port = /^.*\/ata\d+(?=\/)/.exec(tree.link(path) ?? '')?.[0];
+      if (port === undefined) return undefined;
+      const hosts = tree.list(port).filter((entry) => /^host\d+$/.test(entry));
+      return hosts.some((host) => has(tree, `${port}/${host}`, /^target/))
+        ? undefined
+        : 'drive found, not looked at yet';
+    },
+  },
+  {
+    directory: '/sys/class/mmc_host',
+    name: /^mmc\d+$/,
+    limitMs: SLOT_MS,
+    medium: 'mmc',
+    outstanding: (tree, path) => (has(tree, path, /^mmc\d+:/) ? undefined : 'slot is being looked at'),
+  },
+  {
+    directory: '/sys/bus/mmc/devices',
+    name: /^mmc\d+:/,
+    limitMs: CONFIGURE_MS,
+    medium: 'mmc',
+    outstanding: (tree, path) =>
+      /^(SD|MMC|SDcombo)$/.test(tree.read(`${path}/type`) ?? '') && !has(tree, path, /^block$/)
+        ? 'card, being read'
+        : undefined,
+  },
+  {
+    directory: '/sys/class/nvme',
+    name: /^nvme\d+$/,
+    limitMs: NVME_MS,
+    medium: 'nvme',
+    outstanding: (tree, path) => {
+      const state = tree.read(`${path}/state`) ?? '';
+      return /^(new|resetting|connecting)$/.test(state) ? `controller is ${state}` : undefined;
+    },
+  },
+  {
+    directory: '/sys/class/nvme',
+    name: /^nvme\d+$/,
+    limitMs: DRIVER_MS,
+    medium: 'nvme',
+    outstanding: (tree, path) =>
+      tree.read(`${path}/state`) === 'live' && !has(tree, path, /^nvme\d+(c\d+)?n\d+$/)
+        ? 'controller is up, its disks are being looked at'
+        : undefined,
+  },
+  {
+    directory: '/sys/bus/firewire/devices',
+    name: /^fw\d+$/,
+    limitMs: SLOT_MS,
+    medium: 'scsi',
+    outstanding: () => 'bus is being scanned',
+  },
+];
+
+/** `/sys/bus/usb/devices/1-2` → `usb 1-2`. */
+function label(directory: string, name: string): string {
+  const kind = directory.split('/')[3] ?? '';
+  return name.startsWith(kind) ? name : `${kind} ${name}`;
+}
+
+/**
+ * What is still under way in the kernel, as sysfs shows it; empty: by themselves no more media come.
+ * @param ageMs for how long a path below /sys has been known, in milliseconds: sysfs does not tell
+ */
+export function pendingHardware(tree: SysTree, ageMs: (path: string) => number): Pending[] {
+  const pending: Pending[] = [];
+  for (const { directory, name: wanted, limitMs, medium, outstanding } of ROWS) {
+    for (const name of tree.list(directory)) {
+      const path = `${directory}/${name}`;
+      if (!wanted.test(name) || ageMs(path) >= limitMs) continue;
+      const what = outstanding(tree, path);
+      if (what === undefined) continue;
+      const text = `${label(directory, name)}: ${what}`;
+      pending.push(medium === undefined ? { text } : { text, medium });
+    }
+  }
+  return pending;
+}

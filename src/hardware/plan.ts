@@ -1,0 +1,178 @@
+import type { Device } from './device.ts';
+import { type Classified, classifyDevice, DEVICE_CLASSES, deferredReason, isNetworkModule } from './device-class.ts';
+import type { ModuleIndex } from './module-index.ts';
+import { normalizeModuleName } from './module-name.ts';
+import { type Resolved, resolveModule } from './resolve-module.ts';
+
+/** A module asked for by name: a file system, the loop driver. `name` may be an alias, as `fs-iso9660`. */
+export interface NamedWant {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export type Verdict = 'load' | 'builtin' | 'blacklisted' | 'missing' | 'deferred';
+
+/** What becomes of one module that a device or a name asks for, and why. */
+export interface ModuleChoice {
+  readonly module: string;
+  readonly verdict: Verdict;
+  readonly reason: string;
+}
+
+export interface PlannedWant {
+  /** The device's path, or the name asked for. */
+  readonly want: string;
+  readonly device?: Device;
+  /** What the device is: `SATA controller`. */
+  readonly what: string;
+  readonly class: Classified['class'];
+  readonly choices: readonly ModuleChoice[];
+}
+
+/** A module to be loaded. */
+export interface PlannedModule {
+  readonly name: string;
+  readonly path: string;
+  /** As the kernel takes them: `a=1 b=2`. */
+  readonly parameters: string;
+  /** Must be in the kernel first. */
+  readonly needs: readonly string[];
+  /** Are loaded first if they can be. */
+  readonly after: readonly string[];
+  readonly reason: string;
+  /** Devices and names that asked for it, itself or what needs it. */
+  readonly wantedBy: readonly string[];
+}
+
+export interface ModulePlan {
+  readonly wants: readonly PlannedWant[];
+  /** In an order in which they could be loaded one by one. */
+  readonly modules: readonly PlannedModule[];
+}
+
+export interface PlanOptions {
+  /** Why network drivers are left out; undefined: they are loaded. */
+  readonly deferNetwork?: string;
+  /** Nothing is left to the image: what the class rules defer is loaded as well. */
+  readonly everything?: boolean;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly path: string;
+  readonly needs: readonly string[];
+  readonly after: readonly string[];
+  readonly reason: string;
+  readonly wantedBy: Set<string>;
+}
+
+/** Collects what is to be loaded: each module once, after what it needs. */
+class Closure {
+  readonly entries = new Map<string, Entry>();
+  readonly #index: ModuleIndex;
+  readonly #visiting = new Set<string>();
+
+  constructor(index: ModuleIndex) {
+    this.#index = index;
+  }
+
+  /** Adds a module with all it needs; `resolved` says that all of it is there. */
+  add(name: string, reason: string, want: string): void {
+    const known = this.entries.get(name);
+    if (known?.wantedBy.has(want)) return;
+    known?.wantedBy.add(want);
+    const file = this.#index.file(name);
+    // A softdep may lead back to where it came from; whoever is visited first goes on without the other.
+    if (file === undefined || this.#visiting.has(name)) return;
+    this.#visiting.add(name);
+    // modules.dep lists the farthest dependency last.
+    for (const dependency of file.dependencies.toReversed()) this.add(dependency, `${name} needs it`, want);
+    const { pre = [], post = [] } = this.#index.softdep(name) ?? {};
+    const after = pre.flatMap((soft) => this.#addSoft(soft, `${name} works better after it`, want));
+    if (known === undefined) {
+      this.entries.set(name, {
+        name,
+        path: file.path,
+        needs: file.dependencies,
+        after,
+        reason,
+        wantedBy: new Set([want]),
+      });
+    }
+    for (const soft of post) this.#addSoft(soft, `${name} wants it afterwards`, want);
+    this.#visiting.delete(name);
+  }
+
+  #addSoft(alias: string, reason: string, want: string): string[] {
+    const names: string[] = [];
+    for (const { module, verdict } of resolveModule(alias, this.#index, 'device')) {
+      if (verdict !== 'load' || this.#visiting.has(module)) continue;
+      this.add(module, reason, want);
+      names.push(module);
+    }
+    return names;
+  }
+}
+
+function choose(resolved: Resolved, index: ModuleIndex, why: string, options: PlanOptions): ModuleChoice {
+  const { module, verdict, reason } = resolved;
+  if (verdict !== 'load') return { module, verdict, reason };
+  const path = index.file(module)?.path ?? '';
+  const deferred = options.everything ? undefined : deferredReason(path);
+  if (deferred !== undefined) return { module, verdict: 'deferred', reason: deferred };
+  if (options.deferNetwork !== undefined && isNetworkModule(path)) {
+    return { module, verdict: 'deferred', reason: options.deferNetwork };
+  }
+  return { module, verdict: 'load', reason: why };
+}
+
+function planDevice(device: Device, index: ModuleIndex, options: PlanOptions): PlannedWant {
+  const { class: deviceClass, what, companions } = classifyDevice(device);
+  const choices = new Map<string, ModuleChoice>();
+  const take = (resolved: Resolved, why: string) => {
+    if (!choices.has(resolved.module)) choices.set(resolved.module, choose(resolved, index, why, options));
+  };
+  for (const modalias of device.modaliases) {
+    for (const name of index.lookup(modalias)) {
+      for (const resolved of resolveModule(name, index, 'device')) take(resolved, `drives ${modalias}`);
+    }
+  }
+  for (const companion of companions) {
+    for (const resolved of resolveModule(companion.module, index, 'device')) take(resolved, companion.reason);
+  }
+  return { want: device.path, device, what, class: deviceClass, choices: [...choices.values()] };
+}
+
+function planName({ name, reason }: NamedWant, index: ModuleIndex, options: PlanOptions): PlannedWant {
+  const choices = resolveModule(name, index, 'name').map((resolved) =>
+    choose(resolved, index, reason, { ...options, everything: true }),
+  );
+  return { want: name, what: reason, class: 'other', choices };
+}
+
+/**
+ * What to load for these devices and names, and why. Pure. Modules of devices that matter first come first; each device
+ * names every module that matches it, also those that are not loaded: built in, blacklisted, missing from the
+ * directory, or left to the image.
+ */
+export function planModules(
+  wants: readonly (Device | NamedWant)[],
+  index: ModuleIndex,
+  options: PlanOptions = {},
+): ModulePlan {
+  const planned = wants.map((want) =>
+    'modaliases' in want ? planDevice(want, index, options) : planName(want, index, options),
+  );
+  const order = (want: PlannedWant) => (want.device === undefined ? -1 : DEVICE_CLASSES.indexOf(want.class));
+  const closure = new Closure(index);
+  for (const { want, choices } of planned.toSorted((a, b) => order(a) - order(b))) {
+    for (const { module, verdict, reason } of choices) if (verdict === 'load') closure.add(module, reason, want);
+  }
+  const modules = [...closure.entries.values()].map((entry) => ({
+    ...entry,
+    parameters: (index.config.options.get(normalizeModuleName(entry.name)) ?? []).join(' '),
+    needs: entry.needs.filter((name) => closure.entries.has(name)),
+    wantedBy: [...entry.wantedBy],
+  }));
+  return { wants: planned, modules };
+}

@@ -1,0 +1,64 @@
+import type { ModuleIndex } from './module-index.ts';
+import { normalizeAlias } from './module-name.ts';
+
+/** What a name comes to: a module that can be loaded, or why not. */
+export interface Resolved {
+  readonly module: string;
+  readonly verdict: 'load' | 'builtin' | 'blacklisted' | 'missing';
+  readonly reason: string;
+}
+
+/** An alias may lead to an alias; nobody writes longer chains, and one that goes round must end. */
+const MAX_ALIAS_STEPS = 8;
+
+function forbidden(module: string, index: ModuleIndex): string | undefined {
+  const where = index.config.forbidden.get(module);
+  return where === undefined ? undefined : `forbidden by ${where}`;
+}
+
+function resolveFile(module: string, index: ModuleIndex, by: 'device' | 'name'): Resolved | undefined {
+  const file = index.file(module);
+  if (file === undefined) return undefined;
+  const blacklisted = by === 'device' ? index.config.blacklist.get(module) : undefined;
+  const refused = forbidden(module, index) ?? (blacklisted === undefined ? undefined : `blacklisted by ${blacklisted}`);
+  if (refused !== undefined) return { module, verdict: 'blacklisted', reason: refused };
+  for (const dependency of file.dependencies) {
+    const why = forbidden(dependency, index);
+    if (why !== undefined) return { module, verdict: 'blacklisted', reason: `needs ${dependency}, ${why}` };
+    if (index.file(dependency) === undefined) {
+      return { module, verdict: 'missing', reason: `needs ${dependency}, which is not in ${index.directory}` };
+    }
+  }
+  return { module, verdict: 'load', reason: '' };
+}
+
+/**
+ * What a module name or alias comes to, through aliases of aliases.
+ * @param by a blacklist (modprobe.d) refuses what a device asks for, not what is asked for by name
+ */
+export function resolveModule(name: string, index: ModuleIndex, by: 'device' | 'name'): Resolved[] {
+  const found = new Map<string, Resolved>();
+  const seen = new Set<string>();
+  const follow = (alias: string, steps: number): void => {
+    const module = normalizeAlias(alias) ?? alias;
+    if (seen.has(module)) return;
+    seen.add(module);
+    const direct =
+      resolveFile(module, index, by) ??
+      (index.isBuiltin(module)
+        ? ({ module, verdict: 'builtin', reason: 'built into the kernel' } as const)
+        : undefined) ??
+      (module === 'off' ? ({ module: name, verdict: 'blacklisted', reason: `alias ${name} off` } as const) : undefined);
+    if (direct !== undefined) {
+      found.set(direct.module, direct);
+      return;
+    }
+    const further = steps < MAX_ALIAS_STEPS ? index.lookup(module).filter((next) => next !== module) : [];
+    for (const next of further) follow(next, steps + 1);
+    if (further.length === 0) {
+      found.set(module, { module, verdict: 'missing', reason: `no such module in ${index.directory}` });
+    }
+  };
+  follow(name, 0);
+  return [...found.values()];
+}

@@ -1,0 +1,163 @@
+import { readDevice, readDevices } from './device.ts';
+import { describeFailure, type LoadOutcome, loadModules, type ModuleLoader, newLoading } from './load.ts';
+import type { ModuleIndex } from './module-index.ts';
+import { type Pending, pendingHardware } from './pending.ts';
+import { type ModulePlan, type PlannedWant, type PlanOptions, planModules } from './plan.ts';
+import type { SysTree } from './sys-tree.ts';
+
+/** What is needed of a kernel uevent; linux/uevent.ts gives more. */
+export interface HardwareEvent {
+  readonly action: string;
+  /** As the kernel gives it: `/devices/…`. */
+  readonly devpath: string;
+  readonly subsystem: string;
+}
+
+export interface WatchOptions {
+  readonly tree: SysTree;
+  readonly index: ModuleIndex;
+  readonly loader: ModuleLoader;
+  /** Milliseconds of a clock that only goes forward; performance.now() unless given. */
+  readonly now?: () => number;
+  readonly plan?: PlanOptions;
+  /** A module failed: one line with name, path, errno text and device. */
+  readonly onFailure?: (text: string) => void;
+}
+
+/** Drives this machine's devices: those that are there, then those that come. */
+export class HardwareWatch {
+  readonly #tree: SysTree;
+  readonly #index: ModuleIndex;
+  readonly #loader: ModuleLoader;
+  readonly #now: () => number;
+  readonly #planOptions: PlanOptions;
+  readonly #onFailure: (text: string) => void;
+  readonly #loading = newLoading();
+  readonly #reported = new Set<string>();
+  /** Path → what became of it. */
+  readonly #wants = new Map<string, PlannedWant>();
+  readonly #firstSeen = new Map<string, number>();
+  readonly #waiting = new Set<() => void>();
+
+  constructor(options: WatchOptions) {
+    this.#tree = options.tree;
+    this.#index = options.index;
+    this.#loader = options.loader;
+    this.#now = options.now ?? (() => performance.now());
+    this.#planOptions = options.plan ?? {};
+    this.#onFailure = options.onFailure ?? (() => undefined);
+  }
+
+  /**
+   * Looks at every device and loads what those that are new want. At the start of the boot, and again when uevents were
+   * lost. Resolves when all of it is loaded or has failed; loading one driver may bring further devices, which come
+   * by uevents.
+   */
+  rescan(): Promise<LoadOutcome[]> {
+    const devices = readDevices(this.#tree);
+    return this.#drive(devices.filter((device) => !this.#wants.has(device.path)));
+  }
+
+  /** A uevent has come. Must be listened for before the first rescan, so that no device falls between. */
+  async event({ action, devpath, subsystem }: HardwareEvent): Promise<LoadOutcome[]> {
+    this.#changed();
+    if (action === 'remove') {
+      this.#wants.delete(devpath);
+      for (const path of this.#firstSeen.keys()) {
+        if (path.endsWith(devpath.slice(devpath.lastIndexOf('/')))) this.#firstSeen.delete(path);
+      }
+      return [];
+    }
+    if ((action !== 'add' && action !== 'change') || this.#wants.has(devpath)) return [];
+    const device = readDevice(this.#tree, devpath, subsystem);
+    return device === undefined || device.modaliases.length === 0 ? [] : this.#drive([device]);
+  }
+
+  /**
+   * Loads modules by name with all they need; names may be aliases (`fs-iso9660`). What is built in, or not there, is
+   * not tried.
+   */
+  ensureModules(names: readonly string[], reason = 'asked for by name'): Promise<LoadOutcome[]> {
+    return this.#apply(
+      planModules(
+        names.map((name) => ({ name, reason })),
+        this.#index,
+        this.#planOptions,
+      ),
+    );
+  }
+
+  /** What may still bring a medium: drivers that are starting, and what sysfs shows. Empty: nothing more comes by itself. */
+  pending(): Pending[] {
+    const now = this.#now();
+    const ageMs = (path: string): number => {
+      const since = this.#firstSeen.get(path) ?? now;
+      this.#firstSeen.set(path, since);
+      return now - since;
+    };
+    const starting = [...this.#loading.underWay].map((name) => ({ text: `driver ${name} is starting` }));
+    return [...starting, ...pendingHardware(this.#tree, ageMs)];
+  }
+
+  /** Every device and name so far with its modules and reasons, for boot.json. */
+  get wants(): readonly PlannedWant[] {
+    return [...this.#wants.values()];
+  }
+
+  /** What became of every module so far; modules still starting are not among them. */
+  async outcomes(): Promise<LoadOutcome[]> {
+    const settled = [...this.#loading.attempts].filter(([name]) => !this.#loading.underWay.has(name));
+    return Promise.all(settled.map(([, attempt]) => attempt));
+  }
+
+  /** Resolves at the next uevent or when a module has started, at the latest after `timeoutMs`. */
+  changed(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      this.#waiting.add(done);
+    });
+  }
+
+  #changed(): void {
+    for (const done of this.#waiting) done();
+  }
+
+  #drive(devices: Parameters<typeof planModules>[0]): Promise<LoadOutcome[]> {
+    return this.#apply(planModules(devices, this.#index, this.#planOptions));
+  }
+
+  async #apply(plan: ModulePlan): Promise<LoadOutcome[]> {
+    for (const want of plan.wants) this.#wants.set(want.want, want);
+    const outcomes = await loadModules(plan, this.#loader, this.#loading);
+    for (const outcome of outcomes) {
+      if (outcome.kind !== 'failed' || this.#reported.has(outcome.module.name)) continue;
+      this.#reported.add(outcome.module.name);
+      this.#onFailure(describeFailure(outcome));
+    }
+    this.#changed();
+    return outcomes;
+  }
+}
+
+/**
+ * Starts to drive the hardware: cold devices at once, then what `events` brings, until they end.
+ * @param events kernel uevents, already being received; `lost`: some were dropped, everything is looked at again
+ */
+export function watchHardware(
+  options: WatchOptions & { readonly events: AsyncIterable<HardwareEvent | { readonly action: 'lost' }> },
+): { readonly watch: HardwareWatch; readonly cold: Promise<LoadOutcome[]>; readonly ended: Promise<void> } {
+  const watch = new HardwareWatch(options);
+  const cold = watch.rescan();
+  const follow = async (): Promise<void> => {
+    for await (const event of options.events) {
+      // Not awaited: a driver that takes long to start must not keep back the next device.
+      void ('devpath' in event ? watch.event(event) : watch.rescan());
+    }
+  };
+  return { watch, cold, ended: follow() };
+}
