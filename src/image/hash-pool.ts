@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startWorker } from '../linux/worker.ts';
 
 /** What a worker is asked: the SHA-256 of each piece of `bytes`; piece i lies between ends[i - 1] (0) and ends[i]. */
 export interface HashJob {
@@ -49,7 +50,7 @@ export class HashPool implements AsyncDisposable {
   }
 
   #start(): void {
-    const worker = new Worker(new URL('./hash-worker.ts', import.meta.url));
+    const worker = startWorker('image/hash-worker');
     this.#workers.push(worker);
     this.#idle.push(worker);
     worker.on('message', (digests: Uint8Array) => {

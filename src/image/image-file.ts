@@ -49,7 +49,7 @@ async function openNamed(path: string): Promise<FileHandle> {
     // Not blocking on a FIFO, and no controlling terminal: the path comes from the command line.
     return await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (cause) {
-    throw new Error(`cannot open ${path}: ${codeOf(cause)}`, { cause });
+    throw new Error(`cannot open ${path}`, { cause });
   }
 }
 
@@ -70,7 +70,7 @@ async function readFully(handle: FileHandle, path: string, target: Uint8Array, o
     try {
       count = (await handle.read(target, done, target.length - done, offset + done)).bytesRead;
     } catch (cause) {
-      throw new Error(`cannot read ${path} at byte ${offset + done}: ${codeOf(cause)}`, { cause });
+      throw new Error(`cannot read ${path} at byte ${offset + done}`, { cause });
     }
     if (count === 0) throw new Error(`${path} ends at byte ${offset + done}, ${target.length - done} bytes too early`);
     done += count;
@@ -83,8 +83,4 @@ function named<T>(path: string, decode: () => T): T {
   } catch (cause) {
     throw new Error(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

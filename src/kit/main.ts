@@ -1,7 +1,9 @@
+import { chunk } from './chunk.ts';
 import { type Command, UsageError } from './command.ts';
 import { explain } from './explain.ts';
+import { image } from './image.ts';
 
-const COMMANDS: readonly Command[] = [explain];
+const COMMANDS: readonly Command[] = [image, chunk, explain];
 
 function help(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length), 4);

@@ -1,0 +1,57 @@
+import { availableParallelism } from 'node:os';
+import type { ChunkIndex } from './chunk-index.ts';
+import { imageChunks } from './chunk-source.ts';
+import type { ChunkStore } from './chunk-store.ts';
+import type { ImageReader } from './image-file.ts';
+import type { ImageWorkOptions } from './verify.ts';
+
+export interface StoredImage {
+  /** Chunks that were not in the store before. */
+  readonly added: number;
+  /** Chunks that were, or that the image holds more than once. */
+  readonly shared: number;
+}
+
+/**
+ * Puts every chunk of an image into a store. Each is checked against the index first, so that a store never gets a
+ * chunk under a wrong name.
+ * @throws ChunkCorruptError when the image is not what its index says; Error when something cannot be read or written
+ */
+export async function storeImage(
+  image: ImageReader,
+  index: ChunkIndex,
+  store: ChunkStore,
+  { signal, onProgress }: Omit<ImageWorkOptions, 'pool'> = {},
+): Promise<StoredImage> {
+  const source = imageChunks(image, index);
+  const taken = new Set<string>();
+  let next = 0;
+  let added = 0;
+  let doneBytes = 0;
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    while (next < index.count && !failed) {
+      signal?.throwIfAborted();
+      const i = next++;
+      const digest = index.digestHex(i);
+      if (!taken.has(digest)) {
+        taken.add(digest);
+        if (!(await store.has(digest))) {
+          const bytes = await source.read(i, signal);
+          if (bytes !== undefined && (await store.write(digest, bytes))) added++;
+        }
+      }
+      doneBytes += index.length(i);
+      onProgress?.(doneBytes, index.size);
+    }
+  };
+  const lanes = Array.from({ length: availableParallelism() + 2 }, () =>
+    lane().catch((error: unknown) => {
+      failed = true;
+      throw error;
+    }),
+  );
+  const failure = (await Promise.allSettled(lanes)).find((result) => result.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+  return { added, shared: index.count - added };
+}

@@ -1,0 +1,212 @@
+import { access } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { type ChunkIndex, encodeChunkIndex } from '../image/chunk-index.ts';
+import { openImage } from '../image/image-file.ts';
+import { IMAGE_SUFFIX, imagePaths, isImageName } from '../image/image-reference.ts';
+import { readIndexFile, writeIndexFile } from '../image/index-file.ts';
+import { makeChunkIndex } from '../image/make-index.ts';
+import { verifyMinisign } from '../image/minisign.ts';
+import { readPublicKeys, readSignature } from '../image/signature.ts';
+import { verifyImage } from '../image/verify.ts';
+import { type Command, UsageError } from './command.ts';
+import { createImage, resolveSource } from './create-image.ts';
+import { withProgress } from './progress.ts';
+
+type Action = (path: string, options: ImageOptions, signal: AbortSignal) => Promise<void>;
+
+interface ImageOptions {
+  readonly json: boolean;
+  readonly output: string | undefined;
+  readonly keys: string | undefined;
+  readonly id: string | undefined;
+}
+
+const ACTIONS: Readonly<Record<string, { readonly run: Action; readonly options: readonly string[] }>> = {
+  create: { run: create, options: ['output', 'json'] },
+  info: { run: info, options: ['json'] },
+  verify: { run: verify, options: ['json', 'key', 'id'] },
+  index: { run: index, options: ['json'] },
+};
+
+export const image: Command = {
+  name: 'image',
+  summary: 'make a disk image, show what it is, check it',
+  usage: `usage: viver image create SOURCE -o NAME.sqfs [--json]
+       viver image info NAME.sqfs [--json]
+       viver image verify NAME.sqfs [--id HEX] [--key DIR] [--json]
+       viver image index NAME.sqfs [--json]
+
+create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: a directory, a tar (plain, .gz, .zst), or - for a
+         tar on standard input. Owners, modes and extended attributes are kept, nothing is left out. The same input
+         gives the same bytes when SOURCE_DATE_EPOCH is set.
+info     what the image is. Without an index beside it the id is computed, which reads the whole image.
+verify   checks the image against the index beside it, byte for byte.
+         --id HEX   the image id must be this one
+         --key DIR  the index must be signed (NAME.caibx.minisig) by one of the public keys DIR/*.pub
+index    makes NAME.caibx anew.
+
+With --json, one object on standard output:
+  info                   {name, path, id, size, chunks, compression, blockSize, created, indexPath, signature}
+                         size and blockSize in bytes, created in ISO 8601, indexPath null when there is no index file,
+                         signature null or {path, keyId, trustedComment}, not checked
+  create, index, verify  {name, path, id, size, chunks, indexPath}; verify with --key also
+                         signature: {path, keyId, trustedComment, keyPath}
+`,
+  async run(args, signal) {
+    const { action, path, options } = parseWords(args);
+    await action(path, options, signal);
+  },
+};
+
+function parseWords(args: readonly string[]): { action: Action; path: string; options: ImageOptions } {
+  const [name, ...rest] = args;
+  if (name === undefined) throw new UsageError(`one of ${Object.keys(ACTIONS).join(', ')} wanted`);
+  const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
+  if (action === undefined) throw new UsageError(`no action '${name}'`);
+  const { values, positionals } = parseOptions(rest);
+  for (const option of Object.keys(values)) {
+    if (!action.options.includes(option)) throw new UsageError(`${name} takes no --${option}`);
+  }
+  const [path, ...more] = positionals;
+  if (path === undefined || more.length > 0)
+    throw new UsageError(`${name} takes one ${name === 'create' ? 'SOURCE' : 'image'}`);
+  if (name === 'create') checkOutput(values.output);
+  if (values.id !== undefined && !/^[0-9a-f]{64}$/i.test(values.id)) throw new UsageError('--id takes 64 hex digits');
+  const { json = false, output, key: keys, id } = values;
+  return { action: action.run, path, options: { json, output, keys, id } };
+}
+
+function parseOptions(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        json: { type: 'boolean' },
+        output: { type: 'string', short: 'o' },
+        key: { type: 'string' },
+        id: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function checkOutput(output: string | undefined): void {
+  if (output === undefined) throw new UsageError('create needs -o NAME.sqfs');
+  if (!output.endsWith(IMAGE_SUFFIX)) throw new UsageError(`'${output}' does not end in ${IMAGE_SUFFIX}`);
+  const { name } = imagePaths(output);
+  if (!isImageName(name)) throw new UsageError(`'${name}' is no image name: letters, digits and ._+~- only`);
+}
+
+async function create(source: string, { json, output = '' }: ImageOptions, signal: AbortSignal): Promise<void> {
+  const resolved = await resolveSource(source);
+  const onWarning = (line: string): void => void process.stderr.write(`viver image: ${line}\n`);
+  const made = await withProgress('index', (onProgress) =>
+    createImage(resolved, output, { signal, onProgress, onWarning }),
+  );
+  printResult(output, made, json, 'made');
+}
+
+async function index(path: string, { json }: ImageOptions, signal: AbortSignal): Promise<void> {
+  const made = await indexImage(path, signal);
+  await writeIndexFile(imagePaths(path).index, made);
+  printResult(path, made, json, 'indexed');
+}
+
+async function verify(path: string, { json, keys, id }: ImageOptions, signal: AbortSignal): Promise<void> {
+  const paths = imagePaths(path);
+  await using file = await openImage(path);
+  const known = await readIndexFile(paths.index, id);
+  const signature = keys === undefined ? undefined : await verifySignature(path, known, keys);
+  await withProgress('verify', (onProgress) => verifyImage(file, known, { signal, onProgress }));
+  if (signature === undefined && (await exists(paths.signature))) {
+    process.stderr.write(`viver image: ${paths.signature} was not checked: no --key DIR\n`);
+  }
+  printResult(path, known, json, 'verified', signature);
+}
+
+interface CheckedSignature {
+  readonly path: string;
+  readonly keyId: string;
+  readonly trustedComment: string;
+  readonly keyPath: string;
+}
+
+async function verifySignature(path: string, known: ChunkIndex, keys: string): Promise<CheckedSignature> {
+  const { index: indexPath, signature: signaturePath } = imagePaths(path);
+  const publicKeys = await readPublicKeys(keys);
+  const signature = await readSignature(signaturePath);
+  try {
+    const signer = verifyMinisign(encodeChunkIndex(known), signature, publicKeys);
+    const { keyId, trustedComment } = signature;
+    const keyPath = publicKeys.find((key) => key.key === signer.key)?.path ?? keys;
+    return { path: signaturePath, keyId, trustedComment, keyPath };
+  } catch (cause) {
+    throw new Error(`${indexPath}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+async function info(path: string, { json }: ImageOptions, signal: AbortSignal): Promise<void> {
+  const paths = imagePaths(path);
+  await using file = await openImage(path);
+  const indexed = await exists(paths.index);
+  const known = indexed ? await readIndexFile(paths.index) : await indexImage(path, signal);
+  if (known.size !== file.size) {
+    throw new Error(`${paths.index} is of an image of ${known.size} bytes, ${path} has ${file.size}`);
+  }
+  const signature = (await exists(paths.signature)) ? await readSignature(paths.signature) : undefined;
+  const facts = {
+    name: paths.name,
+    path,
+    id: known.id,
+    size: file.size,
+    chunks: known.count,
+    compression: file.superblock.compression,
+    blockSize: file.superblock.blockSize,
+    created: new Date(file.superblock.createdSeconds * 1000).toISOString().replace('.000Z', 'Z'),
+    indexPath: indexed ? paths.index : null,
+    signature:
+      signature === undefined
+        ? null
+        : { path: paths.signature, keyId: signature.keyId, trustedComment: signature.trustedComment },
+  };
+  if (json) printJson(facts);
+  else printRows({ ...facts, signature: facts.signature === null ? 'none' : `${facts.signature.keyId}, not checked` });
+}
+
+async function indexImage(path: string, signal: AbortSignal): Promise<ChunkIndex> {
+  await using file = await openImage(path);
+  return await withProgress('index', (onProgress) => makeChunkIndex(file, { signal, onProgress }));
+}
+
+function printResult(path: string, known: ChunkIndex, json: boolean, done: string, signature?: CheckedSignature): void {
+  const { name, index: indexPath } = imagePaths(path);
+  const facts = { name, path, id: known.id, size: known.size, chunks: known.count, indexPath };
+  if (json) printJson(signature === undefined ? facts : { ...facts, signature });
+  else {
+    const signer = signature === undefined ? '' : `, signed by ${signature.keyId} (${signature.trustedComment})`;
+    process.stdout.write(
+      `${path}: ${done}, id sha256:${known.id}, ${known.size} bytes in ${known.count} chunks${signer}\n`,
+    );
+  }
+}
+
+function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+function printRows(facts: Readonly<Record<string, string | number | null>>): void {
+  const width = Math.max(...Object.keys(facts).map((key) => key.length));
+  for (const [key, value] of Object.entries(facts)) {
+    process.stdout.write(`${key.padEnd(width)}  ${value ?? 'none'}\n`);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
