@@ -57,6 +57,13 @@ export interface PlanOptions {
   readonly everything?: boolean;
 }
 
+/**
+ * The end of finit_module waits for every probe under way in the kernel, also for a disk of another driver that takes
+ * seconds to spin up (kernel/module/main.c, do_init_module). A driver's own disks are worth that wait: afterwards they
+ * are known. A file system or a library has nothing to wait for, and this parameter, which every module has, says so.
+ */
+const ASYNC_PROBE = 'async_probe=1';
+
 interface Entry {
   readonly name: string;
   readonly path: string;
@@ -168,9 +175,15 @@ export function planModules(
   for (const { want, choices } of planned.toSorted((a, b) => order(a) - order(b))) {
     for (const { module, verdict, reason } of choices) if (verdict === 'load') closure.add(module, reason, want);
   }
+  const drivers = new Set(
+    planned.flatMap(({ device, choices }) => (device === undefined ? [] : choices)).map(({ module }) => module),
+  );
   const modules = [...closure.entries.values()].map((entry) => ({
     ...entry,
-    parameters: (index.config.options.get(normalizeModuleName(entry.name)) ?? []).join(' '),
+    parameters: [
+      ...(index.config.options.get(normalizeModuleName(entry.name)) ?? []),
+      ...(drivers.has(entry.name) ? [] : [ASYNC_PROBE]),
+    ].join(' '),
     needs: entry.needs.filter((name) => closure.entries.has(name)),
     wantedBy: [...entry.wantedBy],
   }));

@@ -11,6 +11,8 @@ export interface HardwareEvent {
   /** As the kernel gives it: `/devices/…`. */
   readonly devpath: string;
   readonly subsystem: string;
+  readonly sequence: number;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export interface WatchOptions {
@@ -23,6 +25,8 @@ export interface WatchOptions {
   /** A module failed: one line with name, path, errno text and device. */
   readonly onFailure?: (text: string) => void;
 }
+
+const UNHEARD_MS = 500;
 
 /** Drives this machine's devices: those that are there, then those that come. */
 export class HardwareWatch {
@@ -38,6 +42,8 @@ export class HardwareWatch {
   readonly #wants = new Map<string, PlannedWant>();
   readonly #firstSeen = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
+  /** Number of the last uevent heard, or sent before the last scan. */
+  #heard = 0;
 
   constructor(options: WatchOptions) {
     this.#tree = options.tree;
@@ -53,13 +59,15 @@ export class HardwareWatch {
    * lost. Resolves when all of it is loaded or has failed; loading one driver may bring further devices, which come
    * by uevents.
    */
-  rescan(): Promise<LoadOutcome[]> {
+  async rescan(): Promise<LoadOutcome[]> {
+    this.#heard = Math.max(this.#heard, this.#sent());
     const devices = readDevices(this.#tree);
     return this.#drive(devices.filter((device) => !this.#wants.has(device.path)));
   }
 
   /** A uevent has come. Must be listened for before the first rescan, so that no device falls between. */
-  async event({ action, devpath, subsystem }: HardwareEvent): Promise<LoadOutcome[]> {
+  async event({ action, devpath, subsystem, sequence, env }: HardwareEvent): Promise<LoadOutcome[]> {
+    this.#heard = Math.max(this.#heard, sequence);
     this.#changed();
     if (action === 'remove') {
       this.#wants.delete(devpath);
@@ -68,9 +76,9 @@ export class HardwareWatch {
       }
       return [];
     }
-    if ((action !== 'add' && action !== 'change') || this.#wants.has(devpath)) return [];
+    if ((action !== 'add' && action !== 'change') || env.MODALIAS === undefined || this.#wants.has(devpath)) return [];
     const device = readDevice(this.#tree, devpath, subsystem);
-    return device === undefined || device.modaliases.length === 0 ? [] : this.#drive([device]);
+    return device === undefined ? [] : this.#drive([device]);
   }
 
   /**
@@ -96,7 +104,17 @@ export class HardwareWatch {
       return now - since;
     };
     const starting = [...this.#loading.underWay].map((name) => ({ text: `driver ${name} is starting` }));
-    return [...starting, ...pendingHardware(this.#tree, ageMs)];
+    // A device that has just come is known to the kernel before its event is read here. An event may also never come
+    // (those of other network namespaces do not): it counts for a short while only.
+    const sent = this.#sent();
+    const unheard =
+      sent > this.#heard && ageMs(`uevent ${sent}`) < UNHEARD_MS ? [{ text: 'new devices are being announced' }] : [];
+    return [...starting, ...unheard, ...pendingHardware(this.#tree, ageMs)];
+  }
+
+  /** Number of the last uevent the kernel has sent. */
+  #sent(): number {
+    return Number(this.#tree.read('/sys/kernel/uevent_seqnum') ?? 0);
   }
 
   /** Every device and name so far with its modules and reasons, for boot.json. */
@@ -145,19 +163,21 @@ export class HardwareWatch {
 }
 
 /**
- * Starts to drive the hardware: cold devices at once, then what `events` brings, until they end.
- * @param events kernel uevents, already being received; `lost`: some were dropped, everything is looked at again
+ * Starts to drive the hardware: cold devices at once, then what comes.
+ * @param options `listen` is called first and starts to hear kernel uevents (linux/uevent.ts, openUevents)
+ * @returns `cold` resolves when the devices that were there have their drivers; disks behind them may still be scanned
  */
 export function watchHardware(
-  options: WatchOptions & { readonly events: AsyncIterable<HardwareEvent | { readonly action: 'lost' }> },
-): { readonly watch: HardwareWatch; readonly cold: Promise<LoadOutcome[]>; readonly ended: Promise<void> } {
+  options: WatchOptions & {
+    readonly listen: (onEvent: (event: HardwareEvent) => void, onLost: () => void) => void;
+  },
+): { readonly watch: HardwareWatch; readonly cold: Promise<LoadOutcome[]> } {
   const watch = new HardwareWatch(options);
-  const cold = watch.rescan();
-  const follow = async (): Promise<void> => {
-    for await (const event of options.events) {
-      // Not awaited: a driver that takes long to start must not keep back the next device.
-      void ('devpath' in event ? watch.event(event) : watch.rescan());
-    }
-  };
-  return { watch, cold, ended: follow() };
+  const failed = (error: unknown) => options.onFailure?.(error instanceof Error ? error.message : String(error));
+  // Not awaited: a driver that takes long to start must not keep back the next device.
+  options.listen(
+    (event) => void watch.event(event).catch(failed),
+    () => void watch.rescan().catch(failed),
+  );
+  return { watch, cold: watch.rescan() };
 }
