@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 export const CHECKOUT = join(import.meta.dirname, '../../..');
-export const BUILD = join(CHECKOUT, 'build');
+/** What make built; VIVER_BUILD names another directory with such files, to try them from elsewhere. */
+export const BUILD = resolve(process.env.VIVER_BUILD ?? join(CHECKOUT, 'build'));
 /** Logs, overlays and made disks of the scenarios. */
 export const VM_DIRECTORY = join(BUILD, 'vm');
 
