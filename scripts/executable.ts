@@ -25,6 +25,8 @@ export async function bundle(entry: string, outfile: string, plugins: Plugin[]):
     target: 'node26',
     legalComments: 'none',
     keepNames: true,
+    // Only code that never runs in the executable asks for it (src/linux/worker.ts).
+    logOverride: { 'empty-import-meta': 'silent' },
     // A source map would double the bundle; names are kept, so stack traces stay readable.
     minifySyntax: true,
     plugins,
