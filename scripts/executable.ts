@@ -34,7 +34,10 @@ export async function bundle(entry: string, outfile: string, plugins: Plugin[]):
 }
 
 mkdirSync(work, { recursive: true });
-const assets: Record<string, string> = {};
+const assets: Record<string, string> = {
+  // The addon of npm's netlink, which src/linux/netlink-addon.ts loads from memory.
+  'netlink.node': join(root, `node_modules/netlink/prebuilds/linux-${process.arch}/node.napi.node`),
+};
 await bundle('src/init/main.ts', join(work, 'viver.js'), []);
 for (const file of globSync('src/*/*-worker.ts', { cwd: root }).sort()) {
   const key = file.replace(/^src\//, '').replace(/\.ts$/, '.js');
