@@ -80,7 +80,8 @@ async function searchDevice(device: BlockDevice, options: SearchOptions): Promis
   if (first !== 'late') return first;
   // nobody waits for it any more: what it may still mount would stay for ever
   void looking.then((report) => release([report], options.access));
-  return { device, candidates: [], seen: `no answer in ${timeoutMs / 1000} s`, failed: true };
+  // not `failed`: each further try would cost another thread that hangs
+  return { device, candidates: [], seen: `no answer in ${timeoutMs / 1000} s`, failed: false };
 }
 
 /** Unmounts the media of candidates that are not wanted (any more), each once. */

@@ -83,6 +83,13 @@ const PIECE_BYTES = MIB;
 const READS_IN_FLIGHT = 4;
 const PROGRESS_EVERY_MS = 500;
 
+async function writeFully(to: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    const { bytesWritten } = await to.write(bytes, written, bytes.length - written, offset + written);
+    written += bytesWritten;
+  }
+}
+
 async function copy(from: FileHandle, to: FileHandle, request: ToRamRequest): Promise<void> {
   const { sizeBytes, signal } = request;
   const buffers = Array.from({ length: READS_IN_FLIGHT }, () => new Uint8Array(PIECE_BYTES));
@@ -115,7 +122,7 @@ async function copy(from: FileHandle, to: FileHandle, request: ToRamRequest): Pr
       const bytes = await inFlight.shift();
       if (bytes === undefined) throw new Error('a read got lost');
       await request.inspect?.(bytes, offset);
-      await to.write(bytes, 0, bytes.length, offset);
+      await writeFully(to, bytes, offset);
       const now = performance.now();
       const copiedBytes = offset + bytes.length;
       if (now - saidAt >= PROGRESS_EVERY_MS || copiedBytes === sizeBytes) {

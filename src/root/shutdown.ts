@@ -1,0 +1,175 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { detachLoop } from '../linux/loop.ts';
+import { type MountEntry, MS, mount, readMounts, umount } from '../linux/mount.ts';
+import { type RebootVerb, reboot, syncAll, sysrq } from '../linux/reboot.ts';
+import { endProcesses } from './processes.ts';
+
+/**
+ * The end of a machine that runs from here: after the image's init has stopped everything it knows of and gone back to
+ * the initramfs (systemd's `/run/initramfs/shutdown`), the union, the image, the upper layer's disk and the medium are
+ * unmounted in that order. systemd: https://systemd.io/INITRD_INTERFACE
+ */
+
+/** What init systems call the ends of a machine → what the kernel calls them. */
+const VERBS: Readonly<Record<string, RebootVerb>> = {
+  poweroff: 'poweroff',
+  halt: 'halt',
+  reboot: 'restart',
+  kexec: 'kexec',
+};
+
+/** @throws Error for a word that is none of poweroff, reboot, halt, kexec */
+export function parseShutdownVerb(word: string | undefined): RebootVerb {
+  const verb = word !== undefined && Object.hasOwn(VERBS, word) ? VERBS[word] : undefined;
+  if (verb === undefined) throw new Error(`shutdown: ${word ?? 'nothing'} is none of ${Object.keys(VERBS).join(', ')}`);
+  return verb;
+}
+
+/** The kernel's own file systems: they hold no data, and the shutdown itself reads /proc and writes to the console. */
+const KERNEL_MOUNTS = new Set(['/', '/dev', '/proc', '/sys', '/run']);
+
+/** File systems without a device or a server behind them: losing them loses nothing. */
+const NOTHING_TO_LOSE = new Set([
+  'tmpfs',
+  'ramfs',
+  'rootfs',
+  'devtmpfs',
+  'proc',
+  'sysfs',
+  'devpts',
+  'cgroup',
+  'cgroup2',
+]);
+
+/** What to unmount, in this order: what was mounted last first, so that nothing is below what goes. Pure. */
+export function planUnmounts(mounts: readonly MountEntry[]): readonly string[] {
+  return mounts
+    .map((entry) => entry.target)
+    .filter((target) => !KERNEL_MOUNTS.has(target))
+    .reverse();
+}
+
+/** Of what is still mounted: what may still be written to and would be left unclean. Pure. */
+export function planRemounts(mounts: readonly MountEntry[]): readonly MountEntry[] {
+  return mounts.filter(
+    (entry) =>
+      !KERNEL_MOUNTS.has(entry.target) &&
+      !NOTHING_TO_LOSE.has(entry.type) &&
+      !entry.superOptions.includes('ro') &&
+      !entry.options.includes('ro'),
+  );
+}
+
+/** What the shutdown does to the system; a test gives its own. */
+export interface ShutdownSystem {
+  mounts(): readonly MountEntry[];
+  umount(target: string): void;
+  remountReadOnly(target: string): void;
+  /** Settles when the kernel has done it, or has not for a while. */
+  emergencyRemount(): Promise<void>;
+  /** Loop devices with a file behind them. */
+  loops(): readonly string[];
+  detachLoop(path: string): void;
+  sync(): void;
+  end(which: 'ordinary' | 'storage'): Promise<readonly string[]>;
+  reboot(verb: RebootVerb): void;
+  say(line: string): void;
+}
+
+export interface ShutdownTimes {
+  /** For what the image's init has left running. */
+  readonly ordinaryMs: number;
+  /** For the storage daemons: the field hands over what only this machine holds. */
+  readonly storageMs: number;
+}
+
+const TIMES: ShutdownTimes = { ordinaryMs: 2000, storageMs: 30_000 };
+
+export function shutdownSystem(say: (line: string) => void, times: ShutdownTimes = TIMES): ShutdownSystem {
+  return {
+    mounts: readMounts,
+    umount,
+    remountReadOnly: (target) => mount({ source: 'none', target, flags: MS.REMOUNT | MS.RDONLY }),
+    async emergencyRemount() {
+      sysrq('remountReadOnly');
+      // done by a kernel thread, some time after it was asked for
+      const until = performance.now() + 5000;
+      while (planRemounts(readMounts()).length > 0 && performance.now() < until) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+    loops: () => readdirSync('/sys/block').flatMap((name) => (backingFile(name) === undefined ? [] : [`/dev/${name}`])),
+    detachLoop,
+    sync: syncAll,
+    async end(which) {
+      const graceMs = which === 'storage' ? times.storageMs : times.ordinaryMs;
+      const left = await endProcesses((entry) => entry.storage === (which === 'storage'), { graceMs });
+      return left.map((entry) => `${entry.name} (${entry.pid})`);
+    },
+    reboot,
+    say,
+  };
+}
+
+function backingFile(name: string): string | undefined {
+  if (!name.startsWith('loop')) return undefined;
+  try {
+    return readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8');
+  } catch {
+    return undefined; // no file behind it: the attribute is there only with one
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Unmounts as much as goes, again and again while something goes: a mount is free when what lay on it is gone. */
+function unmountAll(system: ShutdownSystem): readonly string[] {
+  for (;;) {
+    const targets = planUnmounts(system.mounts());
+    const failures: string[] = [];
+    for (const target of targets) {
+      try {
+        system.umount(target);
+      } catch (error) {
+        failures.push(messageOf(error));
+      }
+    }
+    for (const path of system.loops()) {
+      try {
+        system.detachLoop(path);
+      } catch (error) {
+        failures.push(messageOf(error));
+      }
+    }
+    if (planUnmounts(system.mounts()).length === 0) return [];
+    if (failures.length >= targets.length) return failures;
+  }
+}
+
+/**
+ * Leaves every file system clean, then ends the machine. What cannot be unmounted is made read-only, at last by the
+ * kernel's emergency remount; each such thing is said.
+ */
+export async function shutDown(verb: RebootVerb, system: ShutdownSystem): Promise<void> {
+  for (const name of await system.end('ordinary')) system.say(`does not end: ${name}`);
+  system.sync();
+  for (const failure of unmountAll(system)) system.say(failure);
+  for (const name of await system.end('storage')) system.say(`does not end: ${name}`);
+  unmountAll(system);
+  for (const { target, source } of [...planRemounts(system.mounts())].reverse()) {
+    try {
+      system.remountReadOnly(target);
+      system.say(`${target} (${source}) is still in use, made read-only`);
+    } catch (error) {
+      system.say(messageOf(error));
+    }
+  }
+  if (planRemounts(system.mounts()).length > 0) {
+    await system.emergencyRemount();
+    for (const { target, source } of planRemounts(system.mounts())) system.say(`${target} (${source}) is left unclean`);
+  }
+  system.sync();
+  system.reboot(verb);
+}
