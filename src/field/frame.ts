@@ -21,7 +21,7 @@ export interface FrameBodies {
   /** From now on tell me what you hold. */
   subscribe: Bare;
   get: {
-    /** Not all of `ranges`, but `count` chunks of them, whichever serve the field best. Replaces an earlier choice. */
+    /** Not all of `ranges`, but `count` more of them, whichever serve the field best; older choices use them too. */
     readonly choose: boolean;
     /** A read waits for it. */
     readonly urgent: boolean;
@@ -30,7 +30,7 @@ export interface FrameBodies {
     readonly count: number;
     readonly ranges: readonly ChunkRange[];
   };
-  /** I have these by now, or no longer want them. Choices are withdrawn by a `get` with the count 0. */
+  /** I have these by now, or no longer want them. */
   cancel: { readonly ranges: readonly ChunkRange[] };
   /** One more chunk has arrived whole. What the giver's window is counted by. */
   got: Bare;

@@ -1,0 +1,67 @@
+import type { Address } from './address.ts';
+import type { ChunkRange } from './chunk-set.ts';
+import type { Datagram } from './datagram.ts';
+import type { ControlFrame } from './frame.ts';
+import type { NodeId } from './record.ts';
+
+/** A TCP connection: a number that the edge, for its own dials the machine, gives it, never used twice. */
+export type ConnectionId = number;
+
+/** What happens to the machine. Everything in it has been decoded, and its MAC or handshake checked, by the edge. */
+export type FieldEvent =
+  | { readonly kind: 'start' }
+  /** The time that `nextWake` named has come. */
+  | { readonly kind: 'wake' }
+  | { readonly kind: 'datagram'; readonly from: Address; readonly datagram: Datagram; readonly size: number }
+  /** Our dial was answered and both sides know each other: we fetch. */
+  | { readonly kind: 'connected'; readonly conn: ConnectionId; readonly node: NodeId; readonly address: Address }
+  /** Somebody dialled us: we give. `address` is where that node itself listens. */
+  | { readonly kind: 'accepted'; readonly conn: ConnectionId; readonly node: NodeId; readonly address: Address }
+  /** A connection is gone, or a dial has failed. `hostile`: because of what came over it. */
+  | { readonly kind: 'closed'; readonly conn: ConnectionId; readonly why: string; readonly hostile: boolean }
+  | { readonly kind: 'frame'; readonly conn: ConnectionId; readonly frame: ControlFrame }
+  /** The header of a chunk has come. */
+  | { readonly kind: 'incoming'; readonly conn: ConnectionId; readonly chunk: number; readonly chosen: boolean }
+  /** A chunk has come whole; `good`: it is what the index says it must be. */
+  | { readonly kind: 'chunk'; readonly conn: ConnectionId; readonly chunk: number; readonly good: boolean }
+  /** The image's chunks are known now: their lengths, and which of them are held already. */
+  | { readonly kind: 'layout'; readonly lengths: Lengths; readonly held: Iterable<number> }
+  /** A whole index came from a peer; `good`: it has the id asked for. */
+  | { readonly kind: 'index'; readonly conn: ConnectionId; readonly good: boolean }
+  /** A read needs these chunks; `ready` answers once all are held. */
+  | { readonly kind: 'read'; readonly read: number; readonly chunks: ChunkRange }
+  /** The read has been answered or given up. */
+  | { readonly kind: 'unread'; readonly read: number }
+  /** A chunk came from an origin, or could not be had there. */
+  | { readonly kind: 'origin'; readonly chunk: number; readonly good: boolean }
+  /** A chunk that was held turned out to be bad or unreadable, or its medium is gone. */
+  | { readonly kind: 'unheld'; readonly chunks: readonly ChunkRange[] }
+  /** Go, in good order. */
+  | { readonly kind: 'leave' };
+
+/** What the machine wants done, in this order. */
+export type Action =
+  | { readonly kind: 'send'; readonly to: Address; readonly datagram: Datagram }
+  | { readonly kind: 'multicast'; readonly datagram: Datagram }
+  | { readonly kind: 'dial'; readonly conn: ConnectionId; readonly address: Address }
+  | { readonly kind: 'close'; readonly conn: ConnectionId; readonly why: string }
+  | { readonly kind: 'frame'; readonly conn: ConnectionId; readonly frame: ControlFrame }
+  /** Send a chunk that is held. It must not be dropped before it is on its way. */
+  | { readonly kind: 'give'; readonly conn: ConnectionId; readonly chunk: number; readonly chosen: boolean }
+  | { readonly kind: 'give index'; readonly conn: ConnectionId }
+  /** Keep what just came; otherwise it serves the reads that wait for it and is let go. */
+  | { readonly kind: 'keep'; readonly chunk: number }
+  | { readonly kind: 'drop'; readonly chunk: number }
+  | { readonly kind: 'ready'; readonly read: number }
+  | { readonly kind: 'ask origin'; readonly chunk: number }
+  | { readonly kind: 'log'; readonly text: string }
+  /** Nothing is left to do: the node may end. */
+  | { readonly kind: 'gone' };
+
+/** How long the chunks of an image are. `ChunkIndex` is one. */
+export interface Lengths {
+  readonly count: number;
+  /** Size of the image in bytes. */
+  readonly size: number;
+  length(chunk: number): number;
+}

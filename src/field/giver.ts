@@ -1,0 +1,370 @@
+import type { Address } from './address.ts';
+import type { ChunkRange, ChunkSet } from './chunk-set.ts';
+import type { Action, ConnectionId, Lengths } from './event.ts';
+import type { FrameBodies, Pointer } from './frame.ts';
+import { packHoldings, toRanges } from './holdings.ts';
+import { type NodeId, partCount, partRange } from './record.ts';
+
+/** Bytes on their way that nobody has confirmed: few uploads at a time, each quick, so that chains form. */
+const WINDOW_FIRST = 512 << 10;
+const WINDOW_LEAST = 384 << 10;
+const WINDOW_MOST = 16 << 20;
+/** The window grows while a chunk is confirmed sooner than this, and shrinks when it takes longer than that. */
+const QUICK_MS = 100;
+const SLOW_MS = 400;
+/** Who confirms nothing for so long no longer holds up the others, and gets nothing more until it does. */
+const STUCK_MS = 1000;
+/** News of new chunks are gathered for so long, or until something goes to the same client anyway. */
+const NEWS_MS = 100;
+/** How long a request for a chunk that is on its way to us may wait. */
+const PROMISE_MS = 3000;
+/** Others each getter of a chunk is pointed at by: a binary tree. */
+const TREE_WIDTH = 2;
+const TREES = 4096;
+const POINTERS_IN_FRAME = 16;
+
+interface Wish {
+  readonly chunk: number;
+  readonly urgent: boolean;
+  readonly insist: boolean;
+  readonly at: number;
+}
+
+interface OnItsWay {
+  readonly chunk: number;
+  readonly bytes: number;
+  readonly at: number;
+}
+
+interface Client {
+  readonly conn: ConnectionId;
+  readonly node: NodeId;
+  readonly address: Address;
+  readonly wishes: Map<number, Wish>;
+  choices: number;
+  choiceRanges: readonly ChunkRange[];
+  /** Chunks of `choiceRanges` that were given since these were named, or a moment before. */
+  choiceGiven: Set<number>;
+  readonly onItsWay: OnItsWay[];
+  bytesOnItsWay: number;
+  lastGot: number;
+  lastServed: number;
+  subscribed: boolean;
+  added: number[];
+  removed: number[];
+  newsSince: number;
+}
+
+export interface GiverOptions {
+  readonly lengths: Lengths;
+  readonly held: ChunkSet;
+  /** Whether a chunk that is not held is on its way to us. */
+  readonly isComing: (chunk: number) => boolean;
+}
+
+/** The giving side: whom to serve next, and whom to point at somebody else. */
+export class Giver {
+  readonly #lengths: Lengths;
+  readonly #held: ChunkSet;
+  readonly #isComing: (chunk: number) => boolean;
+  readonly #clients = new Map<ConnectionId, Client>();
+  /** How often each chunk has been given, up to 255. */
+  readonly #given: Uint8Array;
+  /** Who got, or was pointed at somebody who gets, a chunk: the next is pointed at one of these. */
+  readonly #trees = new Map<number, { readonly node: NodeId; readonly address: Address }[]>();
+  #window = WINDOW_FIRST;
+  #serial = 0;
+  #mostOnItsWay = 0;
+  sent = 0;
+
+  constructor(options: GiverOptions) {
+    this.#lengths = options.lengths;
+    this.#held = options.held;
+    this.#isComing = options.isComing;
+    this.#given = new Uint8Array(options.lengths.count);
+  }
+
+  get clients(): number {
+    return this.#clients.size;
+  }
+
+  get window(): number {
+    return this.#window;
+  }
+
+  *others(): Generator<{ node: NodeId; address: Address }> {
+    for (const { node, address } of this.#clients.values()) yield { node, address };
+  }
+
+  accepted(conn: ConnectionId, node: NodeId, address: Address, now: number): void {
+    this.#clients.set(conn, {
+      conn,
+      node,
+      address,
+      wishes: new Map(),
+      choices: 0,
+      choiceRanges: [],
+      choiceGiven: new Set(),
+      onItsWay: [],
+      bytesOnItsWay: 0,
+      lastGot: now,
+      lastServed: 0,
+      subscribed: false,
+      added: [],
+      removed: [],
+      newsSince: 0,
+    });
+  }
+
+  closed(conn: ConnectionId): void {
+    this.#clients.delete(conn);
+  }
+
+  subscribe(conn: ConnectionId, out: Action[]): void {
+    const client = this.#clients.get(conn);
+    if (client === undefined) return;
+    client.subscribed = true;
+    client.added = [];
+    client.removed = [];
+    const windows = Array.from({ length: partCount(this.#lengths.count) }, (_, part) =>
+      packHoldings(this.#held, partRange(this.#lengths.count, part)),
+    );
+    out.push({ kind: 'frame', conn, frame: { kind: 'holdings', windows } });
+  }
+
+  get(conn: ConnectionId, request: FrameBodies['get'], now: number, out: Action[]): void {
+    const client = this.#clients.get(conn);
+    if (client === undefined) return;
+    if (request.choose) {
+      client.choices = Math.min(client.choices + request.count, this.#lengths.count);
+      client.choiceRanges = request.ranges;
+      client.choiceGiven = new Set(client.onItsWay.map(({ chunk }) => chunk));
+      return;
+    }
+    const { urgent, insist } = request;
+    const lacking: number[] = [];
+    for (const { start, end } of request.ranges) {
+      for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
+        if (!this.#held.has(chunk) && !this.#isComing(chunk)) lacking.push(chunk);
+        else client.wishes.set(chunk, { chunk, urgent, insist, at: now });
+      }
+    }
+    this.#sendNews(client, out);
+    if (lacking.length > 0) out.push({ kind: 'frame', conn, frame: { kind: 'lack', ranges: toRanges(lacking) } });
+  }
+
+  cancel(conn: ConnectionId, ranges: readonly ChunkRange[]): void {
+    const client = this.#clients.get(conn);
+    if (client === undefined) return;
+    for (const { start, end } of ranges) {
+      for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) client.wishes.delete(chunk);
+    }
+  }
+
+  /** A client confirms the oldest chunk on its way to it. */
+  got(conn: ConnectionId, now: number): void {
+    const client = this.#clients.get(conn);
+    const oldest = client?.onItsWay.shift();
+    if (client === undefined || oldest === undefined) return;
+    client.bytesOnItsWay -= oldest.bytes;
+    client.lastGot = now;
+    const took = now - oldest.at;
+    // Only a window that was full says anything about the link.
+    if (this.#mostOnItsWay + 2 * oldest.bytes < this.#window) return;
+    if (took < QUICK_MS) this.#window = Math.min(this.#window + oldest.bytes / 2, WINDOW_MOST);
+    else if (took > SLOW_MS) this.#window = Math.max(this.#window - oldest.bytes / 4, WINDOW_LEAST);
+    this.#mostOnItsWay = this.#load(now);
+  }
+
+  /** A chunk is held from now on. */
+  gained(chunk: number, now: number): void {
+    for (const client of this.#clients.values()) {
+      if (!client.subscribed) continue;
+      if (client.added.length + client.removed.length === 0) client.newsSince = now;
+      client.added.push(chunk);
+    }
+  }
+
+  lost(chunk: number, now: number): void {
+    for (const client of this.#clients.values()) {
+      if (!client.subscribed) continue;
+      if (client.added.length + client.removed.length === 0) client.newsSince = now;
+      const at = client.added.indexOf(chunk);
+      if (at >= 0) client.added.splice(at, 1);
+      client.removed.push(chunk);
+    }
+  }
+
+  /** When news are due at the latest; Infinity when there are none. */
+  nextNews(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const client of this.#clients.values()) {
+      if (client.added.length + client.removed.length > 0) next = Math.min(next, client.newsSince + NEWS_MS);
+    }
+    return next;
+  }
+
+  /** Requests wait, or chunks are on their way. */
+  get busy(): boolean {
+    for (const client of this.#clients.values()) {
+      if (client.wishes.size > 0 || client.choices > 0 || client.onItsWay.length > 0) return true;
+    }
+    return false;
+  }
+
+  pump(now: number, out: Action[]): void {
+    for (const client of this.#clients.values()) {
+      if (client.added.length + client.removed.length > 0 && now >= client.newsSince + NEWS_MS) {
+        this.#sendNews(client, out);
+      }
+    }
+    for (;;) {
+      const load = this.#load(now);
+      this.#mostOnItsWay = Math.max(this.#mostOnItsWay, load);
+      if (load >= this.#window || !this.#giveOne(now, load, out)) return;
+    }
+  }
+
+  #load(now: number): number {
+    let bytes = 0;
+    for (const client of this.#clients.values()) if (!isStuck(client, now)) bytes += client.bytesOnItsWay;
+    return bytes;
+  }
+
+  /** Gives the one chunk that is best given now; false when there is nothing to give. */
+  #giveOne(now: number, load: number, out: Action[]): boolean {
+    let best: { client: Client; chunk: number; chosen: boolean; rank: number } | undefined;
+    for (const client of this.#clients.values()) {
+      if (
+        isStuck(client, now) ||
+        client.bytesOnItsWay >= this.#window / 2 + (this.#clients.size === 1 ? this.#window : 0)
+      ) {
+        continue;
+      }
+      const offer = this.#offer(client, load, out);
+      if (offer === undefined) continue;
+      if (
+        best === undefined ||
+        offer.rank < best.rank ||
+        (offer.rank === best.rank && client.lastServed < best.client.lastServed)
+      ) {
+        best = { client, ...offer };
+      }
+    }
+    if (best === undefined) return false;
+    this.#give(best.client, best.chunk, best.chosen, now, out);
+    return true;
+  }
+
+  /** What a client would be given next, and how much that matters (0: most). */
+  #offer(client: Client, load: number, out: Action[]): { chunk: number; chosen: boolean; rank: number } | undefined {
+    let offer: { chunk: number; chosen: boolean; rank: number } | undefined;
+    const pointers: Pointer[] = [];
+    for (const wish of client.wishes.values()) {
+      if (!this.#held.has(wish.chunk)) continue;
+      const given = this.#given[wish.chunk] as number;
+      if (wish.urgent && !wish.insist && given > 0 && load > 0) {
+        const pointer = this.#pointer(wish.chunk, client);
+        if (pointer !== undefined) {
+          if (pointers.length < POINTERS_IN_FRAME) {
+            pointers.push(pointer);
+            client.wishes.delete(wish.chunk);
+          }
+          continue;
+        }
+      }
+      const rank = wish.urgent ? 0 : 2;
+      if (offer === undefined || rank < offer.rank) offer = { chunk: wish.chunk, chosen: false, rank };
+      if (rank === 0) break;
+    }
+    if (pointers.length > 0) out.push({ kind: 'frame', conn: client.conn, frame: { kind: 'pointers', pointers } });
+    if (client.choices > 0 && (offer === undefined || offer.rank > 1)) {
+      const { chunk, given } = this.#leastGiven(client);
+      const rank = given === 0 ? 1 : 3;
+      if (chunk >= 0 && (offer === undefined || rank < offer.rank)) offer = { chunk, chosen: true, rank };
+    }
+    return offer;
+  }
+
+  #leastGiven(client: Client): { chunk: number; given: number } {
+    let best = -1;
+    let least = Number.POSITIVE_INFINITY;
+    for (const { start, end } of client.choiceRanges) {
+      for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
+        const given = this.#given[chunk] as number;
+        if (given >= least || !this.#held.has(chunk) || client.choiceGiven.has(chunk)) continue;
+        best = chunk;
+        least = given;
+        if (given === 0) return { chunk, given };
+      }
+    }
+    return { chunk: best, given: least };
+  }
+
+  /** Points a client at somebody who has got the chunk, or is getting it, and counts it among those from then on. */
+  #pointer(chunk: number, client: Client): Pointer | undefined {
+    const tree = this.#trees.get(chunk);
+    if (tree === undefined || tree.some(({ node }) => node === client.node)) return undefined;
+    const parent = tree[Math.floor((tree.length - 1) / TREE_WIDTH)];
+    if (parent === undefined) return undefined;
+    tree.push({ node: client.node, address: client.address });
+    return { chunk, node: parent.node, address: parent.address };
+  }
+
+  #give(client: Client, chunk: number, chosen: boolean, now: number, out: Action[]): void {
+    const bytes = this.#lengths.length(chunk);
+    if (chosen) client.choices--;
+    else client.wishes.delete(chunk);
+    if (client.onItsWay.length === 0) client.lastGot = now;
+    client.onItsWay.push({ chunk, bytes, at: now });
+    client.choiceGiven.add(chunk);
+    client.bytesOnItsWay += bytes;
+    client.lastServed = ++this.#serial;
+    this.#given[chunk] = Math.min((this.#given[chunk] as number) + 1, 255);
+    this.#plant(chunk, client);
+    this.sent += bytes;
+    this.#sendNews(client, out);
+    out.push({ kind: 'give', conn: client.conn, chunk, chosen });
+  }
+
+  #plant(chunk: number, client: Client): void {
+    const tree = this.#trees.get(chunk) ?? [];
+    if (!tree.some(({ node }) => node === client.node)) tree.push({ node: client.node, address: client.address });
+    // The Map's order is the order of last use: the tree not asked about for the longest time goes.
+    this.#trees.delete(chunk);
+    this.#trees.set(chunk, tree);
+    if (this.#trees.size <= TREES) return;
+    for (const oldest of this.#trees.keys()) {
+      this.#trees.delete(oldest);
+      return;
+    }
+  }
+
+  #sendNews(client: Client, out: Action[]): void {
+    if (client.added.length + client.removed.length === 0) return;
+    const sorted = (chunks: number[]) => toRanges(chunks.sort((a, b) => a - b));
+    const frame = { kind: 'have', added: sorted(client.added), removed: sorted(client.removed) } as const;
+    client.added = [];
+    client.removed = [];
+    out.push({ kind: 'frame', conn: client.conn, frame });
+  }
+
+  /** Requests for chunks that did not come to us after all. */
+  breakPromises(now: number, out: Action[]): void {
+    for (const client of this.#clients.values()) {
+      const broken: number[] = [];
+      for (const wish of client.wishes.values()) {
+        if (this.#held.has(wish.chunk)) continue;
+        if (!this.#isComing(wish.chunk) || now - wish.at > PROMISE_MS) broken.push(wish.chunk);
+      }
+      for (const chunk of broken) client.wishes.delete(chunk);
+      broken.sort((a, b) => a - b);
+      if (broken.length === 0) continue;
+      out.push({ kind: 'frame', conn: client.conn, frame: { kind: 'lack', ranges: toRanges(broken) } });
+    }
+  }
+}
+
+function isStuck(client: Client, now: number): boolean {
+  return client.onItsWay.length > 0 && now - client.lastGot > STUCK_MS;
+}

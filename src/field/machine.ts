@@ -1,0 +1,502 @@
+import type { Address } from './address.ts';
+import { type ChunkRange, ChunkSet } from './chunk-set.ts';
+import type { Action, ConnectionId, FieldEvent, Lengths } from './event.ts';
+import { Fetcher } from './fetcher.ts';
+import type { ControlFrame } from './frame.ts';
+import { Giver } from './giver.ts';
+import { Gossip, type GossipOptions } from './gossip.ts';
+import { toRanges } from './holdings.ts';
+import { KeepPolicy } from './keep-policy.ts';
+import { Neighbours } from './neighbours.ts';
+import { ReadQueue } from './read-queue.ts';
+import { formatNode, type NodeId } from './record.ts';
+
+/** While anything is on order or on its way, deadlines are looked at this often. */
+const TICK_MS = 100;
+/** Nodes that may fetch from one node at a time; others are told of these. */
+const CLIENTS_LIMIT = 64;
+/** How often the field is asked for a chunk that nobody holds. */
+const FIND_MS = 2000;
+/** A leaving node gives up when nothing has been taken off it for so long. */
+const LEAVE_STALL_MS = 3000;
+const LEAVE_LIMIT_MS = 30_000;
+const INDEX_DEADLINE_MS = 3000;
+
+export interface MachineOptions extends Omit<GossipOptions, 'random'> {
+  readonly random: () => number;
+  /** Bytes of chunks to keep, those on a local medium not counted. */
+  readonly keep: number;
+  /** Fetch what the field holds least of in idle time. */
+  readonly fill: boolean;
+  /** There are origins to ask when no peer has a chunk. */
+  readonly hasOrigin: boolean;
+}
+
+interface Data {
+  readonly lengths: Lengths;
+  readonly held: ChunkSet;
+  readonly reads: ReadQueue;
+  readonly keep: KeepPolicy;
+  readonly fetcher: Fetcher;
+  readonly giver: Giver;
+}
+
+/**
+ * V-FIELD of one node: takes what happens and when, gives what to do. It has no clock, no socket, no file and no
+ * randomness of its own, so that the same code runs on a machine, in a test and, a thousandfold, in a simulator.
+ */
+export class FieldMachine {
+  readonly gossip: Gossip;
+  readonly #options: MachineOptions;
+  readonly #neighbours: Neighbours;
+  readonly #accepted = new Map<ConnectionId, { readonly node: NodeId; readonly address: Address }>();
+  /** Who subscribed before there was anything to tell. */
+  readonly #subscribed = new Set<ConnectionId>();
+  /** Liars: what they did. Nothing is taken from them any more, and nothing given to them. */
+  readonly #banned = new Map<NodeId, string>();
+  /** Reads that came before the index was known. */
+  readonly #early = new Map<number, ChunkRange>();
+  readonly #lost = new Set<number>();
+  #data: Data | undefined;
+  #copies: { readonly at: number; readonly counts: Uint16Array } | undefined;
+  #indexAsked = new Map<ConnectionId, number>();
+  #tickAt = Number.POSITIVE_INFINITY;
+  #findAt = 0;
+  #leaving: { readonly since: number; left: number; progressAt: number } | undefined;
+  #log: Action[] = [];
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.gossip = new Gossip(options);
+    this.#neighbours = new Neighbours(this.gossip.table, options.node, options.random, (node) =>
+      this.#banned.has(node),
+    );
+    this.gossip.onUp = ({ node, address }) => this.#say(`${formatNode(node)} joined at ${address}`);
+    this.gossip.onDown = ({ node, address }, left) =>
+      this.#say(`${formatNode(node)} at ${address} ${left ? 'left' : 'is lost'}`);
+  }
+
+  get nodeId(): NodeId {
+    return this.#options.node;
+  }
+
+  get data(): Data | undefined {
+    return this.#data;
+  }
+
+  get banned(): ReadonlyMap<NodeId, string> {
+    return this.#banned;
+  }
+
+  /** When the machine wants a `wake`, at the latest. */
+  nextWake(): number {
+    return Math.min(this.gossip.nextWake(), this.#tickAt, this.#data?.giver.nextNews() ?? Number.POSITIVE_INFINITY);
+  }
+
+  handle(event: FieldEvent, now: number): Action[] {
+    const out: Action[] = [];
+    this.#take(event, now, out);
+    this.#connect(now, out);
+    if (this.#data !== undefined) {
+      this.#data.fetcher.pump(now, out);
+      this.#data.giver.pump(now, out);
+      const isBusy = this.#data.fetcher.busy || this.#data.giver.busy || this.#data.reads.length > 0;
+      this.#arm(now, isBusy || this.#leaving !== undefined);
+    } else this.#arm(now, this.#indexAsked.size > 0 || this.gossip.isIn);
+    out.push(...this.#log);
+    this.#log = [];
+    return out;
+  }
+
+  #arm(now: number, isBusy: boolean): void {
+    if (!isBusy) this.#tickAt = Number.POSITIVE_INFINITY;
+    else if (this.#tickAt <= now || this.#tickAt === Number.POSITIVE_INFINITY) this.#tickAt = now + TICK_MS;
+  }
+
+  #take(event: FieldEvent, now: number, out: Action[]): void {
+    switch (event.kind) {
+      case 'start':
+        this.gossip.start(now, out);
+        return;
+      case 'wake':
+        this.#wake(now, out);
+        return;
+      case 'datagram':
+        if (!this.gossip.datagram(event.from, event.datagram, event.size, now, out)) {
+          this.#say(`datagram from ${event.from} does not fit this field`);
+        }
+        return;
+      case 'connected':
+        this.#connected(event.conn, event.node, event.address, now, out);
+        return;
+      case 'accepted':
+        this.#accept(event.conn, event.node, event.address, now, out);
+        return;
+      case 'closed':
+        this.#closed(event.conn, event.why, event.hostile, now, out);
+        return;
+      case 'frame':
+        this.#frame(event.conn, event.frame, now, out);
+        return;
+      case 'incoming':
+        if (this.#data?.fetcher.incoming(event.conn, event.chunk, event.chosen) === false) {
+          out.push({ kind: 'close', conn: event.conn, why: 'sent what was not asked for' });
+        }
+        return;
+      case 'chunk':
+        this.#chunk(event.conn, event.chunk, event.good, now, out);
+        return;
+      case 'origin':
+        if (event.good) this.#gain(event.chunk, now, out);
+        return;
+      case 'layout':
+        this.#layout(event.lengths, event.held, now, out);
+        return;
+      case 'index':
+        this.#indexAsked.delete(event.conn);
+        if (!event.good) this.#ban(event.conn, 'gave a false index', now, out);
+        return;
+      case 'read':
+        this.#read(event.read, event.chunks, now, out);
+        return;
+      case 'unread':
+        this.#early.delete(event.read);
+        this.#data?.reads.remove(event.read);
+        this.#trim(now, out);
+        return;
+      case 'unheld':
+        this.#unheld(event.chunks, now);
+        return;
+      case 'leave':
+        this.#leave(now, out);
+        return;
+    }
+  }
+
+  #wake(now: number, out: Action[]): void {
+    this.gossip.wake(now, out);
+    if (now < this.#tickAt) return;
+    for (const [conn, at] of this.#indexAsked) {
+      if (now - at > INDEX_DEADLINE_MS) out.push({ kind: 'close', conn, why: 'gave no index' });
+    }
+    const data = this.#data;
+    if (data === undefined) return;
+    for (const source of data.fetcher.overdue(now)) {
+      data.fetcher.withdraw(source, out);
+      this.gossip.doubt(source.node, now, out);
+      if (source.strikes > 2) {
+        this.#neighbours.avoid(source.node, now);
+        out.push({ kind: 'close', conn: source.conn, why: 'does not deliver' });
+      }
+    }
+    data.giver.breakPromises(now, out);
+    for (const conn of this.#neighbours.useless(data.fetcher, data.held, now)) {
+      out.push({ kind: 'close', conn, why: 'has nothing new' });
+    }
+    this.#findNowhere(now, out);
+    this.#goOn(now, out);
+  }
+
+  #layout(lengths: Lengths, chunks: Iterable<number>, now: number, out: Action[]): void {
+    const held = new ChunkSet(lengths.count);
+    const keep = new KeepPolicy(lengths, held, this.#options.keep);
+    for (const chunk of chunks) if (held.add(chunk)) keep.added(chunk, now);
+    const reads = new ReadQueue(held);
+    const fetcher: Fetcher = new Fetcher({
+      lengths,
+      held,
+      reads,
+      random: this.#options.random,
+      mayFill: (bytes) => this.#options.fill && this.#leaving === undefined && keep.hasRoom(bytes),
+    });
+    const giver = new Giver({ lengths, held, isComing: (chunk) => fetcher.isOrdered(chunk) });
+    this.#data = { lengths, held, reads, keep, fetcher, giver };
+    this.gossip.holdsIn(lengths.count, held, now);
+    for (const [conn, { node, address }] of this.#accepted) giver.accepted(conn, node, address, now);
+    for (const conn of this.#subscribed) giver.subscribe(conn, out);
+    this.#subscribed.clear();
+    for (const { conn, node, address } of this.#neighbours.connected()) {
+      fetcher.connected(conn, node, address, now);
+      out.push({ kind: 'frame', conn, frame: { kind: 'subscribe' } });
+    }
+    this.#indexAsked.clear();
+    for (const [read, range] of this.#early) this.#read(read, range, now, out);
+    this.#early.clear();
+  }
+
+  #connected(conn: ConnectionId, node: NodeId, address: Address, now: number, out: Action[]): void {
+    if (this.#banned.has(node) || node === this.#options.node) {
+      this.#neighbours.closed(conn, now);
+      out.push({ kind: 'close', conn, why: 'not wanted' });
+      return;
+    }
+    this.#neighbours.opened(conn, node, address);
+    this.gossip.prove(address, now);
+    if (this.#data === undefined) {
+      this.#indexAsked.set(conn, now);
+      out.push({ kind: 'frame', conn, frame: { kind: 'get index' } });
+      return;
+    }
+    this.#data.fetcher.connected(conn, node, address, now);
+    out.push({ kind: 'frame', conn, frame: { kind: 'subscribe' } });
+  }
+
+  #accept(conn: ConnectionId, node: NodeId, address: Address, now: number, out: Action[]): void {
+    if (this.#banned.has(node)) {
+      out.push({ kind: 'close', conn, why: 'shut out' });
+      return;
+    }
+    if (this.#accepted.size >= CLIENTS_LIMIT || (this.#leaving === undefined) === false) {
+      const others = [...this.#accepted.values()].slice(0, 16);
+      out.push({ kind: 'frame', conn, frame: { kind: 'refuse', others } });
+      out.push({ kind: 'close', conn, why: 'no room' });
+      return;
+    }
+    this.#accepted.set(conn, { node, address });
+    this.#data?.giver.accepted(conn, node, address, now);
+  }
+
+  #closed(conn: ConnectionId, why: string, hostile: boolean, now: number, out: Action[]): void {
+    const node = this.#accepted.get(conn)?.node ?? this.#neighbours.nodeOf(conn);
+    this.#accepted.delete(conn);
+    this.#subscribed.delete(conn);
+    this.#neighbours.closed(conn, now);
+    this.#indexAsked.delete(conn);
+    this.#data?.giver.closed(conn);
+    this.#data?.fetcher.closed(conn);
+    if (node === undefined) return;
+    if (hostile) this.#banNode(node, why, now, out);
+    else this.gossip.doubt(node, now, out);
+  }
+
+  #frame(conn: ConnectionId, frame: ControlFrame, now: number, out: Action[]): void {
+    if (this.#accepted.has(conn)) {
+      this.#fromClient(conn, frame, now, out);
+      return;
+    }
+    const fetcher = this.#data?.fetcher;
+    switch (frame.kind) {
+      case 'holdings':
+        fetcher?.holdings(conn, frame.windows);
+        return;
+      case 'have':
+        fetcher?.have(conn, frame);
+        return;
+      case 'pointers':
+        for (const { node, address } of frame.pointers) this.#neighbours.pointed(node, address);
+        fetcher?.pointers(conn, frame, now);
+        return;
+      case 'lack':
+        if (fetcher?.lacks(conn, frame) === true) this.#ban(conn, 'lied about what it holds', now, out);
+        return;
+      case 'refuse':
+        for (const { node, address } of frame.others) this.#neighbours.pointed(node, address);
+        this.#neighbours.refused(conn, now);
+        return;
+      default:
+        out.push({ kind: 'close', conn, why: `'${frame.kind}' is not for the side that gives` });
+    }
+  }
+
+  #fromClient(conn: ConnectionId, frame: ControlFrame, now: number, out: Action[]): void {
+    const giver = this.#data?.giver;
+    switch (frame.kind) {
+      case 'subscribe':
+        if (giver === undefined) this.#subscribed.add(conn);
+        else giver.subscribe(conn, out);
+        return;
+      case 'get':
+        giver?.get(conn, frame, now, out);
+        return;
+      case 'cancel':
+        giver?.cancel(conn, frame.ranges);
+        return;
+      case 'got':
+        giver?.got(conn, now);
+        return;
+      case 'get index':
+        if (giver !== undefined) out.push({ kind: 'give index', conn });
+        return;
+      default:
+        out.push({ kind: 'close', conn, why: `'${frame.kind}' is not for the side that fetches` });
+    }
+  }
+
+  #chunk(conn: ConnectionId, chunk: number, good: boolean, now: number, out: Action[]): void {
+    const data = this.#data;
+    if (data === undefined) return;
+    out.push({ kind: 'frame', conn, frame: { kind: 'got' } });
+    for (const other of data.fetcher.arrived(conn, chunk, good, now)) {
+      out.push({ kind: 'frame', conn: other, frame: { kind: 'cancel', ranges: toRanges([chunk]) } });
+    }
+    if (good) this.#gain(chunk, now, out);
+    else this.#ban(conn, 'gave a false chunk', now, out);
+  }
+
+  #gain(chunk: number, now: number, out: Action[]): void {
+    const data = this.#data;
+    if (data === undefined || data.held.has(chunk)) return;
+    const isDemanded = data.reads.waitsFor(chunk);
+    const room = data.keep.planRoom(
+      chunk,
+      isDemanded || data.reads.window.has(chunk),
+      this.#countCopies(now),
+      data.reads.window,
+    );
+    if (room === undefined && !isDemanded) return;
+    for (const victim of room ?? []) this.#drop(victim, now, out);
+    out.push({ kind: 'keep', chunk });
+    data.held.add(chunk);
+    data.keep.added(chunk, now);
+    data.giver.gained(chunk, now);
+    this.gossip.changed();
+    if (this.#lost.delete(chunk) && this.#lost.size === 0)
+      this.#say('every chunk that reads wait for is to be had again');
+    for (const read of data.reads.arrived(chunk)) out.push({ kind: 'ready', read });
+    if (data.held.count === data.lengths.count) this.#say(`holds the whole image, ${data.lengths.count} chunks`);
+  }
+
+  #drop(chunk: number, now: number, out: Action[]): void {
+    const data = this.#data;
+    if (data === undefined || !data.held.delete(chunk)) return;
+    data.keep.removed(chunk);
+    data.giver.lost(chunk, now);
+    this.gossip.changed();
+    out.push({ kind: 'drop', chunk });
+  }
+
+  /** Reads may have had to be served beyond the budget; afterwards it counts again. */
+  #trim(now: number, out: Action[]): void {
+    const data = this.#data;
+    if (data === undefined || data.keep.hasRoom(0)) return;
+    for (const victim of data.keep.planTrim(this.#countCopies(now), data.reads.window)) this.#drop(victim, now, out);
+  }
+
+  #unheld(ranges: readonly ChunkRange[], now: number): void {
+    const data = this.#data;
+    if (data === undefined) return;
+    for (const { start, end } of ranges) {
+      for (let chunk = start; chunk < end; chunk++) {
+        if (!data.held.delete(chunk)) continue;
+        data.keep.removed(chunk);
+        data.giver.lost(chunk, now);
+        this.gossip.changed();
+      }
+    }
+  }
+
+  #read(read: number, chunks: ChunkRange, now: number, out: Action[]): void {
+    const data = this.#data;
+    if (data === undefined) {
+      this.#early.set(read, chunks);
+      return;
+    }
+    for (let chunk = chunks.start; chunk < chunks.end; chunk++) data.keep.used(chunk, now);
+    if (data.reads.add(read, chunks)) out.push({ kind: 'ready', read });
+  }
+
+  /** Chunks that reads wait for and no source has: ask the table, an origin, then everybody. */
+  #findNowhere(now: number, out: Action[]): void {
+    const data = this.#data;
+    if (data === undefined || now < this.#findAt) return;
+    const missing: number[] = [];
+    for (const chunk of data.reads.waitedChunks()) {
+      if (missing.length >= 64) break;
+      if (!data.fetcher.hasSource(chunk) && !data.fetcher.isOrdered(chunk)) missing.push(chunk);
+    }
+    if (missing.length === 0) return;
+    const nowhere: number[] = [];
+    for (const chunk of missing) {
+      let isSomewhere = false;
+      for (const node of this.gossip.table.holders(chunk)) {
+        if (node === this.#options.node || this.#banned.has(node)) continue;
+        isSomewhere = true;
+        this.#neighbours.want(node);
+      }
+      if (!isSomewhere) nowhere.push(chunk);
+    }
+    if (this.#options.hasOrigin) for (const chunk of missing) out.push({ kind: 'ask origin', chunk });
+    this.#findAt = now + (nowhere.length > 0 ? FIND_MS : 250);
+    if (nowhere.length === 0) return;
+    for (const chunk of nowhere) {
+      if (this.#lost.size === 0)
+        this.#say(`chunk ${chunk} is nowhere in the field: reads of it wait until somebody has it`);
+      this.#lost.add(chunk);
+    }
+    this.gossip.find(toRanges(nowhere.sort((a, b) => a - b)), now, out);
+  }
+
+  #connect(now: number, out: Action[]): void {
+    if (this.#leaving !== undefined) return;
+    const data = this.#data;
+    const isComplete = data !== undefined && data.held.count === data.lengths.count;
+    if (isComplete) {
+      for (const { conn } of this.#neighbours.connected()) out.push({ kind: 'close', conn, why: 'has all' });
+      return;
+    }
+    const isWanting = data === undefined || data.reads.length > 0 || (this.#options.fill && data.keep.hasRoom(1));
+    if (!isWanting) return;
+    for (const { conn, address } of this.#neighbours.plan(data?.held, now)) out.push({ kind: 'dial', conn, address });
+  }
+
+  #leave(now: number, out: Action[]): void {
+    if (this.#leaving !== undefined) return;
+    this.#leaving = { since: now, left: this.#onlyHere().length, progressAt: now };
+    if (this.#leaving.left > 0) this.#say(`leaving: ${this.#leaving.left} chunks are held nowhere else yet`);
+    this.gossip.leaving(now, out);
+    this.#goOn(now, out);
+  }
+
+  /** Chunks that, as far as the table says, only this node holds. */
+  #onlyHere(): number[] {
+    const data = this.#data;
+    if (data === undefined) return [];
+    const copies = this.gossip.table.copies(data.lengths.count, this.#options.node);
+    return [...data.held].filter((chunk) => copies[chunk] === 0);
+  }
+
+  #goOn(now: number, out: Action[]): void {
+    const leaving = this.#leaving;
+    if (leaving === undefined) return;
+    const only = this.#onlyHere();
+    if (only.length < leaving.left) {
+      leaving.progressAt = now;
+      leaving.left = only.length;
+    }
+    const isHopeless =
+      this.gossip.table.size < 2 || now - leaving.progressAt > LEAVE_STALL_MS || now - leaving.since > LEAVE_LIMIT_MS;
+    if (only.length > 0 && !isHopeless) return;
+    if (only.length > 0) this.#say(`leaving: the field loses ${only.length} chunks that only this node holds`);
+    this.gossip.leave(now, out);
+    out.push({ kind: 'gone' });
+  }
+
+  #ban(conn: ConnectionId, why: string, now: number, out: Action[]): void {
+    const node = this.#neighbours.nodeOf(conn) ?? this.#accepted.get(conn)?.node;
+    if (node !== undefined) this.#banNode(node, why, now, out);
+  }
+
+  #banNode(node: NodeId, why: string, now: number, out: Action[]): void {
+    if (this.#banned.has(node)) return;
+    this.#banned.set(node, why);
+    this.#say(`${this.gossip.describe(node)} ${why}: shut out`);
+    const conns = [...this.#accepted].filter(([, client]) => client.node === node).map(([conn]) => conn);
+    for (const source of this.#neighbours.connected()) if (source.node === node) conns.push(source.conn);
+    for (const conn of conns) {
+      out.push({ kind: 'close', conn, why });
+      this.#closed(conn, why, false, now, out);
+    }
+  }
+
+  #countCopies(now: number): Uint16Array {
+    const count = this.#data?.lengths.count ?? 0;
+    if (this.#copies === undefined || now - this.#copies.at > 2000) {
+      this.#copies = { at: now, counts: this.gossip.table.copies(count, this.#options.node) };
+    }
+    return this.#copies.counts;
+  }
+
+  #say(text: string): void {
+    this.#log.push({ kind: 'log', text });
+  }
+}

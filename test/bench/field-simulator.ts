@@ -1,0 +1,429 @@
+/**
+ * Runs the field's machine in virtual time: nodes with links of a given rate, a store-and-forward network between
+ * them. Every byte that the real edges would send is counted; chunk contents are not there.
+ */
+import type { Address } from '../../src/field/address.ts';
+import { datagramSize } from '../../src/field/datagram.ts';
+import type { Action, ConnectionId, FieldEvent, Lengths } from '../../src/field/event.ts';
+import { type ControlFrame, controlFrameSize } from '../../src/field/frame.ts';
+import { FieldMachine } from '../../src/field/machine.ts';
+
+/** Bytes of headers: Ethernet, IPv4 and UDP; and of a small TCP segment with timestamps. */
+const UDP_OVERHEAD = 42 + 4;
+const TCP_OVERHEAD = 66 + 4;
+/** Share of a full-size TCP segment that is payload (1448 of 1538 bytes on the wire, as tbf counts 1514). */
+const GOODPUT = 0.945;
+/** Bytes that travel in one piece through the model. */
+const PIECE = 16 << 10;
+/** Bytes of one TCP connection on the network at a time. */
+const TCP_WINDOW = 128 << 10;
+
+export interface LinkRates {
+  /** Bytes a second. */
+  readonly up: number;
+  readonly down: number;
+}
+
+export interface SimulatorOptions {
+  readonly seed: number;
+  readonly lengths: Lengths;
+  /** One-way delay of the network in ms, queues not counted. */
+  readonly latencyMs: number;
+  readonly lossRate?: number;
+  readonly fill?: boolean;
+}
+
+interface Timed {
+  readonly at: number;
+  readonly serial: number;
+  readonly run: () => void;
+}
+
+/** Mulberry32: small, fast, and the same everywhere. */
+export function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Events by time; a binary heap. */
+class Agenda {
+  readonly #heap: Timed[] = [];
+  #serial = 0;
+
+  get length(): number {
+    return this.#heap.length;
+  }
+
+  add(at: number, run: () => void): void {
+    const item = { at, serial: this.#serial++, run };
+    const heap = this.#heap;
+    let i = heap.push(item) - 1;
+    for (; i > 0; ) {
+      const parent = (i - 1) >> 1;
+      if (before(heap[parent] as Timed, item)) break;
+      heap[i] = heap[parent] as Timed;
+      i = parent;
+    }
+    heap[i] = item;
+  }
+
+  peek(): Timed | undefined {
+    return this.#heap[0];
+  }
+
+  pop(): Timed | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (first === undefined || last === undefined || heap.length === 0) return first;
+    let i = 0;
+    for (;;) {
+      let child = 2 * i + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && before(heap[child + 1] as Timed, heap[child] as Timed)) child++;
+      if (before(last, heap[child] as Timed)) break;
+      heap[i] = heap[child] as Timed;
+      i = child;
+    }
+    heap[i] = last;
+    return first;
+  }
+}
+
+function before(a: Timed, b: Timed): boolean {
+  return a.at < b.at || (a.at === b.at && a.serial < b.serial);
+}
+
+interface Piece {
+  readonly bytes: number;
+  readonly stream: Stream;
+  /** Runs at the receiver when the whole piece is there. */
+  readonly arrive: (() => void) | undefined;
+}
+
+/** One direction of a TCP connection. */
+interface Stream {
+  readonly from: SimulatedNode;
+  readonly to: SimulatedNode;
+  readonly queue: Piece[];
+  onNetwork: number;
+}
+
+interface Connection {
+  readonly dialler: SimulatedNode;
+  readonly dialled: SimulatedNode;
+  readonly diallerId: ConnectionId;
+  readonly dialledId: ConnectionId;
+  readonly out: Stream;
+  readonly back: Stream;
+  isOpen: boolean;
+}
+
+/** A link's sending or receiving side: first come, first served at a rate. */
+class Pipe {
+  readonly rate: number;
+  #freeAt = 0;
+
+  constructor(rate: number) {
+    this.rate = rate;
+  }
+
+  /** When so many bytes that come now have gone through. */
+  take(bytes: number, now: number): number {
+    this.#freeAt = Math.max(this.#freeAt, now) + (bytes / this.rate) * 1000;
+    return this.#freeAt;
+  }
+
+  backlog(now: number): number {
+    return Math.max(0, this.#freeAt - now);
+  }
+}
+
+export class SimulatedNode {
+  readonly machine: FieldMachine;
+  readonly address: Address;
+  readonly up: Pipe;
+  readonly down: Pipe;
+  readonly connections = new Map<ConnectionId, Connection>();
+  isAlive = true;
+  isFull = false;
+  nextConn = 2;
+  wakeAt = Number.POSITIVE_INFINITY;
+  doneAt: number | undefined;
+  readonly readyReads: number[] = [];
+  packetsSent = 0;
+  datagramsSent = 0;
+  datagramBytes = 0;
+  controlBytes = 0;
+  chunkBytes = 0;
+  lies: 'chunks' | undefined;
+
+  constructor(machine: FieldMachine, address: Address, link: LinkRates) {
+    this.machine = machine;
+    this.address = address;
+    this.up = new Pipe(link.up);
+    this.down = new Pipe(link.down);
+  }
+}
+
+export class Simulator {
+  now = 0;
+  readonly nodes: SimulatedNode[] = [];
+  readonly random: () => number;
+  readonly #options: SimulatorOptions;
+  readonly #agenda = new Agenda();
+  readonly #byAddress = new Map<Address, SimulatedNode>();
+  readonly logs: string[] = [];
+  onReady: (node: SimulatedNode, read: number) => void = () => {};
+  /** Whether two nodes can reach each other. */
+  reachable: (a: SimulatedNode, b: SimulatedNode) => boolean = () => true;
+
+  constructor(options: SimulatorOptions) {
+    this.#options = options;
+    this.random = generator(options.seed);
+  }
+
+  add(link: LinkRates, peers: readonly Address[], keep = Number.MAX_SAFE_INTEGER, isSeed = false): SimulatedNode {
+    const number = this.nodes.length + 1;
+    const address = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}:20070`;
+    const random = generator(this.random() * 2 ** 32);
+    const machine = new FieldMachine({
+      field: '00112233445566ff',
+      node: Math.floor(random() * 2 ** 48),
+      life: 1_000_000 + Math.floor(this.now),
+      address,
+      peers,
+      multicast: false,
+      random,
+      cookie: (from) => Uint8Array.from({ length: 8 }, (_, i) => (from.charCodeAt(i % from.length) * (i + 3)) & 255),
+      keep: isSeed ? 0 : keep,
+      fill: this.#options.fill ?? true,
+      hasOrigin: false,
+    });
+    const node = new SimulatedNode(machine, address, link);
+    this.nodes.push(node);
+    this.#byAddress.set(address, node);
+    return node;
+  }
+
+  at(time: number, run: () => void): void {
+    this.#agenda.add(time, run);
+  }
+
+  event(node: SimulatedNode, event: FieldEvent): void {
+    if (!node.isAlive) return;
+    for (const action of node.machine.handle(event, this.now)) this.#do(node, action);
+    const wakeAt = node.machine.nextWake();
+    if (wakeAt < node.wakeAt || node.wakeAt <= this.now) this.#wakeLater(node, wakeAt);
+  }
+
+  kill(node: SimulatedNode): void {
+    node.isAlive = false;
+    for (const connection of [...node.connections.values()]) this.#break(connection, 'killed');
+  }
+
+  /** Runs until `end` ms, or until `isDone`. */
+  run(end: number, isDone: () => boolean = () => false): void {
+    for (;;) {
+      const next = this.#agenda.peek();
+      if (next === undefined || next.at > end) {
+        this.now = end;
+        return;
+      }
+      this.#agenda.pop();
+      this.now = next.at;
+      next.run();
+      if (isDone()) return;
+    }
+  }
+
+  #wakeLater(node: SimulatedNode, at: number): void {
+    if (at === Number.POSITIVE_INFINITY) return;
+    node.wakeAt = Math.max(at, this.now);
+    const wakeAt = node.wakeAt;
+    this.at(wakeAt, () => {
+      if (node.wakeAt !== wakeAt) return;
+      node.wakeAt = Number.POSITIVE_INFINITY;
+      this.event(node, { kind: 'wake' });
+    });
+  }
+
+  #do(node: SimulatedNode, action: Action): void {
+    switch (action.kind) {
+      case 'send': {
+        const size = datagramSize(action.datagram);
+        node.datagramsSent++;
+        node.datagramBytes += size + UDP_OVERHEAD;
+        const to = this.#byAddress.get(action.to);
+        const left = node.up.take(size + UDP_OVERHEAD, this.now);
+        if (to === undefined || (this.#options.lossRate ?? 0) > this.random()) break;
+        this.at(left + this.#options.latencyMs, () => {
+          if (!to.isAlive || !this.reachable(node, to)) return;
+          const arrived = to.down.take(size + UDP_OVERHEAD, this.now);
+          const event = { kind: 'datagram', from: node.address, datagram: action.datagram, size } as const;
+          this.at(arrived, () => this.event(to, event));
+        });
+        break;
+      }
+      case 'dial':
+        this.#dial(node, action.conn, action.address);
+        break;
+      case 'close': {
+        const connection = node.connections.get(action.conn);
+        if (connection !== undefined) this.#break(connection, action.why, node);
+        break;
+      }
+      case 'frame':
+        this.#sendFrame(node, action.conn, action.frame);
+        break;
+      case 'give':
+        this.#give(node, action.conn, action.chunk, action.chosen);
+        break;
+      case 'give index':
+        this.#giveIndex(node, action.conn);
+        break;
+      case 'ready':
+        this.onReady(node, action.read);
+        this.at(this.now, () => this.event(node, { kind: 'unread', read: action.read }));
+        break;
+      case 'log':
+        this.logs.push(`${this.now.toFixed(0)} ${node.address} ${action.text}`);
+        break;
+      case 'gone':
+        this.kill(node);
+        break;
+      default:
+    }
+  }
+
+  #dial(node: SimulatedNode, conn: ConnectionId, address: Address): void {
+    const to = this.#byAddress.get(address);
+    if (to === undefined || !to.isAlive || !this.reachable(node, to)) {
+      this.at(this.now + 1000, () => this.event(node, { kind: 'closed', conn, why: 'no answer', hostile: false }));
+      return;
+    }
+    const out: Stream = { from: node, to, queue: [], onNetwork: 0 };
+    const back: Stream = { from: to, to: node, queue: [], onNetwork: 0 };
+    const dialledId = to.nextConn;
+    to.nextConn += 2;
+    const connection = { dialler: node, dialled: to, diallerId: conn, dialledId, out, back, isOpen: true };
+    node.connections.set(conn, connection);
+    to.connections.set(dialledId, connection);
+    // SYN and hello there, SYN-ACK and hello back.
+    this.#push(out, TCP_OVERHEAD * 2 + 104, () => {
+      this.event(to, { kind: 'accepted', conn: dialledId, node: nodeId(node), address: node.address });
+      this.#push(back, TCP_OVERHEAD * 2 + 104, () => {
+        this.event(node, { kind: 'connected', conn, node: nodeId(to), address });
+      });
+    });
+  }
+
+  #break(connection: Connection, why: string, by?: SimulatedNode): void {
+    if (!connection.isOpen) return;
+    connection.isOpen = false;
+    const { dialler, dialled, diallerId, dialledId } = connection;
+    dialler.connections.delete(diallerId);
+    dialled.connections.delete(dialledId);
+    for (const [node, conn] of [
+      [dialler, diallerId],
+      [dialled, dialledId],
+    ] as const) {
+      const delay = node === by ? 0 : this.#options.latencyMs;
+      this.at(this.now + delay, () => this.event(node, { kind: 'closed', conn, why, hostile: false }));
+    }
+  }
+
+  #streamOf(node: SimulatedNode, conn: ConnectionId): { stream: Stream; other: ConnectionId } | undefined {
+    const connection = node.connections.get(conn);
+    if (connection === undefined) return undefined;
+    return connection.dialler === node && connection.diallerId === conn
+      ? { stream: connection.out, other: connection.dialledId }
+      : { stream: connection.back, other: connection.diallerId };
+  }
+
+  #sendFrame(node: SimulatedNode, conn: ConnectionId, frame: ControlFrame): void {
+    const found = this.#streamOf(node, conn);
+    if (found === undefined) return;
+    const { stream, other } = found;
+    // Frames written in one turn of the event loop share a packet.
+    const size = controlFrameSize(frame);
+    const shares = stream.queue.length > 0 || (frame.kind === 'got' && false);
+    const bytes = size + (shares ? 0 : TCP_OVERHEAD);
+    node.packetsSent++;
+    node.controlBytes += bytes;
+    this.#push(stream, bytes, () => this.event(stream.to, { kind: 'frame', conn: other, frame }));
+  }
+
+  #give(node: SimulatedNode, conn: ConnectionId, chunk: number, chosen: boolean): void {
+    const found = this.#streamOf(node, conn);
+    if (found === undefined) return;
+    const { stream, other } = found;
+    const length = this.#options.lengths.length(chunk);
+    node.chunkBytes += length;
+    const total = (length + 10) / GOODPUT;
+    let left = total;
+    let isFirst = true;
+    while (left > 0) {
+      const bytes = Math.min(left, isFirst ? 1500 : PIECE);
+      left -= bytes;
+      const first = isFirst;
+      const last = left <= 0;
+      const arrive =
+        first || last
+          ? () => {
+              if (first) this.event(stream.to, { kind: 'incoming', conn: other, chunk, chosen });
+              const good = node.lies !== 'chunks';
+              if (last) this.event(stream.to, { kind: 'chunk', conn: other, chunk, good });
+            }
+          : undefined;
+      this.#push(stream, bytes, arrive);
+      isFirst = false;
+    }
+  }
+
+  #giveIndex(node: SimulatedNode, conn: ConnectionId): void {
+    const found = this.#streamOf(node, conn);
+    if (found === undefined) return;
+    const { stream, other } = found;
+    const { lengths } = this.#options;
+    this.#push(stream, (lengths.count * 40 + 160) / GOODPUT, () => {
+      this.event(stream.to, { kind: 'index', conn: other, good: true });
+      if (stream.to.machine.data === undefined) this.event(stream.to, { kind: 'layout', lengths, held: [] });
+    });
+  }
+
+  #push(stream: Stream, bytes: number, arrive: (() => void) | undefined): void {
+    stream.queue.push({ bytes, stream, arrive });
+    this.#drain(stream);
+  }
+
+  #drain(stream: Stream): void {
+    for (;;) {
+      const piece = stream.queue[0];
+      if (piece === undefined || (stream.onNetwork > 0 && stream.onNetwork + piece.bytes > TCP_WINDOW)) return;
+      stream.queue.shift();
+      stream.onNetwork += piece.bytes;
+      const left = stream.from.up.take(piece.bytes, this.now);
+      this.at(left + this.#options.latencyMs, () => {
+        const arrived = stream.to.down.take(piece.bytes, this.now);
+        this.at(arrived, () => {
+          piece.arrive?.();
+          this.at(this.now + this.#options.latencyMs, () => {
+            stream.onNetwork -= piece.bytes;
+            this.#drain(stream);
+          });
+        });
+      });
+    }
+  }
+}
+
+function nodeId(node: SimulatedNode): number {
+  return node.machine.nodeId;
+}
