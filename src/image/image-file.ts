@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
+import { readBlockDevice } from '../linux/block.ts';
 import { decodeSquashfs, type SquashfsSuperblock, SUPERBLOCK_SIZE, squashfsImageSize } from './squashfs.ts';
 
 /** What holds the bytes of an image: a file, a partition, an array in a test. */
@@ -57,11 +58,7 @@ async function sizeOf(handle: FileHandle, path: string): Promise<{ size: number;
   const stat = await handle.stat();
   if (stat.isFile()) return { size: stat.size, kind: 'file' };
   if (!stat.isBlockDevice()) throw new Error(`${path} is neither a file nor a block device`);
-  // The kernel counts in sectors of 512 bytes here, whatever the device's own are (Documentation/ABI/stable/sysfs-block).
-  const major = (stat.rdev >>> 8) & 0xfff;
-  const minor = (stat.rdev & 0xff) | ((stat.rdev >>> 12) & 0xfff00);
-  const sectors = Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'latin1'));
-  return { size: sectors * 512, kind: 'device' };
+  return { size: readBlockDevice(path).sizeBytes, kind: 'device' };
 }
 
 async function readFully(handle: FileHandle, path: string, target: Uint8Array, offset: number): Promise<void> {

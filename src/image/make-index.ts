@@ -33,7 +33,9 @@ async function cutImage(
   { signal, onProgress }: ImageWorkOptions,
   pool: HashPool,
 ): Promise<Piece[]> {
+  if (image.size === 0) throw new Error(`${image.name} is empty`);
   const chunker = new Chunker(sizes);
+  const segments = Math.ceil(image.size / SEGMENT);
   // A segment is read behind room for what the one before it left uncut, always less than one chunk.
   const room = sizes.max;
   const slots = Array.from({ length: pool.threads + 2 }, () => sharedBytes(room + SEGMENT));
@@ -42,7 +44,7 @@ async function cutImage(
   const load = async (segment: number): Promise<number> => {
     await pieces[segment - slots.length]?.digests;
     const offset = segment * SEGMENT;
-    const length = Math.max(0, Math.min(SEGMENT, image.size - offset));
+    const length = Math.min(SEGMENT, image.size - offset);
     await image.read(slotOf(segment).subarray(room, room + length), offset);
     return room + length;
   };
@@ -50,38 +52,39 @@ async function cutImage(
   let loading = load(0);
   let uncut: Uint8Array = new Uint8Array(0);
   let base = 0;
-  for (let segment = 0; segment * SEGMENT < image.size; segment++) {
-    const end = await loading;
-    signal?.throwIfAborted();
-    loading = load(segment + 1);
-    // Awaited in the next turn; until then its failure is not an unhandled one.
-    loading.catch(() => undefined);
-    const bytes = slotOf(segment);
-    const first = room - uncut.length;
-    bytes.set(uncut, first);
-    const atEnd = (segment + 1) * SEGMENT >= image.size;
-    const lengths = cut(chunker, bytes, first, end, atEnd ? 1 : sizes.max);
-    const ends = lengths.map((length) => length - first);
-    const used = ends.at(-1) ?? 0;
-    pieces.push({
-      ends: ends.map((at) => base + at),
-      digests: pool.digests(bytes.subarray(first, first + used), ends),
-    });
-    pieces.at(-1)?.digests.catch(() => undefined);
-    uncut = bytes.subarray(first + used, end);
-    base += used;
-    onProgress?.(base, image.size);
+  try {
+    for (let segment = 0; segment < segments; segment++) {
+      const atEnd = segment + 1 === segments;
+      const end = await loading;
+      signal?.throwIfAborted();
+      if (!atEnd) loading = load(segment + 1);
+      // Awaited in the next turn; until then its failure is not an unhandled one.
+      loading.catch(() => undefined);
+      const bytes = slotOf(segment);
+      const first = room - uncut.length;
+      bytes.set(uncut, first);
+      const ends = cut(chunker, bytes, first, end, atEnd ? 1 : sizes.max);
+      const used = ends.at(-1) ?? 0;
+      const digests = pool.digests(bytes.subarray(first, first + used), ends);
+      digests.catch(() => undefined);
+      pieces.push({ ends: ends.map((at) => base + at), digests });
+      uncut = bytes.subarray(first + used, end);
+      base += used;
+      onProgress?.(base, image.size);
+    }
+  } finally {
+    // Whoever called may close the image now: no read may be under way.
+    await loading.catch(() => undefined);
   }
-  await loading;
   return pieces;
 }
 
-/** Where chunks end between `start` and `end`; the rest is left when fewer than `need` bytes remain. */
+/** Where chunks end, counted from `start`; what follows is left when fewer than `need` bytes remain before `end`. */
 function cut(chunker: Chunker, bytes: Uint8Array, start: number, end: number, need: number): number[] {
   const ends: number[] = [];
   for (let at = start; end - at >= need; ) {
     at += chunker.next(bytes, at, end);
-    ends.push(at);
+    ends.push(at - start);
   }
   return ends;
 }

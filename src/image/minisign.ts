@@ -31,7 +31,7 @@ const ED25519_DER = Buffer.from('302a300506032b6570032100', 'hex');
 export const MINISIGN_FILE_LIMIT = 64 * 1024;
 
 export interface MinisignKey {
-  /** 16 upper-case hex digits, as minisign prints them. */
+  /** Upper-case hex digits without leading zeros, as minisign prints it. */
   readonly id: string;
   readonly key: KeyObject;
 }
@@ -130,5 +130,5 @@ function algorithmOf(bytes: Uint8Array): string {
 }
 
 function formatKeyId(id: bigint): string {
-  return id.toString(16).toUpperCase().padStart(16, '0');
+  return id.toString(16).toUpperCase();
 }

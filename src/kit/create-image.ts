@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { lstat, rename, rm } from 'node:fs/promises';
+import { realpath, rename, rm, stat } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { addAbortSignal, type Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -51,15 +51,17 @@ export async function resolveSource(source: string): Promise<ImageSource> {
   if (source === '-') return { kind: 'stdin' };
   if (/^debian:/.test(source))
     throw new Error(`making an image of ${source} is not there yet; give a directory or a tar`);
-  if (resolve(source) === '/') {
-    throw new Error('making an image of the running system (/) is not there yet; give a directory or a tar');
-  }
-  const stat = await lstat(source).catch((cause: unknown) => {
+  // The real path, as mksquashfs would pack a symbolic link itself.
+  const path = await realpath(source).catch((cause: unknown) => {
     throw new Error(`cannot read ${source}`, { cause });
   });
-  if (stat.isDirectory()) return { kind: 'directory', path: source };
-  if (stat.isSymbolicLink()) throw new Error(`${source} is a symbolic link; give what it points to`);
-  return { kind: 'tar', path: source };
+  if (path === '/') {
+    throw new Error('making an image of the running system (/) is not there yet; give a directory or a tar');
+  }
+  const facts = await stat(path);
+  if (facts.isDirectory()) return { kind: 'directory', path };
+  if (facts.isFile()) return { kind: 'tar', path };
+  throw new Error(`${source} is neither a directory nor a file; a tar from a pipe comes in by -`);
 }
 
 /**

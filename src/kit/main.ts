@@ -45,9 +45,8 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     return 0;
   }
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => stop.abort(new Error(`ended by ${signal}`)));
-  }
+  const onSignal = (signal: NodeJS.Signals): void => stop.abort(new Error(`ended by ${signal}`));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
   try {
     await command.run(rest, stop.signal);
     return 0;
@@ -59,5 +58,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     process.stderr.write(`viver ${command.name}: ${oneLine(error)}\n`);
     if (process.env.VIVER_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     return 1;
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
   }
 }

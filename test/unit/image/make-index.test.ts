@@ -1,0 +1,86 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, describe, expect, test } from 'vitest';
+import { type ChunkSizes, DEFAULT_CHUNK_SIZES, encodeChunkIndex } from '../../../src/image/chunk-index.ts';
+import { HashPool } from '../../../src/image/hash-pool.ts';
+import { makeChunkIndex } from '../../../src/image/make-index.ts';
+import { casyncMake, memoryImage, noise, sha256, temporaryFolder } from './images.ts';
+
+const pool = new HashPool(2);
+afterAll(() => pool[Symbol.asyncDispose]());
+
+const MIB = 1024 * 1024;
+const spelt = ({ min, avg, max }: ChunkSizes): string => `${min}:${avg}:${max}`;
+
+describe('makeChunkIndex makes byte for byte the index that casync makes', () => {
+  test.each<[string, Uint8Array, ChunkSizes]>([
+    ['of noise over several segments', noise(7 * MIB + 12345), DEFAULT_CHUNK_SIZES],
+    ['of exactly one segment', noise(2 * MIB), DEFAULT_CHUNK_SIZES],
+    ['of zeros, which are never cut but at the maximum', new Uint8Array(5 * MIB + 1), DEFAULT_CHUNK_SIZES],
+    ['of one byte', noise(1), DEFAULT_CHUNK_SIZES],
+    ['of one byte less than the smallest chunk', noise(16383), DEFAULT_CHUNK_SIZES],
+    ['of one smallest chunk', noise(16384), DEFAULT_CHUNK_SIZES],
+    [
+      'of zeros and noise in turn',
+      Buffer.concat([new Uint8Array(MIB), noise(MIB), new Uint8Array(3 * MIB), noise(MIB)]),
+      DEFAULT_CHUNK_SIZES,
+    ],
+    ['with small chunks', noise(MIB / 8), { min: 64, avg: 1024, max: 4096 }],
+    ['with an even discriminator', noise(3 * MIB), { min: 8000, avg: 30001, max: 100_000 }],
+    ['with a discriminator raised to the minimum', noise(3 * MIB), { min: 32768, avg: 32768, max: 65536 }],
+    ['with chunks of one size', noise(MIB), { min: 65536, avg: 65536, max: 65536 }],
+    ['with chunks larger than a segment', noise(9 * MIB), { min: MIB, avg: 4 * MIB, max: 16 * MIB }],
+  ])('%s', async (_what, bytes, sizes) => {
+    using folder = temporaryFolder();
+    writeFileSync(folder.at('image'), bytes);
+    await casyncMake(folder.at('image'), folder.at('image.caibx'), folder.at('store.castr'), spelt(sizes));
+    const index = await makeChunkIndex(memoryImage(bytes), { sizes, pool });
+    expect(sha256(encodeChunkIndex(index))).toBe(sha256(readFileSync(folder.at('image.caibx'))));
+  });
+});
+
+describe('makeChunkIndex', () => {
+  test('starts and ends threads of its own when it is given none', async () => {
+    const bytes = noise(300_000);
+    const index = await makeChunkIndex(memoryImage(bytes));
+    expect(index.size).toBe(bytes.length);
+    expect(index.digestHex(0)).toBe(sha256(bytes.subarray(0, index.end(0))));
+  });
+
+  test('tells how far it is, up to the end', async () => {
+    const seen: [number, number][] = [];
+    await makeChunkIndex(memoryImage(noise(5 * MIB)), {
+      pool,
+      onProgress: (done, total) => void seen.push([done, total]),
+    });
+    expect(seen.at(-1)).toEqual([5 * MIB, 5 * MIB]);
+    expect(seen.length).toBe(3);
+    expect(seen.every(([done], i) => i === 0 || done > (seen[i - 1]?.[0] ?? 0))).toBe(true);
+  });
+
+  test('gives up when a read fails, wherever that is', async () => {
+    for (const failing of [0, 2 * MIB, 6 * MIB]) {
+      const bytes = noise(7 * MIB);
+      const good = memoryImage(bytes);
+      const image = {
+        ...good,
+        read: (target: Uint8Array, offset: number) =>
+          offset === failing ? Promise.reject(new Error('disk is broken')) : good.read(target, offset),
+      };
+      await expect(makeChunkIndex(image, { pool })).rejects.toThrow('disk is broken');
+    }
+  });
+
+  test('ends when it is told to', async () => {
+    const stop = new AbortController();
+    const work = makeChunkIndex(memoryImage(noise(20 * MIB)), {
+      pool,
+      signal: stop.signal,
+      onProgress: () => stop.abort(new Error('enough')),
+    });
+    await expect(work).rejects.toThrow('enough');
+  });
+
+  test('makes no index of nothing', async () => {
+    await expect(makeChunkIndex(memoryImage(new Uint8Array(0)), { pool })).rejects.toThrow('image is empty');
+  });
+});
