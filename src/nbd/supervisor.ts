@@ -1,0 +1,81 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+
+/**
+ * What starts the daemon under a block device again when it dies.
+ *
+ * It is a BusyBox shell loop and not a second VIVER: a shell takes under 1 MB of the machine's memory where a Node
+ * process takes 50, for something that is needed once in a blue moon, and has no heap to be killed for. It does not
+ * know of devices either: a daemon that starts finds the device its predecessor left and gives it a new socket
+ * (KernelDevice.attach), so that starting it again is all there is to do.
+ *
+ * The loop is started before the switch to the image's root and stays in the initramfs, so nothing it runs is ever read
+ * from the device it stands for. After the switch the kernel's file systems are not there any more (they moved to the
+ * new root): each time it takes them from process 1.
+ */
+export interface SupervisedDaemon {
+  /** The daemon: program and arguments, by paths in the initramfs. */
+  readonly command: readonly string[];
+  /** The name it goes by; it begins with `@` so that systemd leaves it alone at the end (ROOT_STORAGE_DAEMONS). */
+  readonly name: string;
+  /** BusyBox, by its path in the initramfs. */
+  readonly busybox: string;
+  /** Where the loop says that the daemon died: the kernel's log. */
+  readonly log?: string;
+}
+
+/** A daemon that ran this long had not failed at its start: the next failure starts again at no delay. */
+const STABLE_SECONDS = 60;
+const SLOWEST_RESTART_SECONDS = 16;
+
+/**
+ * $1: the daemon's name, $2: the log, then the command. The first restart is at once, then the delay doubles.
+ * Exit status 0 means that the daemon was told to end; SIGTERM to the loop is passed on and ends it.
+ */
+const LOOP = `
+name=$1 log=$2 delay=0
+shift 2
+stop() { stopping=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null; }
+trap stop TERM INT
+while :; do
+  [ -e /proc/1 ] || mount -t proc proc /proc
+  for fs in sys dev run; do mountpoint -q /$fs || mount -o bind /proc/1/root/$fs /$fs; done
+  read -r started rest < /proc/uptime
+  (exec -a "$name" "$@") &
+  child=$!
+  wait "$child"; status=$?
+  # wait also ends when a trap runs: then the child is still there.
+  while kill -0 "$child" 2>/dev/null; do wait "$child"; status=$?; done
+  child=
+  [ "$status" != 0 ] && [ -z "$stopping" ] || exit 0
+  read -r ended rest < /proc/uptime
+  [ $((\${ended%.*} - \${started%.*})) -lt ${STABLE_SECONDS} ] || delay=0
+  echo "viver: $name ended with status $status, starts again in $delay s" >> "$log"
+  [ "$delay" = 0 ] || sleep "$delay"
+  delay=$((delay * 2 + 1))
+  [ "$delay" -le ${SLOWEST_RESTART_SECONDS} ] || delay=${SLOWEST_RESTART_SECONDS}
+done
+`;
+
+/** Program and arguments of the loop; `argv0` is what it must be called by. */
+export interface SupervisorPlan {
+  readonly file: string;
+  readonly argv0: string;
+  readonly args: readonly string[];
+}
+
+export function planSupervisor({ command, name, busybox, log = '/dev/kmsg' }: SupervisedDaemon): SupervisorPlan {
+  if (command.length === 0) throw new Error(`supervisor of ${name}: no command`);
+  // BusyBox takes its applet from what follows the last slash of the name it is called by.
+  return { file: busybox, argv0: `${name}-supervisor/sh`, args: ['-c', LOOP, 'sh', name, log, ...command] };
+}
+
+/**
+ * Starts the loop, and with it the daemon, as a session of its own that outlives this process.
+ * @param stdio of loop and daemon; nothing in it may end with this process
+ */
+export function startSupervisor(daemon: SupervisedDaemon, stdio: StdioOptions = 'inherit'): ChildProcess {
+  const { file, argv0, args } = planSupervisor(daemon);
+  const child = spawn(file, args, { argv0, detached: true, stdio, cwd: '/' });
+  child.unref();
+  return child;
+}

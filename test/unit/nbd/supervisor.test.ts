@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { planSupervisor } from '../../../src/nbd/supervisor.ts';
+
+let directory: string;
+let child: ChildProcess | undefined;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'viver-supervisor-'));
+  for (const file of ['log', 'starts']) writeFileSync(join(directory, file), '');
+});
+
+afterEach(() => {
+  child?.kill('SIGKILL');
+  rmSync(directory, { recursive: true });
+});
+
+const file = (name: string): string => join(directory, name);
+const read = (name: string): string => readFileSync(file(name), 'utf8');
+const commandLine = (pid: number | undefined): string => readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** The loop around a shell script that stands for the daemon; `"$0"` in it is the test's directory. */
+function supervise(script: string): ChildProcess {
+  const plan = planSupervisor({
+    command: ['/bin/sh', '-c', script, directory],
+    name: '@daemon',
+    busybox: '/bin/busybox',
+    log: file('log'),
+  });
+  child = spawn(plan.file, plan.args, { argv0: plan.argv0, stdio: 'ignore' });
+  return child;
+}
+
+test('a daemon that is killed is started again at once, and both names begin with @', async () => {
+  const supervisor = supervise('echo $$ >> "$0/starts"; exec sleep 1000');
+  await until(() => read('starts').split('\n').length === 2);
+  const first = Number(read('starts').trim());
+  await until(() => !commandLine(first).includes('starts'));
+  expect(commandLine(supervisor.pid)).toMatch(/^@daemon-supervisor/);
+  process.kill(first, 'SIGKILL');
+  await until(() => read('starts').split('\n').length === 3);
+  expect(read('log')).toBe('viver: @daemon ended with status 137, starts again in 0 s\n');
+  supervisor.kill('SIGTERM');
+  expect(await once(supervisor, 'exit')).toEqual([0, null]);
+});
+
+test('the daemon’s own name is the one it is given', async () => {
+  supervise('echo $$ > "$0/starts"; while :; do /bin/sleep 1; done');
+  await until(() => read('starts').endsWith('\n'));
+  expect(commandLine(Number(read('starts')))).toMatch(/^@daemon\0/);
+});
+
+test('a daemon that keeps failing is started less and less often', async () => {
+  supervise('echo start >> "$0/starts"; exit 3');
+  await until(() => read('log').split('\n').length === 4);
+  expect(read('log').match(/in \d+ s/g)).toEqual(['in 0 s', 'in 1 s', 'in 3 s']);
+});
+
+test('a daemon that ends with status 0 was told to, and stays away', async () => {
+  const supervisor = supervise('echo start >> "$0/starts"; exit 0');
+  expect(await once(supervisor, 'exit')).toEqual([0, null]);
+  expect([read('starts'), read('log')]).toEqual(['start\n', '']);
+});
+
+test('SIGTERM is passed on, and the loop waits for the daemon to end', async () => {
+  const supervisor = supervise(
+    'trap "echo ending >> \\"$0/starts\\"; sleep 0.2; echo ended >> \\"$0/starts\\"; exit 1" TERM; ' +
+      'echo up >> "$0/starts"; while :; do sleep 0.05; done',
+  );
+  await until(() => read('starts') === 'up\n');
+  supervisor.kill('SIGTERM');
+  expect(await once(supervisor, 'exit')).toEqual([0, null]);
+  expect([read('starts'), read('log')]).toEqual(['up\nending\nended\n', '']);
+});
+
+test('a daemon without a command is refused', () => {
+  expect(() => planSupervisor({ command: [], name: '@x', busybox: '/bin/busybox' })).toThrow('no command');
+});
