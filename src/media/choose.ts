@@ -35,6 +35,8 @@ export interface MediumChoice {
   /** Best first. */
   readonly ordered: readonly RankedCandidate[];
   readonly passedOver: readonly RankedCandidate[];
+  /** What a person should be warned of: images of one name that are not the same. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -44,11 +46,12 @@ export interface MediumChoice {
  *    taken for any, after those that bear the name.
  * 2. `viver.media` is the user's word: an earlier kind comes before a later one, however fast that is. Without it all
  *    kinds are equal.
- * 3. Images of one name but different contents: the one made last, as mksquashfs noted it; so an updated stick wins
- *    over last month's copy on a faster disk, and copies of the same image compete by speed.
- * 4. The fastest as measured; within a factor of 1.3 the better kind of medium. What could not be measured comes after
+ * 3. The fastest as measured; within a factor of 1.3 the better kind of medium. What could not be measured comes after
  *    what could, by kind.
- * 5. What is still equal: made last, then by name and device, so that a boot is repeatable.
+ * 4. What is still equal, as images on one disk are: made last, then by name and device, so that a boot is repeatable.
+ *
+ * Different images of the chosen name are not told apart by their age: a clock that was wrong once would decide. They
+ * are warned of, and `viver.image=NAME@sha256:…` takes exactly one.
  */
 export function chooseMedium(measured: readonly MeasuredCandidate[], policy: ImagePolicy): MediumChoice {
   const passedOver: RankedCandidate[] = [];
@@ -62,11 +65,25 @@ export function chooseMedium(measured: readonly MeasuredCandidate[], policy: Ima
   const ordered: RankedCandidate[] = [];
   for (const tier of tiers) {
     const isNamed = ({ candidate }: MeasuredCandidate) => policy.name === undefined || candidate.name !== '';
-    const named = tier.filter(isNamed);
-    const unnamed = tier.filter((row) => !isNamed(row));
-    ordered.push(...orderByName(named, policy), ...orderByName(unnamed, policy));
+    const rows = [...bySpeed(tier.filter(isNamed)), ...bySpeed(tier.filter((row) => !isNamed(row)))];
+    ordered.push(...rows.map((row) => ({ candidate: row.candidate, reason: explain(row, policy) })));
   }
-  return { ordered, passedOver };
+  return { ordered, passedOver, warnings: differences(ordered) };
+}
+
+/** The first image against others of its name with other contents. */
+function differences(ordered: readonly RankedCandidate[]): readonly string[] {
+  const [first, ...others] = ordered.map((row) => row.candidate);
+  if (first === undefined || first.name === '') return [];
+  const age = (image: ImageCandidate) =>
+    `made ${new Date(image.squashfs.madeSeconds * 1000).toISOString().slice(0, 16)}`;
+  return others
+    .filter((other) => other.name === first.name && other.squashfs.superblock !== first.squashfs.superblock)
+    .map(
+      (other) =>
+        `${first.name} on ${first.device.path} (${age(first)}) and on ${other.device.path} (${age(other)}) differ: ` +
+        'viver.image=NAME@sha256:ID takes exactly one',
+    );
 }
 
 /** Whether the candidate may be used at all; the answer is why not, or undefined. */
@@ -82,32 +99,6 @@ export function refusal(candidate: ImageCandidate, policy: ImagePolicy): string 
 
 function on(medium: Medium) {
   return ({ candidate }: MeasuredCandidate): boolean => candidate.device.medium === medium;
-}
-
-/** Each name's images by age, then speed; names by the speed of their newest. */
-function orderByName(rows: readonly MeasuredCandidate[], policy: ImagePolicy): readonly RankedCandidate[] {
-  const names = [...Map.groupBy(rows, (row) => row.candidate.name).values()].map((ofName) => {
-    const [newest = [], ...older] = byAge(ofName).map(bySpeed);
-    return { newest, older: older.flat() };
-  });
-  const leaders = bySpeed(names.flatMap(({ newest }) => newest.slice(0, 1)));
-  return leaders.flatMap((leader) => {
-    const group = names.find(({ newest }) => newest[0] === leader);
-    if (group === undefined) return [];
-    return [
-      ...group.newest.map((row) => ({ candidate: row.candidate, reason: explain(row, policy) })),
-      ...group.older.map((row) => ({
-        candidate: row.candidate,
-        reason: `${explain(row, policy)}; older than ${leader.candidate.path}`,
-      })),
-    ];
-  });
-}
-
-/** Groups made at the same second, the last made first. */
-function byAge(rows: readonly MeasuredCandidate[]): MeasuredCandidate[][] {
-  const groups = Map.groupBy(rows, (row) => row.candidate.squashfs.madeSeconds);
-  return [...groups].sort(([left], [right]) => right - left).map(([, group]) => group);
 }
 
 function bySpeed(rows: readonly MeasuredCandidate[]): MeasuredCandidate[] {

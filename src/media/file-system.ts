@@ -211,12 +211,20 @@ const UNUSABLE: readonly { readonly offset: number; readonly magic: string; read
   })),
   { offset: 4086, magic: 'SWAPSPACE2', content: unusable('swap', 'swap space') },
   { offset: 4086, magic: 'SWAP-SPACE', content: unusable('swap', 'swap space') },
-  { offset: 1024, magic: '\x10\x20\xf5\xf2', content: unusable('f2fs', 'no driver for it is taken along') },
-  { offset: 1024, magic: '\xe2\xe1\xf5\xe0', content: unusable('erofs', 'no driver for it is taken along') },
+  {
+    offset: 1024,
+    magic: '\x10\x20\xf5\xf2',
+    content: unusable('f2fs', 'not among the file systems that are searched'),
+  },
+  {
+    offset: 1024,
+    magic: '\xe2\xe1\xf5\xe0',
+    content: unusable('erofs', 'not among the file systems that are searched'),
+  },
   ...[0x8801, 0x9001, 0x9801].map((offset) => ({
     offset,
     magic: 'NSR0',
-    content: unusable('UDF', 'no driver for it is taken along'),
+    content: unusable('UDF', 'not among the file systems that are searched'),
   })),
 ];
 

@@ -128,7 +128,13 @@ async function inFileSystem(
   const row = READ_ONLY_MOUNTS[content.type];
   const mountpoint = join(options.mountRoot ?? DEFAULTS.mountRoot, device.name);
   await options.ensureModules(row.modules);
-  await access.mount(device.path, mountpoint, row.type, row.options);
+  try {
+    await access.mount(device.path, mountpoint, row.type, row.options);
+  } catch (error) {
+    // ENODEV: the kernel knows no such file system
+    if (!/ENODEV|No such device$/.test(messageOf(error))) throw error;
+    throw new Error(`${content.type}: this kernel has no driver for it (${row.type})`, { cause: error });
+  }
   let report: DeviceReport | undefined;
   try {
     report = await imagesBelow(device, content, mountpoint, access);

@@ -81,22 +81,26 @@ test('viver.image takes images of that name, then an image alone on a partition 
   expect(ordered[1]?.reason).toContain('has no name');
 });
 
-test('of one name the image made last wins over a faster medium, and copies of it compete by speed', () => {
+test('images of one name but different contents compete by speed, and a warning tells them apart', () => {
   const rows: Row[] = [
-    { medium: 'nvme', speed: 900, made: 1, contents: 'old' },
-    { medium: 'usb', speed: 30, made: 2, contents: 'new' },
-    { medium: 'sata', speed: 300, made: 2, contents: 'new' },
+    { medium: 'usb', speed: 30, made: 86_400, contents: 'new' },
+    { medium: 'nvme', speed: 900, made: 0, contents: 'old' },
+    { medium: 'sata', speed: 300, made: 0, contents: 'old' },
   ];
-  expect(order(rows)).toEqual(['sata2', 'usb1', 'nvme0']);
-  expect(chooseMedium(rows.map(measured), ANY).ordered[2]?.reason).toMatch(/900 MB\/s; older than .*sata2/);
+  expect(order(rows)).toEqual(['nvme1', 'sata2', 'usb0']);
+  expect(chooseMedium(rows.map(measured), ANY).warnings).toEqual([
+    'debian on /dev/nvme1 (made 1970-01-01T00:00) and on /dev/usb0 (made 1970-01-02T00:00) differ: ' +
+      'viver.image=NAME@sha256:ID takes exactly one',
+  ]);
 });
 
-test('images of different names compete by speed alone', () => {
-  const rows: Row[] = [
-    { medium: 'usb', speed: 30, name: 'new', made: 9 },
-    { medium: 'nvme', speed: 900, name: 'old', made: 1 },
-  ];
-  expect(order(rows)).toEqual(['nvme1', 'usb0']);
+test('of several images on one disk the one made last comes first', () => {
+  const on = device('sda');
+  const all = ['old', 'new'].map((name, i): MeasuredCandidate => {
+    const squashfs = { sizeBytes: 1, madeSeconds: i, superblock: name };
+    return { candidate: candidate(name, on, { squashfs }), bytesPerSecond: 1e6, measured: '1 MB/s' };
+  });
+  expect(chooseMedium(all, ANY).ordered.map((row) => row.candidate.name)).toEqual(['new', 'old']);
 });
 
 const rowOf = fc.record({

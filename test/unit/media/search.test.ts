@@ -145,6 +145,15 @@ test('an unreadable, a hung, an odd and an empty disk are reported while the oth
   expect([...mounted]).toEqual(['/m/sdg']);
 });
 
+test('a file system that the kernel cannot mount is named', async () => {
+  const { options } = machine({
+    starts: { '/dev/sda': EXT4 },
+    mountFails: { '/dev/sda': 'mounting /dev/sda on /m/sda failed: No such device' },
+  });
+  const [report] = await findImages([device('sda')], options);
+  expect(report?.seen).toBe('ext2: this kernel has no driver for it (ext4)');
+});
+
 test('a truncated image, one that is no squashfs and an unreadable one are named; the good one beside them counts', async () => {
   const { options } = machine({
     starts: {
