@@ -31,8 +31,13 @@ build/viverrd.zst: build/viver $(if $(filter build/kernel,$(ROOTFS)),build/kerne
 	$(BIN) scripts/initrd.sh $(ROOTFS) "$(KERNEL)" build/viver build/initrd $@ $(COMPRESS)
 
 image: build/debian.sqfs ## build/debian.sqfs and build/debian.caibx: a small Debian with kernel and viverrd inside
-build/debian.sqfs: build/viverrd.zst scripts/image.sh
-	$(BIN) scripts/image.sh debian build/debian.sqfs
+build/%.sqfs: build/%.tar build/viverrd.zst scripts/image.sh
+	$(BIN) scripts/image.sh $< $@
+# The initrd's recipe says which kernel it has; the image takes the same.
+build/%.tar: scripts/image-base.sh build/kernel-version
+	scripts/image-base.sh $* "$$(cat build/kernel-version)" $@
+.PRECIOUS: build/%.tar build/%.sqfs
+build/kernel-version: | build/viverrd.zst
 
 iso: build/viver.iso ## build/viver.iso: boots by BIOS and UEFI from CD, and written by dd from USB stick, SD card, hard disk
 build/viver.iso: build/debian.sqfs scripts/iso.sh scripts/grub.cfg
@@ -46,7 +51,7 @@ test-unit: build/kernel/version ## the fast tests
 test-field: build/viver ## several nodes on this machine
 	$(BIN) vitest run --project field --passWithNoTests
 
-test-vm: build/viver.iso ## whole machines in QEMU; console logs stay under build/vm
+test-vm: build/viver.iso build/sysvinit.sqfs ## whole machines in QEMU; console logs stay under build/vm
 	$(BIN) vitest run --project vm
 
 bench: build/viver.iso ## figures into build/bench/*.json

@@ -1,37 +1,12 @@
 #!/bin/sh
-# Makes a small Debian as a disk image, NAME.sqfs, and its chunk index beside it.
-# usage: image.sh FLAVOUR OUT      FLAVOUR: debian (systemd) | sysvinit
-# Mirror and suite are this machine's own (its apt sources); no root is needed where user namespaces are there.
+# Makes a disk image of a base tar: kernel and viverrd go to /boot, so that every machine booted from it can boot others.
+# usage: image.sh BASE.tar OUT.sqfs      the chunk index, OUT.caibx, is made beside it
 set -eu
-flavour=$1 out=$2
+base=$1 out=$2
 here=$(cd "$(dirname "$0")/.." && pwd)
-version=$(cat "$here/build/kernel-version")
-suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-sources=$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian')
-[ -n "$sources" ] || { echo "image: this machine's apt sources name no Debian mirror (apt-get update?)" >&2; exit 1; }
-case $flavour in
-  debian) init=systemd-sysv,libpam-systemd,dbus ;;
-  sysvinit) init=sysvinit-core,sysv-rc,initscripts,orphan-sysvinit-scripts ;;
-  *) echo "image: no flavour '$flavour': debian or sysvinit" >&2; exit 2 ;;
-esac
-packages=$init,udev,iproute2,kmod,procps,less,nano-tiny,e2fsprogs,linux-image-$version
-
-# initramfs-tools comes with the kernel package but makes nothing: this system's initrd is VIVER's.
-# root has no password, on the consoles only: nothing listens on the network.
-export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(date -d "$(date +%Y-%m-01)" +%s)}"
-# The dpkg options serve the making only: path-exclude for size, force-confold for the file written before its package.
-mmdebstrap --variant=minbase --include="$packages" \
-  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-  --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-include=/usr/share/locale/locale.alias' \
-  --dpkgopt=force-confold \
-  --essential-hook='mkdir -p "$1/etc/initramfs-tools" && echo update_initramfs=no > "$1/etc/initramfs-tools/update-initramfs.conf"' \
-  --customize-hook='chroot "$1" passwd -d root >/dev/null' \
-  --customize-hook='echo viver > "$1/etc/hostname"' \
-  --customize-hook='rm -f "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap" "$1/etc/resolv.conf" "$1/etc/machine-id" "$1"/boot/initrd.img*; : > "$1/etc/machine-id"' \
-  --customize-hook="copy-in $here/build/vmlinuz $here/build/viverrd.zst /boot" \
-  ${IMAGE_HOOK:+--customize-hook="$IMAGE_HOOK"} \
-  "$suite" "$out.tar" - <<END
-$sources
-END
-"$here/build/viver" image create "$out.tar" -o "$out"
-rm "$out.tar"
+work=$out.part.tar
+cp --reflink=auto "$base" "$work"
+tar --append --file="$work" --owner=0 --group=0 --mode=0644 --mtime="@${SOURCE_DATE_EPOCH:-0}" \
+  --transform='s|^|./boot/|' --directory="$here/build" vmlinuz viverrd.zst
+"$here/build/viver" image create "$work" -o "$out"
+rm "$work"

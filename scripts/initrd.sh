@@ -87,5 +87,6 @@ case $compress in
 esac
 mv "$out.part" "$out"
 cp "$kernel" "$(dirname "$out")/vmlinuz"
-echo "$version" > "$(dirname "$out")/kernel-version"
+# Only when it changed: an image of another kernel has to be made anew, which takes minutes.
+echo "$version" | cmp -s - "$(dirname "$out")/kernel-version" || echo "$version" > "$(dirname "$out")/kernel-version"
 echo "initrd: $out $(stat -c %s "$out") bytes, $(find "$target" -name '*.ko*' | wc -l) modules of $version"
