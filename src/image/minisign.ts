@@ -87,11 +87,11 @@ export function parseMinisignSignature(text: string): MinisignSignature {
  * @returns the key that signed
  * @throws Error saying why it is not good
  */
-export function verifyMinisign(
+export function verifyMinisign<K extends MinisignKey>(
   message: Uint8Array,
   signature: MinisignSignature,
-  keys: readonly MinisignKey[],
-): MinisignKey {
+  keys: readonly K[],
+): K {
   const candidates = keys.filter((key) => key.id === signature.keyId);
   if (candidates.length === 0) throw new Error(`signed by key ${signature.keyId}, which is not among the known ones`);
   const signed = signature.prehashed ? hash('blake2b512', message, 'buffer') : message;

@@ -1,11 +1,13 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type ChunkIndex, encodeChunkIndex } from './chunk-index.ts';
 import {
   MINISIGN_FILE_LIMIT,
   type MinisignKey,
   type MinisignSignature,
   parseMinisignKey,
   parseMinisignSignature,
+  verifyMinisign,
 } from './minisign.ts';
 
 export interface NamedKey extends MinisignKey {
@@ -32,11 +34,41 @@ export function readSignature(path: string): Promise<MinisignSignature> {
   return readParsed(path, parseMinisignSignature);
 }
 
+export interface CheckedSignature {
+  readonly path: string;
+  readonly keyId: string;
+  /** What the signer said of the file; genuine. */
+  readonly trustedComment: string;
+  /** The public key that it was checked by. */
+  readonly keyPath: string;
+}
+
+/**
+ * Checks that an image's index was signed by one of the keys in a directory.
+ * @throws Error when there is no signature, or why it is not good; the path is in the message
+ */
+export async function verifyIndexSignature(
+  index: ChunkIndex,
+  path: string,
+  keysDirectory: string,
+): Promise<CheckedSignature> {
+  const keys = await readPublicKeys(keysDirectory);
+  const signature = await readSignature(path);
+  const { keyId, trustedComment } = signature;
+  const signer = inFile(path, () => verifyMinisign(encodeChunkIndex(index), signature, keys));
+  return { path, keyId, trustedComment, keyPath: signer.path };
+}
+
 async function readParsed<T>(path: string, parse: (text: string) => T): Promise<T> {
   const { size } = await stat(path);
   if (size > MINISIGN_FILE_LIMIT) throw new Error(`${path}: ${size} bytes are too many for minisign`);
+  const text = await readFile(path, 'utf8');
+  return inFile(path, () => parse(text));
+}
+
+function inFile<T>(path: string, work: () => T): T {
   try {
-    return parse(await readFile(path, 'utf8'));
+    return work();
   } catch (cause) {
     throw new Error(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }

@@ -38,7 +38,9 @@ export async function storeImage(
         taken.add(digest);
         if (!(await store.has(digest))) {
           const bytes = await source.read(i, signal);
-          if (bytes !== undefined && (await store.write(digest, bytes))) added++;
+          if (bytes === undefined) throw new Error(`${source.name} does not hold chunk ${i}`);
+          await store.write(digest, bytes);
+          added++;
         }
       }
       doneBytes += index.length(i);

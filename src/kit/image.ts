@@ -1,12 +1,11 @@
 import { access } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type ChunkIndex, encodeChunkIndex } from '../image/chunk-index.ts';
+import type { ChunkIndex } from '../image/chunk-index.ts';
 import { openImage } from '../image/image-file.ts';
 import { IMAGE_SUFFIX, imagePaths, isImageName } from '../image/image-reference.ts';
 import { readIndexFile, writeIndexFile } from '../image/index-file.ts';
 import { makeChunkIndex } from '../image/make-index.ts';
-import { verifyMinisign } from '../image/minisign.ts';
-import { readPublicKeys, readSignature } from '../image/signature.ts';
+import { type CheckedSignature, readSignature, verifyIndexSignature } from '../image/signature.ts';
 import { verifyImage } from '../image/verify.ts';
 import { type Command, UsageError } from './command.ts';
 import { createImage, resolveSource } from './create-image.ts';
@@ -119,33 +118,12 @@ async function verify(path: string, { json, keys, id }: ImageOptions, signal: Ab
   const paths = imagePaths(path);
   await using file = await openImage(path);
   const known = await readIndexFile(paths.index, id);
-  const signature = keys === undefined ? undefined : await verifySignature(path, known, keys);
+  const signature = keys === undefined ? undefined : await verifyIndexSignature(known, paths.signature, keys);
   await withProgress('verify', (onProgress) => verifyImage(file, known, { signal, onProgress }));
   if (signature === undefined && (await exists(paths.signature))) {
     process.stderr.write(`viver image: ${paths.signature} was not checked: no --key DIR\n`);
   }
   printResult(path, known, json, 'verified', signature);
-}
-
-interface CheckedSignature {
-  readonly path: string;
-  readonly keyId: string;
-  readonly trustedComment: string;
-  readonly keyPath: string;
-}
-
-async function verifySignature(path: string, known: ChunkIndex, keys: string): Promise<CheckedSignature> {
-  const { index: indexPath, signature: signaturePath } = imagePaths(path);
-  const publicKeys = await readPublicKeys(keys);
-  const signature = await readSignature(signaturePath);
-  try {
-    const signer = verifyMinisign(encodeChunkIndex(known), signature, publicKeys);
-    const { keyId, trustedComment } = signature;
-    const keyPath = publicKeys.find((key) => key.key === signer.key)?.path ?? keys;
-    return { path: signaturePath, keyId, trustedComment, keyPath };
-  } catch (cause) {
-    throw new Error(`${indexPath}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
 }
 
 async function info(path: string, { json }: ImageOptions, signal: AbortSignal): Promise<void> {
