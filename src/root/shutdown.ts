@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { detachLoop } from '../linux/loop.ts';
 import { type MountEntry, MS, mount, readMounts, umount } from '../linux/mount.ts';
-import { type RebootVerb, reboot, syncAll, sysrq } from '../linux/reboot.ts';
+import { type RebootVerb, reboot, syncAll } from '../linux/reboot.ts';
+import { emergencyRemount } from './emergency-remount.ts';
 import { endProcesses } from './processes.ts';
 
 /**
@@ -52,11 +53,7 @@ export function planUnmounts(mounts: readonly MountEntry[]): readonly string[] {
 /** Of what is still mounted: what may still be written to and would be left unclean. Pure. */
 export function planRemounts(mounts: readonly MountEntry[]): readonly MountEntry[] {
   return mounts.filter(
-    (entry) =>
-      !KERNEL_MOUNTS.has(entry.target) &&
-      !NOTHING_TO_LOSE.has(entry.type) &&
-      !entry.superOptions.includes('ro') &&
-      !entry.options.includes('ro'),
+    (entry) => !NOTHING_TO_LOSE.has(entry.type) && !entry.superOptions.includes('ro') && !entry.options.includes('ro'),
   );
 }
 
@@ -65,8 +62,8 @@ export interface ShutdownSystem {
   mounts(): readonly MountEntry[];
   umount(target: string): void;
   remountReadOnly(target: string): void;
-  /** Settles when the kernel has done it, or has not for a while. */
-  emergencyRemount(): Promise<void>;
+  /** Whether the kernel did it in time. */
+  emergencyRemount(): Promise<boolean>;
   /** Loop devices with a file behind them. */
   loops(): readonly string[];
   detachLoop(path: string): void;
@@ -90,14 +87,7 @@ export function shutdownSystem(say: (line: string) => void, times: ShutdownTimes
     mounts: readMounts,
     umount,
     remountReadOnly: (target) => mount({ source: 'none', target, flags: MS.REMOUNT | MS.RDONLY }),
-    async emergencyRemount() {
-      sysrq('remountReadOnly');
-      // done by a kernel thread, some time after it was asked for
-      const until = performance.now() + 5000;
-      while (planRemounts(readMounts()).length > 0 && performance.now() < until) {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    },
+    emergencyRemount,
     loops: () => readdirSync('/sys/block').flatMap((name) => (backingFile(name) === undefined ? [] : [`/dev/${name}`])),
     detachLoop,
     sync: syncAll,
@@ -149,10 +139,20 @@ function unmountAll(system: ShutdownSystem): readonly string[] {
 }
 
 /**
- * Leaves every file system clean, then ends the machine. What cannot be unmounted is made read-only, at last by the
- * kernel's emergency remount; each such thing is said.
+ * Leaves every file system clean, then ends the machine, whatever happens. What cannot be unmounted is made read-only,
+ * at last by the kernel's emergency remount; each such thing is said.
  */
 export async function shutDown(verb: RebootVerb, system: ShutdownSystem): Promise<void> {
+  try {
+    await leaveClean(system);
+  } catch (error) {
+    system.say(messageOf(error));
+  }
+  system.sync();
+  system.reboot(verb);
+}
+
+async function leaveClean(system: ShutdownSystem): Promise<void> {
   for (const name of await system.end('ordinary')) system.say(`does not end: ${name}`);
   system.sync();
   for (const failure of unmountAll(system)) system.say(failure);
@@ -166,10 +166,9 @@ export async function shutDown(verb: RebootVerb, system: ShutdownSystem): Promis
       system.say(messageOf(error));
     }
   }
-  if (planRemounts(system.mounts()).length > 0) {
-    await system.emergencyRemount();
-    for (const { target, source } of planRemounts(system.mounts())) system.say(`${target} (${source}) is left unclean`);
-  }
-  system.sync();
-  system.reboot(verb);
+  // called on the root itself and not back in the initramfs: no path leads to the disk below the union any more
+  const onRoot = system.mounts().some((entry) => entry.target === '/' && entry.type === 'overlay');
+  if (!onRoot && planRemounts(system.mounts()).length === 0) return;
+  if (!(await system.emergencyRemount())) system.say('the kernel does not make its file systems read-only');
+  for (const { target, source } of planRemounts(system.mounts())) system.say(`${target} (${source}) is left unclean`);
 }

@@ -27,10 +27,11 @@ interface Machine {
   readonly busy?: Readonly<Record<string, string>>;
   readonly remountFails?: ReadonlySet<string>;
   readonly emergencyFails?: boolean;
+  readonly mountinfo?: string;
 }
 
-function machine({ busy = {}, remountFails = new Set(), emergencyFails = false }: Machine = {}) {
-  let mounts: MountEntry[] = parseMountinfo(MOUNTS);
+function machine({ busy = {}, remountFails = new Set(), emergencyFails = false, mountinfo = MOUNTS }: Machine = {}) {
+  let mounts: MountEntry[] = parseMountinfo(mountinfo);
   let loops = ['/dev/loop0', '/dev/loop1'];
   const done: string[] = [];
   const readOnly = (entry: MountEntry): MountEntry => ({ ...entry, options: ['ro'], superOptions: ['ro'] });
@@ -56,6 +57,7 @@ function machine({ busy = {}, remountFails = new Set(), emergencyFails = false }
     async emergencyRemount() {
       done.push('emergency');
       if (!emergencyFails) mounts = mounts.map(readOnly);
+      return !emergencyFails;
     },
     loops: () => loops,
     detachLoop(path) {
@@ -132,6 +134,27 @@ test('a machine ends in any case, and what is left unclean is named', async () =
   await shutDown('poweroff', system);
   expect(done).toContain(`say ${cow} (/dev/sda2) is left unclean`);
   expect(done.at(-1)).toBe('reboot poweroff');
+});
+
+test('on a root that is still in use the disk below it is made read-only by the kernel, as no path leads to it', async () => {
+  const { system, done } = machine({ mountinfo: '24 1 0:40 / / rw - overlay viver-root rw\n' });
+  await shutDown('poweroff', system);
+  expect(done.slice(-5)).toEqual([
+    'read-only /',
+    'say / (viver-root) is still in use, made read-only',
+    'emergency',
+    'sync',
+    'reboot poweroff',
+  ]);
+});
+
+test('a machine ends although a step of its shutdown fails', async () => {
+  const { system, done } = machine();
+  const end = async () => {
+    throw new Error('no /proc');
+  };
+  await shutDown('poweroff', { ...system, end });
+  expect(done).toEqual(['say no /proc', 'sync', 'reboot poweroff']);
 });
 
 test('the kernel’s own file systems stay, whatever lies on them', () => {
