@@ -2,6 +2,7 @@ import { attachLoop } from '../linux/loop.ts';
 import { umount } from '../linux/mount.ts';
 import { type Cow, cowModules, mountDeviceCow, mountRamCow } from '../root/cow.ts';
 import { type FoundInit, findInit } from '../root/find-init.ts';
+import { installShutdownHooks, planShutdownHooks, rootHookReader } from '../root/shutdown-hooks.ts';
 import { mountUnion } from '../root/union.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
@@ -45,6 +46,11 @@ export async function buildRoot(
   undo.defer(() => umount(LOWER));
   undo.defer(() => umount(TARGET));
   const init = findInit(TARGET, options.init);
+  if (cow.kind !== 'ram') {
+    const hooks = planShutdownHooks(init.system, rootHookReader(TARGET));
+    installShutdownHooks(hooks, TARGET, cow.mountpoint);
+    log.choose('clean end of the cow disk', hooks.note);
+  }
   undo.move();
   log.choose(`cow ${cow.kind}`, cow.note);
   const environment = Object.fromEntries(
