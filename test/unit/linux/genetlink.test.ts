@@ -3,7 +3,7 @@ import { isolated } from './isolated.ts';
 
 let found: Record<string, unknown>;
 beforeAll(async () => {
-  found = (await isolated('genetlink', ['--net'])) as Record<string, unknown>;
+  found = (await isolated('linux/genetlink', ['--net'])) as Record<string, unknown>;
 });
 
 test('a family is found by its name, with its groups', () => {

@@ -23,7 +23,7 @@ test('any other text is no mapping', () => {
 });
 
 test('a process with locked memory does not read in what it never used, and lives through garbage collection', async () => {
-  const seen = (await isolated('memory', ['--mount'])) as Record<string, number>;
+  const seen = (await isolated('linux/memory', ['--mount'])) as Record<string, number>;
   expect(seen.lockedKiB).toBeGreaterThan(50_000);
   // The executable alone is over 100 MB.
   expect(seen.grownKiB).toBeLessThan(30_000);

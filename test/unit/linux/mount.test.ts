@@ -5,7 +5,7 @@ import { isolated } from './isolated.ts';
 
 let steps: Record<string, unknown>;
 beforeAll(async () => {
-  steps = (await isolated('mount', ['--mount'])) as Record<string, unknown>;
+  steps = (await isolated('linux/mount', ['--mount'])) as Record<string, unknown>;
 });
 
 test('a file system is mounted with its flags and its own options', () => {

@@ -5,7 +5,7 @@ import { isolated } from './isolated.ts';
 
 let found: Record<string, unknown>;
 beforeAll(async () => {
-  found = (await isolated('exec', ['--mount'])) as Record<string, unknown>;
+  found = (await isolated('linux/exec', ['--mount'])) as Record<string, unknown>;
 });
 
 test('the program after exec has every signal at its default and none blocked', () => {
@@ -36,7 +36,7 @@ test('a program that is not there is an error, and the process goes on as it was
 });
 
 test('chroot and the host name change what this process sees', async () => {
-  const seen = (await isolated('process', ['--mount', '--uts'])) as Record<string, unknown>;
+  const seen = (await isolated('linux/process', ['--mount', '--uts'])) as Record<string, unknown>;
   expect(seen).toMatchObject({ hostname: 'viver-7', rootEntries: ['inside'] });
   expect(readlinkSync('/proc/self/root')).toBe('/');
 });

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { syncAll, sysrq } from '../../../src/linux/reboot.ts';
 import { isolated } from './isolated.ts';
 
-const inPidNamespace = (verb: string) => isolated('reboot', ['--pid', '--fork'], [verb]);
+const inPidNamespace = (verb: string) => isolated('linux/reboot', ['--pid', '--fork'], [verb]);
 
 // pid_namespaces(7): reboot there ends its first process by SIGHUP for restart and by SIGINT for halt and power-off.
 test('restart, halt and power-off reach the kernel as what they are', async () => {

@@ -12,7 +12,7 @@ interface Found {
 }
 let found: Found;
 beforeAll(async () => {
-  found = (await isolated('rtnetlink', ['--net'])) as Found;
+  found = (await isolated('linux/rtnetlink', ['--net'])) as Found;
 });
 
 test('a link is listed with its name, address, type and state', () => {

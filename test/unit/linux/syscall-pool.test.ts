@@ -25,7 +25,7 @@ test('calls run in threads, and each has its own result', async () => {
 });
 
 test('what a thread mounts, the process sees', async () => {
-  expect(await isolated('syscall-pool', ['--mount'])).toEqual({ mounted: ['tmpfs'], after: [] });
+  expect(await isolated('linux/syscall-pool', ['--mount'])).toEqual({ mounted: ['tmpfs'], after: [] });
 });
 
 test('a call that hangs does not hold up the others', async () => {

@@ -1,0 +1,213 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Link, Rtnetlink, watchLinks } from '../linux/rtnetlink.ts';
+import { type AddressPlan, type IpSetting, planLease } from './address-plan.ts';
+import { type DhcpClient, startDhcpClient } from './dhcp-client.ts';
+import type { DhcpEvent } from './dhcp-event.ts';
+import { chooseStatic, isUsable } from './interfaces.ts';
+import { type Lease, parseLease } from './lease.ts';
+
+export interface BringUpOptions {
+  readonly ip: IpSetting;
+  /** Sent to DHCP servers. */
+  readonly hostname?: string;
+  /** The link the machine was booted by, which a static address goes to; see bootMacOf. */
+  readonly bootMac?: string;
+  /** What udhcpc runs at its events. Default: where the initrd has it. */
+  readonly hook?: string;
+  /** Must exist, and stay: /run/viver. */
+  readonly directory: string;
+  /** Ends the waiting. */
+  readonly signal: AbortSignal;
+  /** A line for the console or the log. */
+  readonly onProgress?: (line: string) => void;
+}
+
+export interface NetworkUp {
+  readonly link: Link;
+  readonly plan: AddressPlan;
+  /** Undefined for a static address. */
+  readonly lease: Lease | undefined;
+  /** The DHCP client that keeps the lease from now on. */
+  readonly clientPid: number | undefined;
+  /** Why this link, for boot.json. */
+  readonly reason: string;
+}
+
+const DEFAULT_HOOK = '/bin/dhcp-hook';
+
+/** What is known and done about one link. */
+interface Attempt {
+  link: Link;
+  /** Set up by us, so set down again when another link wins. */
+  raised: boolean;
+  client: DhcpClient | undefined;
+  trouble: string | undefined;
+}
+
+async function configure(network: Rtnetlink, link: Link, plan: AddressPlan, directory: string): Promise<void> {
+  const { address, prefixLength } = plan;
+  await network.addAddress({ linkIndex: link.index, address, prefixLength });
+  for (const route of plan.routes) await network.addRoute({ ...route, linkIndex: link.index });
+  // For the hook, which compares with it when the lease changes later.
+  writeFileSync(join(directory, `address-${link.name}`), `${address}/${prefixLength}\n`);
+}
+
+function describe({ link, client, trouble }: Attempt): string {
+  if (trouble !== undefined) return `${link.name}: ${trouble}`;
+  if (client !== undefined) return `${link.name}: no DHCP server answered`;
+  return `${link.name}: ${link.carrier ? 'not asked yet' : 'no link'}`;
+}
+
+/**
+ * One run: the links as they come and change are events, the first usable address settles it. Everything that another
+ * link was given is taken back then, and all of it when nothing came.
+ */
+class BringUp {
+  readonly #options: BringUpOptions;
+  readonly #network = new Rtnetlink();
+  readonly #attempts = new Map<number, Attempt>();
+  readonly #outcome = Promise.withResolvers<Omit<NetworkUp, 'clientPid'>>();
+
+  constructor(options: BringUpOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<NetworkUp> {
+    const { signal, directory } = this.#options;
+    const watching = new AbortController();
+    // Netlink sockets and timeout signals do not keep the process, and before a link comes there is nothing else.
+    const waiting = setInterval(() => {}, 60_000);
+    const onAbort = () => this.#outcome.reject(new Error(this.#failure(), { cause: signal.reason }));
+    signal.addEventListener('abort', onAbort, { once: true });
+    let winner: NetworkUp | undefined;
+    try {
+      if (signal.aborted) onAbort();
+      else this.#watch(watching.signal).catch(this.#outcome.reject);
+      const settled = await this.#outcome.promise;
+      await configure(this.#network, settled.link, settled.plan, directory);
+      winner = { ...settled, clientPid: this.#attempts.get(settled.link.index)?.client?.pid };
+      return winner;
+    } finally {
+      clearInterval(waiting);
+      watching.abort();
+      signal.removeEventListener('abort', onAbort);
+      await this.#cleanUp(winner?.link.index);
+      this.#network.close();
+    }
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const rescan = async () => {
+      const links = await this.#network.links();
+      // All are known before one is chosen.
+      for (const link of links) this.#note(link);
+      for (const link of links) this.#see(link);
+    };
+    const fail = (error: unknown) => this.#outcome.reject(error);
+    const onGone = (link: Link) => {
+      this.#attempts.get(link.index)?.client?.stop();
+      this.#attempts.delete(link.index);
+    };
+    watchLinks(
+      { onLink: (link) => this.#see(link), onGone, onOverrun: () => void rescan().catch(fail), onError: fail },
+      signal,
+    );
+    await rescan();
+  }
+
+  #say(line: string): void {
+    this.#options.onProgress?.(line);
+  }
+
+  #note(link: Link): Attempt | undefined {
+    if (!isUsable(link)) return undefined;
+    const attempt = this.#attempts.get(link.index) ?? { link, raised: false, client: undefined, trouble: undefined };
+    attempt.link = link;
+    this.#attempts.set(link.index, attempt);
+    return attempt;
+  }
+
+  #see(link: Link): void {
+    const attempt = this.#note(link);
+    if (attempt === undefined) return;
+    if (!link.up && !attempt.raised) void this.#raise(attempt);
+    if (!link.carrier || !link.up) return;
+    if (this.#options.ip === 'dhcp') this.#ask(attempt);
+    else this.#takeStatic(this.#options.ip);
+  }
+
+  async #raise(attempt: Attempt): Promise<void> {
+    attempt.raised = true;
+    try {
+      await this.#network.setUp(attempt.link, true);
+    } catch (error) {
+      attempt.trouble = (error as Error).message;
+      this.#say(attempt.trouble);
+    }
+  }
+
+  #ask(attempt: Attempt): void {
+    if (attempt.client !== undefined) return;
+    const { hostname, hook = DEFAULT_HOOK, directory } = this.#options;
+    attempt.trouble = undefined;
+    this.#say(`${attempt.link.name} has a link, asking for an address`);
+    attempt.client = startDhcpClient({
+      interfaceName: attempt.link.name,
+      ...(hostname === undefined ? {} : { hostname }),
+      hook,
+      directory,
+      onEvent: (event) => this.#hear(attempt, event),
+      onEnd: (error) => {
+        attempt.client = undefined;
+        attempt.trouble = error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+      },
+    });
+  }
+
+  #hear(attempt: Attempt, { event, variables }: DhcpEvent): void {
+    if (event !== 'bound' && event !== 'renew') return;
+    try {
+      const lease = parseLease(variables);
+      const others = this.#attempts.size - 1;
+      const from = lease.server === undefined ? '' : ` (${lease.server})`;
+      const reason = others === 0 ? `DHCP${from}` : `first DHCP answer${from} of ${others + 1} interfaces`;
+      this.#outcome.resolve({ link: attempt.link, plan: planLease(lease), lease, reason });
+    } catch (error) {
+      attempt.trouble = (error as Error).message;
+      this.#say(`${attempt.link.name}: ${attempt.trouble}`);
+    }
+  }
+
+  #takeStatic(plan: AddressPlan): void {
+    const links = [...this.#attempts.values()].map(({ link }) => link);
+    const link = chooseStatic(links, this.#options.bootMac);
+    if (link === undefined) return;
+    const reason = link.mac === this.#options.bootMac ? 'viver.ip, booted by it' : 'viver.ip, first with a link';
+    this.#outcome.resolve({ link, plan, lease: undefined, reason });
+  }
+
+  #failure(): string {
+    const attempts = [...this.#attempts.values()];
+    if (attempts.length === 0) return 'no network: no interface has appeared';
+    return `no network: ${attempts.map(describe).join('; ')}`;
+  }
+
+  async #cleanUp(winner: number | undefined): Promise<void> {
+    for (const [index, { link, raised, client, trouble }] of this.#attempts) {
+      if (index === winner) client?.letGo();
+      else client?.stop();
+      if (index === winner || !raised || trouble !== undefined) continue;
+      await this.#network.setUp(link, false).catch((error: Error) => this.#say(error.message));
+    }
+  }
+}
+
+/**
+ * Brings the network up: every interface at once, as each gets a link and as drivers bring more; the first usable
+ * address wins and is set up with its routes. Interfaces that lose are as they were before.
+ * @throws Error that names each interface and what it lacked, when `signal` aborts first
+ */
+export async function bringUp(options: BringUpOptions): Promise<NetworkUp> {
+  return await new BringUp(options).run();
+}

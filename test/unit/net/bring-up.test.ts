@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { isolated } from '../linux/isolated.ts';
+
+/** Network cards whose cables end in other namespaces, dnsmasq as the server, BusyBox udhcpc as the client. */
+const play = (scenario: string) => isolated('net/bring-up', ['--net', '--mount'], [scenario]);
+
+describe.concurrent('the network is brought up', () => {
+  test('by the first interface that is given an address; the others are as before', async () => {
+    const found = (await play('three cards')) as Record<string, unknown> & { plan: { address: string } };
+    const { address } = found.plan;
+    expect(found).toEqual({
+      link: 'a0',
+      plan: {
+        address: expect.stringMatching(/^10\.71\.0\.\d+$/),
+        prefixLength: 24,
+        routes: [{ destination: '0.0.0.0', prefixLength: 0, gateway: '10.71.0.1' }],
+        dns: ['10.71.0.1', '10.71.0.2'],
+        search: ['viver.test'],
+      },
+      reason: 'first DHCP answer (10.71.0.1) of 3 interfaces',
+      // An option without a name comes as hexadecimal: "hello".
+      option: '68656c6c6f',
+      kernelHas: [`${address}/24`],
+      routes: expect.stringContaining('default via 10.71.0.1 dev a0'),
+      up: ['a0'],
+      client: '@/udhcpc',
+      hostnameSent: true,
+      asking: ['a0'],
+      written: `${address}/24\n`,
+    });
+  });
+
+  test('and kept up: the lease is renewed, another address replaces the first, a release takes nothing away', async () => {
+    const found = (await play('another address later')) as Record<
+      'before' | 'renewed' | 'after' | 'released',
+      string[]
+    >;
+    expect(found.before).toEqual([expect.stringMatching(/^10\.72\.0\./)]);
+    expect(found.renewed).toEqual(found.before);
+    expect(found.after).toEqual([expect.stringMatching(/^10\.73\.0\./)]);
+    expect(found.released).toEqual(found.after);
+  });
+
+  test('by an interface that appears and gets its link while we wait', async () => {
+    const found = (await play('late card')) as Record<string, unknown>;
+    expect(found).toMatchObject({ link: 'a0', kernelHas: [found.planned] });
+  });
+
+  test('not without an answer: each interface is named with what it lacked, and is as before', async () => {
+    expect(await play('no answer')).toEqual({
+      nothing: 'no network: no interface has appeared',
+      unanswered: expect.stringMatching(/^no network: (b0: no DHCP server answered; a0: no link|a0: .*; b0: .*)$/),
+      up: [],
+      broken: expect.stringContaining('b0: udhcpc on b0 cannot be started: spawn /bin/busybox ENOENT'),
+      aborted: expect.stringContaining('no network'),
+    });
+  });
+
+  test('with an address of its own: on the first link, or on the one the machine was booted by', async () => {
+    expect(await play('static')).toEqual({
+      first: { link: 'b0', reason: 'viver.ip, first with a link' },
+      kernelHas: ['10.74.0.9/24'],
+      routes: expect.stringContaining('default via 10.74.0.1 dev b0'),
+      up: ['b0'],
+      second: { link: 'c0', reason: 'viver.ip, booted by it' },
+    });
+  });
+});

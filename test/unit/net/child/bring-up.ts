@@ -1,0 +1,126 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { mount, moveMount } from '../../../../src/linux/mount.ts';
+import { parseIpSetting } from '../../../../src/net/address-plan.ts';
+import { type BringUpOptions, bringUp } from '../../../../src/net/bring-up.ts';
+import { addCard, addressesOf, clients, commandLine, ip, isUp, plugIn, until } from './wire.ts';
+
+const directory = '/run/viver';
+mount({ source: 'none', target: '/run', type: 'tmpfs' });
+mkdirSync(directory);
+const options = {
+  ip: 'dhcp',
+  hook: join(import.meta.dirname, '../../../../initrd/bin/dhcp-hook'),
+  directory,
+  signal: AbortSignal.timeout(20_000),
+} satisfies BringUpOptions;
+const cards = (...names: string[]) => Promise.all(names.map(addCard));
+const messageOf = (error: Error) => error.message;
+
+const SCENARIOS: Record<string, () => Promise<unknown>> = {
+  async 'three cards'() {
+    const [a, b] = await cards('a0', 'b0', 'c0');
+    if (a === undefined || b === undefined) throw new Error('no cards');
+    plugIn(b);
+    await a.serve(
+      '10.71.0',
+      '--dhcp-option=3,10.71.0.1',
+      '--dhcp-option=6,10.71.0.1,10.71.0.2',
+      '--domain=viver.test',
+      '--dhcp-option-force=224,hello',
+    );
+    const { link, plan, lease, clientPid = -1, reason } = await bringUp({ ...options, hostname: 'machine7' });
+    await until('the other clients to end', () => clients().length === 1);
+    const words = commandLine(clientPid);
+    return {
+      link: link.name,
+      plan,
+      reason,
+      option: lease?.options.opt224,
+      kernelHas: addressesOf('a0'),
+      routes: ip('-4', 'route'),
+      up: ['a0', 'b0', 'c0'].filter(isUp),
+      client: words[0],
+      hostnameSent: words.includes('hostname:machine7'),
+      asking: clients().map(({ card }) => card),
+      written: readFileSync(join(directory, 'address-a0'), 'utf8'),
+    };
+  },
+
+  async 'another address later'() {
+    const [a] = await cards('a0');
+    if (a === undefined) throw new Error('no card');
+    const first = await a.serve('10.72.0', '--dhcp-option=3,10.72.0.1');
+    const { clientPid = -1 } = await bringUp(options);
+    const before = addressesOf('a0');
+    // As the switch to the root does: what the client was started in is moved to another place.
+    mkdirSync('/tmp/run', { recursive: true });
+    moveMount('/run', '/tmp/run');
+    process.kill(clientPid, 'SIGUSR1');
+    await setTimeout(500);
+    const renewed = addressesOf('a0');
+    first.kill();
+    a.run('ip address flush dev far');
+    await a.serve('10.73.0', '--dhcp-option=3,10.73.0.1');
+    process.kill(clientPid, 'SIGUSR1');
+    await until('the new address', () => addressesOf('a0').some((address) => address.startsWith('10.73.0.')));
+    await until('the old one to go', () => addressesOf('a0').length === 1);
+    await until('the route', () => ip('-4', 'route').includes('default via 10.73.0.1'));
+    await until('the note', () => readFileSync('/tmp/run/viver/address-a0', 'utf8') === `${addressesOf('a0')[0]}\n`);
+    const after = addressesOf('a0');
+    process.kill(clientPid, 'SIGUSR2');
+    await setTimeout(300);
+    return { before, renewed, after, released: addressesOf('a0') };
+  },
+
+  async 'late card'() {
+    const up = bringUp(options);
+    await setTimeout(100);
+    const [a] = await cards('a0');
+    await until('the card is set up', () => isUp('a0'));
+    await a?.serve('10.73.0');
+    const { link, plan } = await up;
+    return { link: link.name, planned: `${plan.address}/${plan.prefixLength}`, kernelHas: addressesOf('a0') };
+  },
+
+  async 'no answer'() {
+    const within = (ms: number) => ({ ...options, signal: AbortSignal.timeout(ms) });
+    const nothing = await bringUp(within(200)).catch(messageOf);
+    const [, b] = await cards('a0', 'b0');
+    if (b === undefined) throw new Error('no card');
+    plugIn(b);
+    const unanswered = await bringUp(within(1000)).catch(messageOf);
+    await until('the clients to end', () => clients().length === 0);
+    const up = ['a0', 'b0'].filter(isUp);
+    const broken = await bringUp({ ...within(500), directory: '/no/such' }).catch(messageOf);
+    const aborted = await bringUp({ ...options, signal: AbortSignal.abort() }).catch(messageOf);
+    return { nothing, unanswered, up, broken, aborted };
+  },
+
+  async static() {
+    const [, b, c] = await cards('a0', 'b0', 'c0');
+    if (b === undefined || c === undefined) throw new Error('no cards');
+    plugIn(b);
+    const setting = parseIpSetting('10.74.0.9/24,10.74.0.1');
+    const first = await bringUp({ ...options, ip: setting });
+    const found = {
+      first: { link: first.link.name, reason: first.reason, lease: first.lease, clientPid: first.clientPid },
+      kernelHas: addressesOf('b0'),
+      routes: ip('-4', 'route'),
+      up: ['a0', 'b0', 'c0'].filter(isUp),
+    };
+    plugIn(c);
+    ip('link', 'set', 'c0', 'address', '02:00:00:00:00:0c');
+    const second = await bringUp({ ...options, ip: setting, bootMac: '02:00:00:00:00:0c' });
+    return { ...found, second: { link: second.link.name, reason: second.reason } };
+  },
+};
+
+const scenario = SCENARIOS[process.argv[2] ?? ''];
+if (scenario === undefined) throw new Error('no such scenario');
+process.once('exit', () => {
+  for (const { pid } of clients()) process.kill(pid);
+});
+const result = await scenario();
+process.stdout.write(JSON.stringify(result), () => process.exit());
