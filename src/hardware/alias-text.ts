@@ -22,7 +22,7 @@ export function parseAliases(text: string, name: string, problems: string[]): Al
     if (pattern === undefined || module === undefined || module === '' || words.length !== 3) {
       problems.push(`${name}:${index + 1}: no alias line: '${line.slice(0, 60)}'`);
     } else {
-      aliases.push({ pattern, module });
+      aliases.push({ pattern, module: module.replaceAll('-', '_') });
     }
   }
   if (text !== '' && !text.endsWith('\n')) problems.push(`${name}: does not end with a newline: cut short?`);

@@ -143,9 +143,10 @@ interface DeferredRow {
  * before the root is there costs time or firmware the initrd does not have.
  */
 const DEFERRED: readonly DeferredRow[] = [
-  // On these machines the firmware leaves no frame buffer behind, so there is no console without the driver.
+  // On these machines no firmware drives display and keyboard, so there is no console without the driver.
   { path: /\/drivers\/gpu\/drm\/(virtio|hyperv|xen)\//, reason: '' },
   { path: /\/drivers\/video\/fbdev\/(hyperv|xen)/, reason: '' },
+  { path: /\/drivers\/input\/misc\/xen/, reason: '' },
   {
     path: /\/drivers\/(gpu|video)\//,
     reason: "the console runs on the firmware's frame buffer; the image loads the full driver, with its firmware",
@@ -153,8 +154,12 @@ const DEFERRED: readonly DeferredRow[] = [
   { path: /\/(sound|drivers\/media|drivers\/accel)\//, reason: 'sound and pictures are of no use to the boot' },
   { path: /\/drivers\/block\/floppy\./, reason: 'looking for a floppy drive takes seconds, and no image fits on one' },
   {
-    path: /\/drivers\/input\/(mouse|joystick|tablet|touchscreen|gameport|serio\/serio_raw)/,
+    path: /\/drivers\/input\/(mouse|joystick|tablet|touchscreen|gameport|misc|serio\/serio_raw|evdev|joydev|mousedev)/,
     reason: 'the console needs a keyboard only',
+  },
+  {
+    path: /\/drivers\/i2c\/busses\/i2c-(i801|piix4|nforce2|viapro|amd|ali|sis)/,
+    reason: 'sensors hang on this bus, and no keyboard',
   },
   { path: /\/drivers\/(watchdog|hwmon|thermal|edac|leds|power|rtc)\//, reason: 'of no use to the boot' },
 ];

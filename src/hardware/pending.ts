@@ -178,9 +178,9 @@ const ROWS: readonly PendingRow[] = [
   },
 ];
 
-/** `/sys/bus/usb/devices/1-2` → `usb 1-2`. */
+/** `/sys/bus/usb/devices/1-2` → `usb 1-2`, `/sys/class/mmc_host/mmc0` → `mmc0`. */
 function label(directory: string, name: string): string {
-  const kind = directory.split('/')[3] ?? '';
+  const kind = directory.split('/')[3]?.replace(/_.*/, '') ?? '';
   return name.startsWith(kind) ? name : `${kind} ${name}`;
 }
 
@@ -190,8 +190,9 @@ function label(directory: string, name: string): string {
  */
 export function pendingHardware(tree: SysTree, ageMs: (path: string) => number): Pending[] {
   const pending: Pending[] = [];
+  const names = new Map([...new Set(ROWS.map((row) => row.directory))].map((path) => [path, tree.list(path)]));
   for (const { directory, name: wanted, limitMs, medium, outstanding } of ROWS) {
-    for (const name of tree.list(directory)) {
+    for (const name of names.get(directory) ?? []) {
       const path = `${directory}/${name}`;
       if (!wanted.test(name) || ageMs(path) >= limitMs) continue;
       const what = outstanding(tree, path);

@@ -68,7 +68,7 @@ interface Entry {
   readonly name: string;
   readonly path: string;
   readonly needs: readonly string[];
-  readonly after: readonly string[];
+  readonly after: string[];
   readonly reason: string;
   readonly wantedBy: Set<string>;
 }
@@ -106,7 +106,10 @@ class Closure {
         wantedBy: new Set([want]),
       });
     }
-    for (const soft of post) this.#addSoft(soft, `${name} wants it afterwards`, want);
+    for (const soft of post) {
+      for (const late of this.#addSoft(soft, `${name} wants it afterwards`, want))
+        this.entries.get(late)?.after.push(name);
+    }
     this.#visiting.delete(name);
   }
 
@@ -184,7 +187,7 @@ export function planModules(
       ...(index.config.options.get(normalizeModuleName(entry.name)) ?? []),
       ...(drivers.has(entry.name) ? [] : [ASYNC_PROBE]),
     ].join(' '),
-    needs: entry.needs.filter((name) => closure.entries.has(name)),
+    after: [...new Set(entry.after)],
     wantedBy: [...entry.wantedBy],
   }));
   return { wants: planned, modules };

@@ -60,5 +60,6 @@ export function resolveModule(name: string, index: ModuleIndex, by: 'device' | '
     }
   };
   follow(name, 0);
+  if (found.size === 0) found.set(name, { module: name, verdict: 'missing', reason: 'its aliases lead to no module' });
   return [...found.values()];
 }

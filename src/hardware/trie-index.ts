@@ -21,6 +21,9 @@ const QUESTION = 0x3f;
 const BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
 
+/** depmod cuts aliases at PATH_MAX, so no branch of the trie is deeper. */
+const MAX_DEPTH = 4096;
+
 /** In the order in which kmod looks at them: equal priorities come out in the reverse order of being found. */
 const WILD = [STAR, QUESTION, BRACKET];
 
@@ -76,6 +79,8 @@ export class TrieIndex {
   readonly #bytes: Buffer;
   readonly #root: number;
   readonly #name: string;
+  /** Nodes this look-up may still visit. A sound trie has fewer than bytes; a damaged one may lead in circles. */
+  #visitsLeft = 0;
 
   /**
    * @param bytes the whole file
@@ -96,6 +101,7 @@ export class TrieIndex {
   /** The value under exactly this key, the one of the lowest priority number if there are several. */
   search(key: string): string | undefined {
     let at = 0;
+    this.#visitsLeft = this.#bytes.length;
     for (let node = this.#node(this.#root); node !== undefined; ) {
       if (!key.startsWith(node.prefix, at)) return undefined;
       at += node.prefix.length;
@@ -109,17 +115,18 @@ export class TrieIndex {
   searchWild(key: string): string[] {
     const found: Found[] = [];
     let at = 0;
+    this.#visitsLeft = this.#bytes.length;
     walk: for (let node = this.#node(this.#root); node !== undefined; ) {
       for (let index = 0; index < node.prefix.length; index++) {
         const code = node.prefix.charCodeAt(index);
         if (WILD.includes(code)) {
-          this.#descend(node, index, { at: [at + index], open: false }, key, found);
+          this.#descend(node, index, { at: [at + index], open: false }, key, found, 0);
           break walk;
         }
         if (code !== key.charCodeAt(at + index)) break walk;
       }
       at += node.prefix.length;
-      for (const code of WILD) this.#enter(node, code, { at: [at], open: false }, key, found);
+      for (const code of WILD) this.#enter(node, code, { at: [at], open: false }, key, found, 0);
       if (at === key.length) {
         found.push(...this.#values(node));
         break;
@@ -133,39 +140,41 @@ export class TrieIndex {
   }
 
   /** Below a wildcard: follows every branch for as long as its pattern can still match. */
-  #descend(node: Node, from: number, reached: Reached, key: string, found: Found[]): void {
+  #descend(node: Node, from: number, reached: Reached, key: string, found: Found[], depth: number): void {
+    if (depth > MAX_DEPTH) this.#broken();
     let now: Reached | undefined = reached;
     for (let index = from; index < node.prefix.length; index++) {
       const code = node.prefix.charCodeAt(index);
       if (code === BRACKET || code === BACKSLASH) {
-        this.#enumerate(node, node.prefix.slice(index), now, key, found);
+        this.#enumerate(node, node.prefix.slice(index), now, key, found, depth);
         return;
       }
       now = advance(now, code, key);
       if (now === undefined) return;
     }
-    for (let code = node.first; code <= node.last; code++) this.#enter(node, code, now, key, found);
+    for (let code = node.first; code <= node.last; code++) this.#enter(node, code, now, key, found, depth);
     const whole = now.open ? true : now.at.includes(key.length);
     if (whole) found.push(...this.#values(node));
   }
 
-  #enter(parent: Node, code: number, reached: Reached, key: string, found: Found[]): void {
+  #enter(parent: Node, code: number, reached: Reached, key: string, found: Found[], depth: number): void {
     const next = code === BRACKET || code === BACKSLASH ? reached : advance(reached, code, key);
     const child = next === undefined ? undefined : this.#child(parent, code);
     if (child === undefined || next === undefined) return;
     if (next === reached && code !== STAR) {
-      this.#enumerate(child, String.fromCharCode(code) + child.prefix, reached, key, found);
+      this.#enumerate(child, String.fromCharCode(code) + child.prefix, reached, key, found, depth + 1);
     } else {
-      this.#descend(child, 0, next, key, found);
+      this.#descend(child, 0, next, key, found, depth + 1);
     }
   }
 
   /** Below a bracket or a backslash (rare): the whole rest of each pattern goes through fnmatch. */
-  #enumerate(node: Node, pattern: string, reached: Reached, key: string, found: Found[]): void {
+  #enumerate(node: Node, pattern: string, reached: Reached, key: string, found: Found[], depth: number): void {
+    if (depth > MAX_DEPTH) this.#broken();
     for (let code = node.first; code <= node.last; code++) {
       const child = this.#child(node, code);
       if (child !== undefined) {
-        this.#enumerate(child, pattern + String.fromCharCode(code) + child.prefix, reached, key, found);
+        this.#enumerate(child, pattern + String.fromCharCode(code) + child.prefix, reached, key, found, depth + 1);
       }
     }
     if (node.values === 0) return;
@@ -181,7 +190,7 @@ export class TrieIndex {
   #node(reference: number): Node | undefined {
     let at = reference & OFFSET_MASK;
     if (at === 0) return undefined;
-    // A node points forward or backward to others; a broken file could point to itself, and the walk must still end.
+    if (this.#visitsLeft-- <= 0) this.#broken();
     let prefix = '';
     if ((reference & HAS_PREFIX) !== 0) {
       const end = this.#end(at);

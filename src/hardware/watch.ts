@@ -76,7 +76,9 @@ export class HardwareWatch {
       }
       return [];
     }
-    if ((action !== 'add' && action !== 'change') || env.MODALIAS === undefined || this.#wants.has(devpath)) return [];
+    // Input devices (as keyboard or mouse, beside the HID or PS/2 device itself) want event handlers only.
+    const matters = env.MODALIAS !== undefined && subsystem !== 'input';
+    if ((action !== 'add' && action !== 'change') || !matters || this.#wants.has(devpath)) return [];
     const device = readDevice(this.#tree, devpath, subsystem);
     return device === undefined ? [] : this.#drive([device]);
   }

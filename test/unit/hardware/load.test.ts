@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest';
+import {
+  describeFailure,
+  type LoadOutcome,
+  loadModules,
+  type ModuleLoader,
+  newLoading,
+} from '../../../src/hardware/load.ts';
+import type { ModulePlan, PlannedModule } from '../../../src/hardware/plan.ts';
+import { planModules } from '../../../src/hardware/plan.ts';
+import { memoryModules } from './memory-modules.ts';
+
+function module(name: string, needs: readonly string[] = [], after: readonly string[] = []): PlannedModule {
+  return {
+    name,
+    path: `/m/${name}.ko`,
+    parameters: '',
+    needs,
+    after,
+    reason: 'x',
+    wantedBy: ['/devices/pci/0000:00:01.0'],
+  };
+}
+
+function plan(...modules: PlannedModule[]): ModulePlan {
+  return { wants: [], modules };
+}
+
+/** A kernel that takes a turn of the event loop for each module, and fails those told. */
+function kernel(errors: Readonly<Record<string, string>> = {}) {
+  const log: string[] = [];
+  const loader: ModuleLoader = {
+    async load(path, parameters) {
+      const name = path.slice(3, -3);
+      log.push(`+${name}${parameters === '' ? '' : ` ${parameters}`}`);
+      await new Promise((resolve) => setImmediate(resolve));
+      log.push(`-${name}`);
+      const code = errors[name];
+      if (code !== undefined) throw Object.assign(new Error(`finit_module ${path}: ${code}`), { code });
+    },
+  };
+  return { log, loader };
+}
+
+const kinds = (outcomes: readonly LoadOutcome[]) => outcomes.map(({ kind, module: { name } }) => `${name} ${kind}`);
+
+test('everything that needs nothing goes at once, the rest as soon as it may', async () => {
+  const { log, loader } = kernel();
+  const outcomes = await loadModules(
+    plan(module('a'), module('b'), module('c', ['a']), module('d', [], ['b'])),
+    loader,
+  );
+  expect(log.slice(0, 2)).toEqual(['+a', '+b']);
+  expect(log.indexOf('+c')).toBeGreaterThan(log.indexOf('-a'));
+  expect(log.indexOf('+d')).toBeGreaterThan(log.indexOf('-b'));
+  expect(log).toHaveLength(8);
+  expect(kinds(outcomes)).toEqual(['a loaded', 'b loaded', 'c loaded', 'd loaded']);
+});
+
+test('a module that is in the kernel already is no failure', async () => {
+  const { loader } = kernel({ a: 'EEXIST' });
+  expect(kinds(await loadModules(plan(module('a'), module('b', ['a'])), loader))).toEqual(['a present', 'b loaded']);
+});
+
+test('a module that fails takes with it only what needs it', async () => {
+  const { loader, log } = kernel({ a: 'ENOEXEC' });
+  const modules = plan(module('a'), module('b', ['a']), module('c', ['b', 'a']), module('d', [], ['a']), module('e'));
+  const outcomes = await loadModules(modules, loader);
+  expect(kinds(outcomes)).toEqual(['a failed', 'b failed', 'c failed', 'd loaded', 'e loaded']);
+  expect(log.filter((line) => line.startsWith('+'))).toEqual(['+a', '+e', '+d']);
+  const texts = outcomes.flatMap((outcome) => (outcome.kind === 'failed' ? [describeFailure(outcome)] : []));
+  expect(texts[0]).toBe('module a (/m/a.ko) for 0000:00:01.0: finit_module /m/a.ko: ENOEXEC');
+  expect(texts[1]).toBe('module b (/m/b.ko) for 0000:00:01.0: needs a, which failed: finit_module /m/a.ko: ENOEXEC');
+});
+
+test('two plans at once load a module once', async () => {
+  const { loader, log } = kernel();
+  const loading = newLoading();
+  const [first, second] = await Promise.all([
+    loadModules(plan(module('a'), module('b', ['a'])), loader, loading),
+    loadModules(plan(module('a'), module('c', ['a'])), loader, loading),
+  ]);
+  expect(log.filter((line) => line === '+a')).toHaveLength(1);
+  expect(kinds([...first, ...second])).toEqual(['a loaded', 'b loaded', 'a loaded', 'c loaded']);
+});
+
+test('what is under way is known', async () => {
+  const { loader } = kernel();
+  const loading = newLoading();
+  const done = loadModules(plan(module('a'), module('b', ['a'])), loader, loading);
+  await Promise.resolve();
+  await Promise.resolve();
+  expect([...loading.underWay]).toEqual(['a']);
+  await done;
+  expect([...loading.underWay]).toEqual([]);
+});
+
+test('modules that want each other do not wait for each other', async () => {
+  const files = { 'modules.dep': 'a.ko: \nb.ko: a.ko\n', 'modules.softdep': 'softdep a pre: b\nsoftdep b pre: a\n' };
+  const { loader } = kernel();
+  const outcomes = await loadModules(planModules([{ name: 'a', reason: 'x' }], memoryModules(files)), loader);
+  expect(outcomes.map(({ module: { name } }) => name).sort()).toEqual(['a', 'b']);
+});
+
+test('an error that is no system error is told as it is', async () => {
+  const loader = { load: () => Promise.reject('xz: corrupt') };
+  const [outcome] = await loadModules(plan(module('a')), loader);
+  expect(outcome).toMatchObject({ kind: 'failed', reason: 'xz: corrupt' });
+});
