@@ -39,6 +39,7 @@ const assets: Record<string, string> = {
   'netlink.node': join(root, `node_modules/netlink/prebuilds/linux-${process.arch}/node.napi.node`),
 };
 await bundle('src/init/main.ts', join(work, 'viver.js'), []);
+for (const file of globSync('kernel-config/*.config', { cwd: root }).sort()) assets[file] = join(root, file);
 for (const file of globSync('src/*/*-worker.ts', { cwd: root }).sort()) {
   const key = file.replace(/^src\//, '').replace(/\.ts$/, '.js');
   assets[key] = join(work, key);

@@ -2,8 +2,9 @@ import { chunk } from './chunk.ts';
 import { type Command, UsageError } from './command.ts';
 import { explain } from './explain.ts';
 import { image } from './image.ts';
+import { kernelConfig } from './kernel-config.ts';
 
-const COMMANDS: readonly Command[] = [image, chunk, explain];
+const COMMANDS: readonly Command[] = [image, chunk, explain, kernelConfig];
 
 function help(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length), 4);
