@@ -10,6 +10,7 @@ export const NETLINK = { ROUTE: 0, KOBJECT_UEVENT: 15, GENERIC: 16 } as const;
 const AF_NETLINK = 16;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
+const SO_PROTOCOL = 38;
 const SO_MEMINFO = 55;
 /** The last of the numbers of SO_MEMINFO, include/uapi/linux/sock_diag.h. */
 const SK_MEMINFO_DROPS = 8;
@@ -55,15 +56,25 @@ function failure(error: NodeJS.ErrnoException, target: string): Error {
     : new SyscallError(error.syscall ?? 'netlink', target, Math.abs(error.errno));
 }
 
-/** The addon does not give its descriptor away; it is the one bound to our port. */
-function descriptorOf(port: number, target: string): number {
+function isBoundTo(fd: number, port: number): boolean {
   const address = new Uint8Array(sockaddrNl.size);
-  for (const fd of readdirSync('/proc/self/fd').map(Number)) {
-    if (libc().getsockname(fd, address, encode(u32le, address.length)) === -1) continue;
-    const bound = decode(sockaddrNl, address);
-    if (bound.family === AF_NETLINK && bound.port === port) return fd;
-  }
-  throw new Error(`${target}: no descriptor is bound to port ${port}`);
+  if (libc().getsockname(fd, address, encode(u32le, address.length)) === -1) return false;
+  const bound = decode(sockaddrNl, address);
+  return bound.family === AF_NETLINK && bound.port === port;
+}
+
+function protocolOf(fd: number): number {
+  const protocol = new Uint8Array(u32le.size);
+  libc().getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, protocol, encode(u32le, protocol.length));
+  return decode(u32le, protocol);
+}
+
+/** The addon does not give its descriptor away; it is the one bound to our port, which other protocols have too. */
+function descriptorOf(protocol: number, port: number, target: string): number {
+  const descriptors = readdirSync('/proc/self/fd').map(Number);
+  const found = descriptors.find((fd) => isBoundTo(fd, port) && protocolOf(fd) === protocol);
+  if (found === undefined) throw new Error(`${target}: no descriptor is bound to port ${port}`);
+  return found;
 }
 
 function setOption(fd: number, target: string, [level, option]: readonly [number, number], value: number): void {
@@ -83,7 +94,7 @@ function readDrops(fd: number, target: string): number {
 function prepare(native: NativeSocket, options: NetlinkSocketOptions, target: string): { port: number; fd: number } {
   native.bind(0, options.groups ?? 0);
   const { port } = native.address();
-  const fd = descriptorOf(port, target);
+  const fd = descriptorOf(options.protocol, port, target);
   // The kernel reports lost messages as a socket error, on which the addon ends the process (it makes a string of
   // NULL, PollHandler in its binding.cc). So the kernel is told not to, and the counter is looked at instead.
   setOption(fd, target, [SOL_NETLINK, NETLINK_NO_ENOBUFS], 1);

@@ -47,3 +47,16 @@ test('a socket that need not stay lets the process end', () => {
     console.log('end');`;
   expect(runNode(code)).toBe('end\n');
 });
+
+test('sockets of two protocols with one port each look after their own descriptor', () => {
+  // In a process of its own the kernel gives the first socket of each protocol the process's number.
+  const code = `import { openNetlink } from SOURCE; import { writeFileSync } from 'node:fs';
+    const handlers = { onMessage() {}, onError() {} };
+    const route = openNetlink({ ...handlers, protocol: 0, onOverrun() {} });
+    const onOverrun = () => { console.log('overrun'); process.exit(); };
+    const events = openNetlink({ ...handlers, protocol: 15, groups: 1, receiveBufferBytes: 4096, onOverrun });
+    console.log(events.port === route.port);
+    route.close();
+    setTimeout(() => { for (let i = 0; i < 100; i++) writeFileSync('/sys/devices/virtual/mem/null/uevent', 'change'); }, 20);`;
+  expect(runNode(code)).toBe('true\noverrun\n');
+});
