@@ -18,7 +18,7 @@ const BLOCK_BYTES = 4096;
  * connections the same timeout would cut the connection of every slow request.
  * (drivers/block/nbd.c, nbd_xmit_timeout)
  */
-const REQUEST_LOOK_MS = 5000;
+const REQUEST_LOOK_MS = 3000;
 /** While there is no socket at all, I/O waits this long before it fails: 30 days. */
 const DEAD_CONNECTION_SECONDS = 30 * 24 * 3600;
 

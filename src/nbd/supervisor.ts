@@ -34,15 +34,22 @@ const SLOWEST_RESTART_SECONDS = 16;
 const LOOP = `
 name=$1 log=$2 delay=0
 shift 2
-stop() { stopping=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null; }
+stop() { stopping=1; [ -z "$child" ] || kill -TERM "$child"; }
 trap stop TERM INT
-while :; do
+bind() { mount -o bind /proc/1/root/$1 /$1; }
+see() {
   [ -e /proc/1 ] || mount -t proc proc /proc
-  for fs in sys dev run; do mountpoint -q /$fs || mount -o bind /proc/1/root/$fs /$fs; done
+  [ -e /sys/block ] || bind sys
+  [ -c /dev/null ] || bind dev
+  [ -e /run/viver ] || [ ! -e /proc/1/root/run/viver ] || bind run
+}
+see
+while :; do
   read -r started rest < /proc/uptime
   (exec -a "$name" "$@") &
   child=$!
   wait "$child"; status=$?
+  see
   # wait also ends when a trap runs: then the child is still there.
   while kill -0 "$child" 2>/dev/null; do wait "$child"; status=$?; done
   child=
