@@ -1,10 +1,11 @@
+import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
-import { type BlockingCall, type BlockingResult, errorOf } from './blocking-call.ts';
+import { type BlockingCall, type BlockingResult, errorOf, runBlockingCall } from './blocking-call.ts';
 import type { MountRequest } from './mount.ts';
 import { startWorker } from './worker.ts';
 
 export interface SyscallPoolOptions {
-  /** Threads started at once. Default 2: the processors of a small machine. */
+  /** Threads started at once; 0: when first needed. Default 1, or 2 where there are more than two processors. */
   readonly threads?: number;
   /** Threads at most, when all others hang in their calls. Default 16. */
   readonly maxThreads?: number;
@@ -22,22 +23,34 @@ interface Busy extends Job {
   readonly since: number;
 }
 
+function settle(job: Job, result: BlockingResult): void {
+  if (result === undefined) job.resolve();
+  else job.reject(errorOf(result));
+}
+
+/** A thread's start takes as much of a processor as half of Node's own, so a small machine starts one. */
+function defaultThreads(): number {
+  return availableParallelism() > 2 ? 2 : 1;
+}
+
 /**
  * System calls that may take long (a module's initialization, the mount of a failing disk), several at once and beside
- * the event loop. Make it early: the threads come up while other work goes on, and calls wait until one is there.
- * An idle pool does not keep the process alive.
+ * the event loop. Make it early: the threads come up while other work goes on. Until the first is there, modules are
+ * loaded by this thread, between turns of the event loop, and mounts wait. An idle pool does not keep the process
+ * alive.
  */
 export class SyscallPool {
   readonly #maxThreads: number;
   readonly #patienceMs: number;
+  readonly #starting = new Set<Worker>();
   readonly #idle: Worker[] = [];
   readonly #busy = new Map<Worker, Busy>();
   readonly #queue: Job[] = [];
-  #threads = 0;
   #timer: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
   #failure: Error | undefined;
 
-  constructor({ threads = 2, maxThreads = 16, patienceMs = 250 }: SyscallPoolOptions = {}) {
+  constructor({ threads = defaultThreads(), maxThreads = 16, patienceMs = 100 }: SyscallPoolOptions = {}) {
     this.#maxThreads = Math.max(threads, maxThreads);
     this.#patienceMs = patienceMs;
     for (let i = 0; i < threads; i++) this.#start();
@@ -59,7 +72,8 @@ export class SyscallPool {
   /** Ends the threads. Calls under way are rejected; what hangs in the kernel is left to it. */
   close(): void {
     this.#fail(new Error('the system call pool is closed'));
-    for (const worker of [...this.#idle, ...this.#busy.keys()]) void worker.terminate();
+    for (const worker of [...this.#starting, ...this.#idle, ...this.#busy.keys()]) void worker.terminate();
+    this.#starting.clear();
     this.#idle.length = 0;
     this.#busy.clear();
   }
@@ -77,21 +91,26 @@ export class SyscallPool {
   }
 
   #start(): void {
-    this.#threads++;
     const worker = startWorker('linux/syscall-worker');
+    this.#starting.add(worker);
     worker.unref();
+    worker.once('online', () => {
+      if (!this.#starting.delete(worker)) return;
+      worker.unref();
+      this.#idle.push(worker);
+      this.#dispatch();
+    });
     worker.on('message', (result: BlockingResult) => this.#finish(worker, result));
     worker.on('error', (cause) => this.#fail(new Error('a system call thread died', { cause })));
-    this.#idle.push(worker);
   }
 
   #finish(worker: Worker, result: BlockingResult): void {
     const job = this.#busy.get(worker);
+    if (job === undefined) return;
     this.#busy.delete(worker);
     worker.unref();
     this.#idle.push(worker);
-    if (result === undefined) job?.resolve();
-    else job?.reject(errorOf(result));
+    settle(job, result);
     this.#dispatch();
   }
 
@@ -103,15 +122,29 @@ export class SyscallPool {
       worker.ref();
       worker.postMessage(job.call);
     }
-    if (this.#queue.length > 0) this.#helpWhenAllHang();
+    if (this.#queue.length === 0) return;
+    if (this.#starting.size + this.#busy.size === 0) this.#start();
+    for (const worker of this.#starting) worker.ref();
+    if (this.#busy.size === 0) this.#turn ??= setImmediate(() => this.#loadHere());
+    else this.#helpWhenAllHang();
+  }
+
+  #loadHere(): void {
+    this.#turn = undefined;
+    const index = this.#busy.size > 0 ? -1 : this.#queue.findIndex(({ call }) => call.op === 'load');
+    for (const job of index < 0 ? [] : this.#queue.splice(index, 1)) settle(job, runBlockingCall(job.call));
+    if (index >= 0) this.#dispatch();
   }
 
   #helpWhenAllHang(): void {
-    if (this.#timer !== undefined || this.#threads >= this.#maxThreads) return;
+    const threads = this.#starting.size + this.#idle.length + this.#busy.size;
+    if (this.#timer !== undefined || threads >= this.#maxThreads) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
+      if (this.#queue.length === 0) return;
       const now = performance.now();
-      if ([...this.#busy.values()].every(({ since }) => now - since >= this.#patienceMs)) this.#start();
+      const allHang = [...this.#busy.values()].every(({ since }) => now - since >= this.#patienceMs);
+      if (allHang && this.#starting.size === 0) this.#start();
       this.#dispatch();
     }, this.#patienceMs);
   }
@@ -119,6 +152,7 @@ export class SyscallPool {
   #fail(error: Error): void {
     this.#failure ??= error;
     clearTimeout(this.#timer);
+    clearImmediate(this.#turn);
     for (const job of [...this.#busy.values(), ...this.#queue]) job.reject(this.#failure);
     this.#queue.length = 0;
   }

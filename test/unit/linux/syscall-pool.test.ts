@@ -30,12 +30,23 @@ test('what a thread mounts, the process sees', async () => {
 
 test('a call that hangs does not hold up the others', async () => {
   using pool = new SyscallPool({ threads: 1, patienceMs: 20 });
+  await expect(pool.umount('/no/such/mount')).rejects.toThrow('ENOENT');
   const fifo = join(directory, 'hangs.ko');
   execFileSync('mkfifo', [fifo]);
   const hanging = pool.load(fifo).catch((error: Error) => error.message);
   await expect(pool.umount('/no/such/mount')).rejects.toThrow('ENOENT');
   writeFileSync(fifo, '');
   expect(await hanging).toContain(`finit_module ${fifo}`);
+});
+
+test('a module is loaded before any thread is up, a mount waits for one', async () => {
+  using pool = new SyscallPool({ threads: 0 });
+  const order: string[] = [];
+  await Promise.allSettled([
+    pool.umount('/no/such/mount').finally(() => order.push('umount')),
+    pool.load(join(directory, 'none.ko')).finally(() => order.push('load')),
+  ]);
+  expect(order).toEqual(['load', 'umount']);
 });
 
 test('a closed pool says so', async () => {
