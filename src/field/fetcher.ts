@@ -7,10 +7,10 @@ import type { ReadQueue } from './read-queue.ts';
 import type { NodeId } from './record.ts';
 
 /** Bytes on order in all, at least, and in time of the measured rate: enough that the pipe never runs empty. */
-const ON_ORDER_CHUNKS = 16;
+const ON_ORDER_CHUNKS = 12;
 const ON_ORDER_MS = 250;
 /** Bytes on order at one source: chunks at least, time of its measured rate, and an upper bound. */
-const SOURCE_CHUNKS = 4;
+const SOURCE_CHUNKS = 2;
 const SOURCE_MS = 250;
 const SOURCE_LIMIT = 8 << 20;
 /** A source that has sent nothing for so long has us in its queue; what it owes no longer fills our pipe. */

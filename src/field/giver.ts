@@ -6,8 +6,8 @@ import { packHoldings, toRanges } from './holdings.ts';
 import { type NodeId, partCount, partRange } from './record.ts';
 
 /** Bytes on their way that nobody has confirmed: few uploads at a time, each quick, so that chains form. */
-const WINDOW_FIRST = 512 << 10;
-const WINDOW_LEAST = 384 << 10;
+const WINDOW_FIRST = 768 << 10;
+const WINDOW_LEAST = 768 << 10;
 const WINDOW_MOST = 16 << 20;
 /** The window grows while a chunk is confirmed sooner than this, and shrinks when it takes longer than that. */
 const QUICK_MS = 100;
@@ -21,6 +21,8 @@ const PROMISE_MS = 3000;
 /** Others each getter of a chunk is pointed at by: a binary tree. */
 const TREE_WIDTH = 2;
 const TREES = 4096;
+/** Of what a node gives while it has chunks that nobody was given yet, the share that may be repeats. */
+const REPEAT_SHARE = 0.1;
 const POINTERS_IN_FRAME = 16;
 
 interface Wish {
@@ -75,7 +77,11 @@ export class Giver {
   #window = WINDOW_FIRST;
   #serial = 0;
   #mostOnItsWay = 0;
+  /** Repeats that may go before chunks never given yet. */
+  #credit = 1;
   sent = 0;
+  /** Chunks given at least once. */
+  distinct = 0;
 
   constructor(options: GiverOptions) {
     this.#lengths = options.lengths;
@@ -86,6 +92,12 @@ export class Giver {
 
   get clients(): number {
     return this.#clients.size;
+  }
+
+  get wishes(): string {
+    let wishes = 0; let choices = 0; let way = 0;
+    for (const c of this.#clients.values()) { wishes += c.wishes.size; choices += c.choices; way += c.bytesOnItsWay; }
+    return `${wishes}+${choices} way ${way >> 10}`;
   }
 
   get window(): number {
@@ -263,7 +275,7 @@ export class Giver {
     for (const wish of client.wishes.values()) {
       if (!this.#held.has(wish.chunk)) continue;
       const given = this.#given[wish.chunk] as number;
-      if (wish.urgent && !wish.insist && given > 0 && load > 0) {
+      if (!wish.insist && wish.urgent && given > 0 && load > 0) {
         const pointer = this.#pointer(wish.chunk, client);
         if (pointer !== undefined) {
           if (pointers.length < POINTERS_IN_FRAME) {
@@ -273,7 +285,8 @@ export class Giver {
           continue;
         }
       }
-      const rank = wish.urgent ? 0 : 2;
+      const isFirst = given === 0 || (wish.insist && this.#credit >= 1);
+      const rank = wish.urgent && isFirst ? 0 : 2;
       if (offer === undefined || rank < offer.rank) offer = { chunk: wish.chunk, chosen: false, rank };
       if (rank === 0) break;
     }
@@ -320,6 +333,9 @@ export class Giver {
     client.choiceGiven.add(chunk);
     client.bytesOnItsWay += bytes;
     client.lastServed = ++this.#serial;
+    if (this.#given[chunk] === 0) this.distinct++;
+    if (this.#given[chunk] === 0) this.#credit = Math.min(this.#credit + REPEAT_SHARE, 4);
+    else if (!chosen) this.#credit = Math.max(0, this.#credit - 1);
     this.#given[chunk] = Math.min((this.#given[chunk] as number) + 1, 255);
     this.#plant(chunk, client);
     this.sent += bytes;

@@ -590,7 +590,7 @@ export class Gossip {
   /** Questions nobody answered: after a few, the node is suspected, and everybody hears of it, the node included. */
   #silent(now: number, out: Action[]): void {
     for (const [number, question] of this.#questions) {
-      if (now - question.at < ANSWER_MS) continue;
+      if (now < question.at + ANSWER_MS) continue;
       this.#questions.delete(number);
       const record = question.probe ? this.table.get(question.node) : undefined;
       if (record === undefined || this.#suspects.has(record.node)) continue;

@@ -91,6 +91,21 @@ export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): Crowd
             for (const s of node.machine.data?.fetcher.sources.values() ?? []) console.log('   from', s.address, (s.rate / 1000).toFixed(0), 'on order', s.bytesOnOrder >> 10, 'orders', s.orders.size, 'choices', s.choices, 'last', (simulator.now - s.lastArrival).toFixed(0), 'n', s.delivered);
           }
         }
+        const ready = readers.map((node) => node.machine.data?.held.count ?? 0);
+        if (process.argv.includes('-q')) {
+          const rows = readers.slice(0, 10).map((node) => {
+            const f = node.machine.data?.fetcher;
+            const held = node.machine.data?.held;
+            if (f === undefined || held === undefined) return '-';
+            let order = 0; let known = 0; let choices = 0;
+            const all = new Set<number>();
+            for (const s of f.sources.values()) { order += s.bytesOnOrder; choices += s.choices; for (const c of s.has) if (!held.has(c) && s.address !== holder.address) { all.add(c); } }
+            for (const c of all) if (!f.isOrdered(c)) known++;
+            return `${order >> 10}K/${choices} free ${known} up ${node.up.backlog(simulator.now).toFixed(0)} dn ${node.down.backlog(simulator.now).toFixed(0)} srcs ${f.sources.size} cl ${node.machine.data?.giver.clients} w ${node.machine.data?.giver.wishes}`;
+          });
+          console.log(rows.join('\n'));
+        }
+        console.log(`mean held ${(ready.reduce((a, b) => a + b, 0) / nodes).toFixed(0)} out ${holder.machine.data?.giver.distinct} util ${(share.slice(1).reduce((a, b) => a + Number(b), 0) / nodes).toFixed(2)}`);
         console.log(`${second} s up ${share.slice(0, 8).join(' ')} held ${held.slice(0, 8).join(' ')} of ${lengths.count}`);
       });
     }

@@ -14,9 +14,10 @@ const TCP_OVERHEAD = 66 + 4;
 /** Share of a full-size TCP segment that is payload (1448 of 1538 bytes on the wire, as tbf counts 1514). */
 const GOODPUT = 0.945;
 /** Bytes that travel in one piece through the model. */
-const PIECE = 16 << 10;
-/** Bytes of one TCP connection on the network at a time. */
-const TCP_WINDOW = 128 << 10;
+const PIECE = 8 << 10;
+/** Bytes of one TCP connection on the network at a time, and in the sender's own queue (TCP small queues). */
+const TCP_WINDOW = 256 << 10;
+const TCP_SMALL_QUEUE = 16 << 10;
 
 export interface LinkRates {
   /** Bytes a second. */
@@ -113,6 +114,7 @@ interface Stream {
   readonly to: SimulatedNode;
   readonly queue: Piece[];
   onNetwork: number;
+  inQueue: number;
 }
 
 interface Connection {
@@ -230,8 +232,11 @@ export class Simulator {
 
   /** Runs until `end` ms, or until `isDone`. */
   run(end: number, isDone: () => boolean = () => false): void {
+    let same = 0;
     for (;;) {
       const next = this.#agenda.peek();
+      same = next?.at === this.now ? same + 1 : 0;
+      if (same > 1_000_000) throw new Error(`the simulation stands still at ${this.now} ms`);
       if (next === undefined || next.at > end) {
         this.now = end;
         return;
@@ -308,8 +313,8 @@ export class Simulator {
       this.at(this.now + 1000, () => this.event(node, { kind: 'closed', conn, why: 'no answer', hostile: false }));
       return;
     }
-    const out: Stream = { from: node, to, queue: [], onNetwork: 0 };
-    const back: Stream = { from: to, to: node, queue: [], onNetwork: 0 };
+    const out: Stream = { from: node, to, queue: [], onNetwork: 0, inQueue: 0 };
+    const back: Stream = { from: to, to: node, queue: [], onNetwork: 0, inQueue: 0 };
     const dialledId = to.nextConn;
     to.nextConn += 2;
     const connection = { dialler: node, dialled: to, diallerId: conn, dialledId, out, back, isOpen: true };
@@ -406,10 +411,17 @@ export class Simulator {
   #drain(stream: Stream): void {
     for (;;) {
       const piece = stream.queue[0];
-      if (piece === undefined || (stream.onNetwork > 0 && stream.onNetwork + piece.bytes > TCP_WINDOW)) return;
+      if (piece === undefined) return;
+      if (stream.onNetwork > 0 && stream.onNetwork + piece.bytes > TCP_WINDOW) return;
+      if (stream.inQueue > 0 && stream.inQueue + piece.bytes > TCP_SMALL_QUEUE) return;
       stream.queue.shift();
       stream.onNetwork += piece.bytes;
+      stream.inQueue += piece.bytes;
       const left = stream.from.up.take(piece.bytes, this.now);
+      this.at(left, () => {
+        stream.inQueue -= piece.bytes;
+        this.#drain(stream);
+      });
       this.at(left + this.#options.latencyMs, () => {
         const arrived = stream.to.down.take(piece.bytes, this.now);
         this.at(arrived, () => {
