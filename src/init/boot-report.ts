@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LoadOutcome } from '../hardware/load.ts';
 import { type BootLog, REPORT_DIRECTORY, uptimeMs } from './boot-log.ts';
 import type { BuiltRoot } from './build-root.ts';
 import type { Drivers } from './drivers.ts';
@@ -10,20 +11,36 @@ export interface BootResult {
   readonly image: SoundImage;
   readonly root: BuiltRoot;
   readonly drivers: Drivers;
+  readonly outcomes: readonly LoadOutcome[];
 }
 
 /** Digits of an image id that a person compares. */
 const ID_DIGITS = 12;
 
 /** `viver: root ready image=NAME@ID12 medium=… device=… cow=… modules=N seconds=S`; S since the kernel started. */
-export function summaryLine({ image, root, drivers }: BootResult): string {
+export function summaryLine({ image, root, outcomes }: BootResult): string {
   const { device } = image.candidate;
   const id = image.id?.slice(0, ID_DIGITS) ?? 'unindexed';
   const seconds = (uptimeMs() / 1000).toFixed(2);
   return (
     `viver: root ready image=${image.name}@${id} medium=${device.medium} device=${device.path} ` +
-    `cow=${root.cow.kind} modules=${drivers.moduleCount} seconds=${seconds}`
+    `cow=${root.cow.kind} modules=${loadedCount(outcomes)} seconds=${seconds}`
   );
+}
+
+function loadedCount(outcomes: readonly LoadOutcome[]): number {
+  return outcomes.filter((outcome) => outcome.kind === 'loaded').length;
+}
+
+function describeOutcome(outcome: LoadOutcome) {
+  const { name, reason, wantedBy } = outcome.module;
+  const rest =
+    outcome.kind === 'loaded'
+      ? { ms: Math.round(outcome.ms) }
+      : outcome.kind === 'failed'
+        ? { why: outcome.reason }
+        : {};
+  return { name, outcome: outcome.kind, ...rest, reason, wantedBy };
 }
 
 /** Writes /run/viver/boot.json: times in milliseconds since the kernel started. Without a result the boot failed. */
@@ -40,7 +57,8 @@ export function writeReport(log: BootLog, result?: BootResult): void {
           inRam: result.image.inRam,
           cow: { kind: result.root.cow.kind, note: result.root.cow.note },
           init: result.root.init,
-          modules: result.drivers.moduleCount,
+          modules: result.outcomes.map(describeOutcome),
+          devices: result.drivers.wants.map(({ want, what, choices }) => ({ device: want, what, choices })),
           seconds: uptimeMs() / 1000,
         }),
     stages: log.stages,

@@ -31,8 +31,9 @@ export async function boot(log: BootLog): Promise<never> {
       const image = await stage('image', () => firstSoundImage(candidates, options, log));
       const root = await stage('root', () => buildRoot(image, options, drivers, log));
       await stage('handover', () => handOver(root, drivers));
-      log.line(summaryLine({ image, root, drivers }));
-      writeReport(log, { image, root, drivers });
+      const result = { image, root, drivers, outcomes: await drivers.outcomes() };
+      log.line(summaryLine(result));
+      writeReport(log, result);
       log.close();
       switchRoot(root.target, root.init.path, process.argv.slice(2), root.environment);
     } catch (error) {

@@ -53,8 +53,10 @@ export async function buildRoot(
   }
   undo.move();
   log.choose(`cow ${cow.kind}`, cow.note);
+  // What the kernel gave this process is the init's.
+  const { UV_THREADPOOL_SIZE: _ours, ...kernels } = process.env;
   const environment = Object.fromEntries(
-    Object.entries(process.env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+    Object.entries(kernels).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
   return { value: { target: TARGET, cow, init, environment }, note: `${init.system} at ${init.path}; ${cow.note}` };
 }

@@ -1,85 +1,96 @@
 import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { release } from 'node:os';
-import { type Device, readDevices } from '../hardware/device.ts';
+import type { LoadOutcome } from '../hardware/load.ts';
 import { readModuleIndex } from '../hardware/module-directory.ts';
-import type { ModuleIndex } from '../hardware/module-index.ts';
-import { type ModulePlan, type NamedWant, planModules } from '../hardware/plan.ts';
+import type { PlannedWant } from '../hardware/plan.ts';
 import { BOOT_CONFIG } from '../hardware/requested-modules.ts';
 import { sysTree } from '../hardware/sys-tree.ts';
+import { type HardwareWatch, watchHardware } from '../hardware/watch.ts';
+import { MNT, MS } from '../linux/mount.ts';
 import { SyscallPool } from '../linux/syscall-pool.ts';
+import { openUevents } from '../linux/uevent.ts';
 import { type MediaAccess, mediaAccess } from '../media/media-access.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
-import { describeError } from './failure.ts';
 
+/** The hardware of this machine while it boots: its drivers, and the threads that load them and mount media. */
 export class Drivers {
-  readonly #log: BootLog;
-  readonly #index: ModuleIndex;
+  readonly mediaAccess: MediaAccess;
+  readonly #watch: HardwareWatch;
   readonly #pool: SyscallPool;
-  readonly #loaded = new Map<string, Promise<void>>();
-  readonly #seen = new Set<string>();
-  readonly mediaAccess: MediaAccess = mediaAccess;
+  readonly #stop: AbortController;
 
-  constructor(log: BootLog, index: ModuleIndex, pool: SyscallPool) {
-    this.#log = log;
-    this.#index = index;
+  constructor(watch: HardwareWatch, pool: SyscallPool, stop: AbortController) {
+    this.#watch = watch;
     this.#pool = pool;
+    this.#stop = stop;
+    this.mediaAccess = {
+      ...mediaAccess,
+      async mount(source, target, type, options) {
+        await mkdir(target, { recursive: true, mode: 0o700 });
+        const flags = MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC | MS.NOATIME;
+        await pool.mount({ source, target, type, flags, data: options.join(',') });
+      },
+      unmount: (target) => pool.umount(target, MNT.DETACH),
+    };
   }
 
-  get moduleCount(): number {
-    return this.#loaded.size;
-  }
-
+  /** Loads modules by name with all they need; one that is built in or not there is no error. */
   async ensureModules(names: readonly string[]): Promise<void> {
-    const wants: NamedWant[] = names.map((name) => ({ name, reason: 'asked for by name' }));
-    await this.#load(planModules(wants, this.#index));
+    await this.#watch.ensureModules(names);
   }
 
+  /** What may still bring a medium by itself, a line each. */
   pending(): readonly string[] {
-    return [];
+    return this.#watch.pending().map(({ text }) => text);
   }
 
-  async changed(ms: number): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    await this.loadNew();
+  /** Resolves when the hardware changes, at the latest after `timeoutMs`. */
+  changed(timeoutMs: number): Promise<void> {
+    return this.#watch.changed(timeoutMs);
   }
 
-  async loadNew(): Promise<number> {
-    const tree = sysTree();
-    for (;;) {
-      const devices = readDevices(tree).filter((device: Device) => !this.#seen.has(device.path));
-      if (devices.length === 0) return this.#seen.size;
-      for (const device of devices) this.#seen.add(device.path);
-      await this.#load(planModules(devices, this.#index, { deferNetwork: 'not needed for local media' }));
-    }
+  outcomes(): Promise<readonly LoadOutcome[]> {
+    return this.#watch.outcomes();
   }
 
-  async #load(plan: ModulePlan): Promise<void> {
-    for (const module of plan.modules) {
-      if (this.#loaded.has(module.name)) continue;
-      const before = [...module.needs, ...module.after].map((name) => this.#loaded.get(name));
-      const load = Promise.allSettled(before)
-        .then(() => this.#pool.load(module.path, module.parameters))
-        .catch((error) => this.#log.warn(`module ${module.name}: ${describeError(error)}`));
-      this.#loaded.set(module.name, load);
-    }
-    await Promise.all(plan.modules.map((module) => this.#loaded.get(module.name)));
+  /** Each device and name with its modules and reasons. */
+  get wants(): readonly PlannedWant[] {
+    return this.#watch.wants;
   }
 
   close(): void {
+    this.#stop.abort();
     this.#pool.close();
   }
 }
 
-/** Stage `hardware`: the drivers of everything that is connected. */
+/** Why network drivers are not loaded here: the image's udev loads them a second later, in parallel with its services. */
+const NETWORK_DEFERRED = 'the network is not needed for a local medium: left to the image';
+
+/** Stage `hardware`: drivers for everything that is connected, and from now on for everything that comes. */
 export async function startDrivers(options: BootOptions, log: BootLog): Promise<StageDone<Drivers>> {
   const pool = new SyscallPool();
+  const stop = new AbortController();
   const blacklist = options.blacklist.map((name) => `blacklist ${name}\n`).join('');
   const index = readModuleIndex(`/lib/modules/${release()}`, {
     cmdline: readFileSync('/proc/cmdline', 'utf8'),
     config: [BOOT_CONFIG, { name: 'viver.modules.blacklist', text: blacklist }],
   });
-  const drivers = new Drivers(log, index, pool);
-  const devices = await drivers.loadNew();
-  return { value: drivers, note: `${drivers.moduleCount} modules for ${devices} devices` };
+  const { watch, cold } = watchHardware({
+    tree: sysTree(),
+    index,
+    loader: pool,
+    plan: options.media?.includes('net') === true ? {} : { deferNetwork: NETWORK_DEFERRED },
+    onFailure: (text) => log.warn(text),
+    listen: (onEvent, onLost) => {
+      const onError = (error: Error) => log.warn(`device events: ${error.message}`);
+      openUevents({ onEvent, onOverrun: onLost, onError }, stop.signal);
+    },
+  });
+  const outcomes = await cold;
+  for (const problem of index.problems) log.warn(problem);
+  const loaded = outcomes.filter((outcome) => outcome.kind === 'loaded').length;
+  return { value: new Drivers(watch, pool, stop), note: `${loaded} modules for ${watch.wants.length} devices` };
 }

@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { type ChunkIndex, decodeChunkIndex } from '../image/chunk-index.ts';
+import { existsSync, readdirSync } from 'node:fs';
+import type { ChunkIndex } from '../image/chunk-index.ts';
 import { openImage } from '../image/image-file.ts';
+import { readIndexFile } from '../image/index-file.ts';
 import { makeChunkIndex } from '../image/make-index.ts';
+import { verifyIndexSignature } from '../image/signature.ts';
 import { verifyImage } from '../image/verify.ts';
 import type { ImageCandidate } from '../media/candidate.ts';
 import type { RankedCandidate } from '../media/choose.ts';
@@ -67,19 +69,48 @@ function noteOf(image: SoundImage, options: BootOptions): string {
   return `${image.name}${image.id === undefined ? '' : `@${image.id.slice(0, 12)}`} ${checked}${image.inRam ? ', in RAM' : ''}`;
 }
 
-/** `lazy` is `full` until a device verifies each chunk as it is read: a pinned image never runs unchecked. */
+/** Public keys (minisign, *.pub) that a person put into the initrd: with one there, only signed images boot. */
+const KEYS = '/etc/viver/keys';
+
+function wantsSignature(): boolean {
+  return existsSync(KEYS) && readdirSync(KEYS).some((name) => name.endsWith('.pub'));
+}
+
+/** `lazy` is `full` until a device verifies each chunk as it is read: what is pinned or signed never runs unchecked. */
 function verification(options: BootOptions): 'full' | 'off' {
   if (options.verify !== undefined) return options.verify === 'off' ? 'off' : 'full';
-  return options.image?.id === undefined ? 'off' : 'full';
+  return options.image?.id === undefined && !wantsSignature() ? 'off' : 'full';
+}
+
+/** The index beside the image, as far as it must be genuine. */
+async function takeIndex(
+  candidate: ImageCandidate,
+  options: BootOptions,
+  log: BootLog,
+): Promise<ChunkIndex | undefined> {
+  const { indexPath, signaturePath } = candidate;
+  const signed = wantsSignature();
+  if (indexPath === undefined) {
+    if (signed) throw new Error(`it has no signed index, and ${KEYS} wants one`);
+    return undefined;
+  }
+  try {
+    const index = await readIndexFile(indexPath, options.image?.id);
+    if (!signed) return index;
+    if (signaturePath === undefined) throw new Error(`${indexPath} is not signed, and ${KEYS} wants it to be`);
+    const { keyId, trustedComment } = await verifyIndexSignature(index, signaturePath, KEYS);
+    log.choose(`signature ${signaturePath}`, `by key ${keyId}: ${trustedComment}`);
+    return index;
+  } catch (error) {
+    if (signed || verification(options) === 'full') throw error;
+    log.warn(`index not used: ${describeError(error)}`);
+    return undefined;
+  }
 }
 
 async function takeImage({ candidate }: RankedCandidate, options: BootOptions, log: BootLog): Promise<SoundImage> {
-  const indexBytes = candidate.indexPath === undefined ? undefined : readFileSync(candidate.indexPath);
-  let index = indexBytes === undefined ? undefined : decodeChunkIndex(indexBytes);
   const pinned = options.image?.id;
-  if (pinned !== undefined && index !== undefined && index.id !== pinned)
-    throw new Error(`its image id is ${index.id}, not the pinned ${pinned}`);
-
+  let index = await takeIndex(candidate, options, log);
   const copy = options.toram
     ? await copyToRam({
         source: candidate.path,
@@ -91,6 +122,8 @@ async function takeImage({ candidate }: RankedCandidate, options: BootOptions, l
       })
     : undefined;
   const path = copy?.path ?? candidate.path;
+  if (pinned !== undefined && index === undefined && verification(options) === 'off')
+    throw new Error('it has no index to tell its id by, and viver.verify=off forbids to compute it');
   if (verification(options) === 'full') index = await checkImage(path, index, pinned, log);
   return {
     candidate,

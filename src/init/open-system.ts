@@ -5,6 +5,8 @@ import { mountPseudoFileSystems } from './pseudo-file-systems.ts';
 
 /** Stage `filesystems`: the kernel's file systems, the consoles, and what the command line asks for. */
 export function openSystem(log: BootLog): StageDone<BootOptions> {
+  // libuv reads it once, before its first file operation off this thread: four disks that hang must not stop a fifth.
+  process.env.UV_THREADPOOL_SIZE = '16';
   mountPseudoFileSystems();
   mkdirSync(REPORT_DIRECTORY, { recursive: true });
   log.openConsoles();
