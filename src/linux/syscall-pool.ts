@@ -5,7 +5,7 @@ import type { MountRequest } from './mount.ts';
 import { startWorker } from './worker.ts';
 
 export interface SyscallPoolOptions {
-  /** Threads started at once; 0: when first needed. Default 1, or 2 where there are more than two processors. */
+  /** Threads started at once; 0: when first needed. Default 1. */
   readonly threads?: number;
   /** Threads at most, when all others hang in their calls. Default 16. */
   readonly maxThreads?: number;
@@ -28,10 +28,10 @@ function settle(job: Job, result: BlockingResult): void {
   else job.reject(errorOf(result));
 }
 
-/** A thread's start takes as much of a processor as half of Node's own, so a small machine starts one. */
-function defaultThreads(): number {
-  return availableParallelism() > 2 ? 2 : 1;
-}
+/** A thread's start takes as much of a processor as half of Node's own: one more must find this much to do. */
+const WORTH_A_THREAD = 4;
+/** Enough for what uses the processor; what only waits is found by patienceMs. */
+const MAX_THREADS_FOR_LOAD = Math.min(availableParallelism(), 4);
 
 /**
  * System calls that may take long (a module's initialization, the mount of a failing disk), several at once and beside
@@ -50,7 +50,7 @@ export class SyscallPool {
   #turn: NodeJS.Immediate | undefined;
   #failure: Error | undefined;
 
-  constructor({ threads = defaultThreads(), maxThreads = 16, patienceMs = 100 }: SyscallPoolOptions = {}) {
+  constructor({ threads = 1, maxThreads = 16, patienceMs = 100 }: SyscallPoolOptions = {}) {
     this.#maxThreads = Math.max(threads, maxThreads);
     this.#patienceMs = patienceMs;
     for (let i = 0; i < threads; i++) this.#start();
@@ -123,7 +123,10 @@ export class SyscallPool {
       worker.postMessage(job.call);
     }
     if (this.#queue.length === 0) return;
-    if (this.#starting.size + this.#busy.size === 0) this.#start();
+    const threads = this.#starting.size + this.#busy.size;
+    if (threads === 0 || (threads < MAX_THREADS_FOR_LOAD && this.#queue.length >= WORTH_A_THREAD * threads)) {
+      this.#start();
+    }
     for (const worker of this.#starting) worker.ref();
     if (this.#busy.size === 0) this.#turn ??= setImmediate(() => this.#loadHere());
     else this.#helpWhenAllHang();
