@@ -36,7 +36,8 @@ install_program() { # FROM TO, libraries at their own paths
 
 rm -rf "$tree"
 mkdir -p "$tree"
-for directory in bin dev etc lib proc root run sbin sys tmp usr/bin usr/sbin; do mkdir -p "$tree/$directory"; done
+# oldroot: where systemd puts the root when it comes back here at the end; it can make no directory by then.
+for directory in bin dev etc lib oldroot proc root run sbin sys tmp usr/bin usr/sbin; do mkdir -p "$tree/$directory"; done
 
 # Files as they are, then programs.
 (cd "$here/initrd" && find . -mindepth 1 -type d) | while read -r directory; do mkdir -p "$tree/$directory"; done

@@ -166,9 +166,7 @@ async function leaveClean(system: ShutdownSystem): Promise<void> {
       system.say(messageOf(error));
     }
   }
-  // called on the root itself and not back in the initramfs: no path leads to the disk below the union any more
-  const onRoot = system.mounts().some((entry) => entry.target === '/' && entry.type === 'overlay');
-  if (!onRoot && planRemounts(system.mounts()).length === 0) return;
+  // always: a root that is still in use, or was hidden by a mount on top of it, keeps a disk that no path leads to
   if (!(await system.emergencyRemount())) system.say('the kernel does not make its file systems read-only');
   for (const { target, source } of planRemounts(system.mounts())) system.say(`${target} (${source}) is left unclean`);
 }

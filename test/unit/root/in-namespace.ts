@@ -63,9 +63,7 @@ const plays: Readonly<Record<string, () => unknown | Promise<unknown>>> = {
       mounts: mine,
       loops: () => [],
       end: async () => [],
-      emergencyRemount: async () => {
-        throw new Error('this machine goes on');
-      },
+      emergencyRemount: async () => true,
       reboot: (verb) => {
         ended = verb;
       },
