@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { detachLoop } from '../linux/loop.ts';
-import { type MountEntry, MS, mount, readMounts, umount } from '../linux/mount.ts';
+import { type MountEntry, MS, mount, moveMount, readMounts, umount } from '../linux/mount.ts';
 import { type RebootVerb, reboot, syncAll } from '../linux/reboot.ts';
 import { emergencyRemount } from './emergency-remount.ts';
 import { endProcesses } from './processes.ts';
@@ -57,10 +57,20 @@ export function planRemounts(mounts: readonly MountEntry[]): readonly MountEntry
   );
 }
 
+/** Mounts that lie directly on a union and so keep it in use. Pure. */
+export function planMoves(mounts: readonly MountEntry[]): readonly MountEntry[] {
+  const unions = new Set(
+    mounts.filter((entry) => entry.type === 'overlay' && entry.target !== '/').map(({ id }) => id),
+  );
+  return mounts.filter((entry) => unions.has(entry.parent));
+}
+
 /** What the shutdown does to the system; a test gives its own. */
 export interface ShutdownSystem {
   mounts(): readonly MountEntry[];
   umount(target: string): void;
+  /** Moves a mount with all below it to a place of its own. */
+  setAside(target: string): void;
   remountReadOnly(target: string): void;
   /** Whether the kernel did it in time. */
   emergencyRemount(): Promise<boolean>;
@@ -80,12 +90,19 @@ export interface ShutdownTimes {
   readonly storageMs: number;
 }
 
+/** On the tmpfs of /run: systemd has made the initramfs itself read-only by then. */
+const ASIDE = '/run/viver-shutdown';
+
 const TIMES: ShutdownTimes = { ordinaryMs: 2000, storageMs: 30_000 };
 
 export function shutdownSystem(say: (line: string) => void, times: ShutdownTimes = TIMES): ShutdownSystem {
   return {
     mounts: readMounts,
     umount,
+    setAside(target) {
+      mkdirSync(ASIDE, { recursive: true });
+      moveMount(target, mkdtempSync(`${ASIDE}/`));
+    },
     remountReadOnly: (target) => mount({ source: 'none', target, flags: MS.REMOUNT | MS.RDONLY }),
     emergencyRemount,
     loops: () => readdirSync('/sys/block').flatMap((name) => (backingFile(name) === undefined ? [] : [`/dev/${name}`])),
@@ -114,28 +131,45 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Unmounts as much as goes, again and again while something goes: a mount is free when what lay on it is gone. */
+/**
+ * Unmounts as much as goes, again and again while something goes: a mount is free when what lay on it is gone.
+ * The medium of an image is in use by the union and lies below it in the tree: such a circle is broken by moving what
+ * lies on a union out of it.
+ */
 function unmountAll(system: ShutdownSystem): readonly string[] {
+  const aside = new Set<number>();
   for (;;) {
-    const targets = planUnmounts(system.mounts());
-    const failures: string[] = [];
-    for (const target of targets) {
+    const failures = unmountOnce(system);
+    const mounts = system.mounts();
+    if (planUnmounts(mounts).length === 0) return [];
+    if (failures.progress) continue;
+    const circle = planMoves(mounts).filter((entry) => !aside.has(entry.id));
+    if (circle.length === 0) return failures.messages;
+    for (const { id, target } of circle) {
+      aside.add(id);
       try {
-        system.umount(target);
+        system.setAside(target);
       } catch (error) {
-        failures.push(messageOf(error));
+        failures.messages.push(messageOf(error));
       }
     }
-    for (const path of system.loops()) {
-      try {
-        system.detachLoop(path);
-      } catch (error) {
-        failures.push(messageOf(error));
-      }
-    }
-    if (planUnmounts(system.mounts()).length === 0) return [];
-    if (failures.length >= targets.length) return failures;
   }
+}
+
+function unmountOnce(system: ShutdownSystem): { readonly progress: boolean; readonly messages: string[] } {
+  const messages: string[] = [];
+  let progress = false;
+  const attempt = (action: () => void) => {
+    try {
+      action();
+      progress = true;
+    } catch (error) {
+      messages.push(messageOf(error));
+    }
+  };
+  for (const target of planUnmounts(system.mounts())) attempt(() => system.umount(target));
+  for (const path of system.loops()) attempt(() => system.detachLoop(path));
+  return { progress, messages };
 }
 
 /**

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { attachLoop } from '../../../src/linux/loop.ts';
 import { bindMount, MS, mount, moveMount, readMounts } from '../../../src/linux/mount.ts';
@@ -50,9 +59,28 @@ const plays: Readonly<Record<string, () => unknown | Promise<unknown>>> = {
     };
   },
 
-  /** A boot that keeps its writes, ended as systemd ends it. */
+  /** A boot that keeps its writes, ended as systemd ends it: all of VIVER's mounts lie on the union they make up. */
   async disk() {
-    const cow = onDisk();
+    const run = join(folder, 'run');
+    mkdirSync(run, { recursive: true });
+    mount({ source: 'run', target: run, type: 'tmpfs' });
+    for (const name of ['medium', 'cow', 'lower']) mkdirSync(join(run, name));
+    using diskLoop = attachLoop({ file: join(folder, disk), readOnly: false, autoclear: true });
+    const of = { name: 'debian', id: undefined, superblock: image.padEnd(64, '0') };
+    const cow = mountDeviceCow({ path: diskLoop.path, type: 'ext4' }, of, join(run, 'cow'));
+    // the image lies on a medium of its own, or on the disk that takes the writes
+    let file = join(run, 'cow', image);
+    if (play === 'disk') {
+      bindMount(folder, join(run, 'medium'));
+      file = join(run, 'medium', image);
+    } else copyFileSync(join(folder, image), file);
+    const imageLoop = attachLoop({ file, autoclear: true });
+    mountUnion({ device: imageLoop.path, lower: join(run, 'lower'), cow, target });
+    imageLoop.release();
+    diskLoop.release();
+    mkdirSync(join(target, 'run'), { recursive: true });
+    moveMount(run, join(target, 'run'));
+
     const before = existsSync(join(target, 'etc/kept')) ? readFileSync(join(target, 'etc/kept'), 'utf8') : '';
     writeFileSync(join(target, 'etc/kept'), `${before}+`);
     const said: string[] = [];
@@ -63,6 +91,10 @@ const plays: Readonly<Record<string, () => unknown | Promise<unknown>>> = {
       mounts: mine,
       loops: () => [],
       end: async () => [],
+      setAside(from) {
+        mkdirSync(join(folder, 'aside'), { recursive: true });
+        moveMount(from, mkdtempSync(join(folder, 'aside/')));
+      },
       emergencyRemount: async () => true,
       reboot: (verb) => {
         ended = verb;
@@ -105,5 +137,5 @@ const plays: Readonly<Record<string, () => unknown | Promise<unknown>>> = {
   },
 };
 
-const result = await plays[play]?.();
+const result = await plays[play === 'same' ? 'disk' : play]?.();
 process.stdout.write(JSON.stringify(result));

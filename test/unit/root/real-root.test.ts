@@ -96,6 +96,12 @@ test('writes on a disk are kept over boots and left clean; a rebuilt image begin
   expect(fsck(path)).toBe('0 true');
 });
 
+test('an image on the very disk that takes the writes is no reason to leave that unclean', () => {
+  const path = disk('same.disk');
+  expect(run('same', 'first', 'same.disk')).toMatchObject({ said: [], ended: 'poweroff', left: [] });
+  expect(fsck(path)).toBe('0 true');
+});
+
 test('the last step of other init systems leaves the disk clean while the root is still on it', () => {
   disk('hook.disk');
   expect(run('hook', 'first', 'hook.disk')).toMatchObject({

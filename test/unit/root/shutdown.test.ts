@@ -30,6 +30,9 @@ interface Machine {
   readonly mountinfo?: string;
 }
 
+/** Where a mount was before it was set aside. */
+const was = (target: string) => target.replace('/run/aside', '');
+
 function machine({ busy = {}, remountFails = new Set(), emergencyFails = false, mountinfo = MOUNTS }: Machine = {}) {
   let mounts: MountEntry[] = parseMountinfo(mountinfo);
   let loops = ['/dev/loop0', '/dev/loop1'];
@@ -38,10 +41,10 @@ function machine({ busy = {}, remountFails = new Set(), emergencyFails = false, 
   const system: ShutdownSystem = {
     mounts: () => mounts,
     umount(target) {
-      const holder = busy[target];
+      const holder = busy[was(target)];
       if (
         holder !== undefined &&
-        (mounts.some((entry) => entry.target === holder) || (holder === 'daemon' && !done.includes('end storage')))
+        (mounts.some((entry) => was(entry.target) === holder) || (holder === 'daemon' && !done.includes('end storage')))
       ) {
         throw new Error(`umount ${target}: EBUSY`);
       }
@@ -49,8 +52,16 @@ function machine({ busy = {}, remountFails = new Set(), emergencyFails = false, 
       mounts = mounts.filter((entry) => entry.target !== target);
       done.push(`umount ${target}`);
     },
+    setAside(target) {
+      mounts = mounts.map((entry) =>
+        entry.target === target || entry.target.startsWith(`${target}/`)
+          ? { ...entry, parent: 1, target: `/run/aside${entry.target}` }
+          : entry,
+      );
+      done.push(`aside ${target}`);
+    },
     remountReadOnly(target) {
-      if (remountFails.has(target)) throw new Error(`remount ${target}: EBUSY`);
+      if (remountFails.has(was(target))) throw new Error(`remount ${target}: EBUSY`);
       mounts = mounts.map((entry) => (entry.target === target ? readOnly(entry) : entry));
       done.push(`read-only ${target}`);
     },
@@ -108,11 +119,25 @@ test('what a storage daemon holds is unmounted after that has ended', async () =
   ]);
 });
 
+test('a medium that the union needs and that lies on it is moved out of the circle', async () => {
+  const medium = '/oldroot/run/viver/media/sda1';
+  const { system, done } = machine({ busy: { [medium]: '/oldroot' } });
+  await shutDown('poweroff', system);
+  expect(done).toContain('aside /oldroot/run');
+  expect(done.filter((line) => /umount|say/.test(line))).toEqual([
+    'umount /oldroot/run/viver/cow',
+    'umount /oldroot/run/viver/lower',
+    'umount /oldroot',
+    `umount /run/aside${medium}`,
+    'umount /run/aside/oldroot/run',
+  ]);
+});
+
 test('what stays in use is made read-only and said', async () => {
   const { system, done } = machine({ busy: { '/oldroot/run/viver/cow': '/oldroot/run/viver/cow' } });
   await shutDown('poweroff', system);
-  expect(done).toContain('read-only /oldroot/run/viver/cow');
-  expect(done).toContain('say /oldroot/run/viver/cow (/dev/sda2) is still in use, made read-only');
+  expect(done).toContain('read-only /run/aside/oldroot/run/viver/cow');
+  expect(done).toContain('say /run/aside/oldroot/run/viver/cow (/dev/sda2) is still in use, made read-only');
   expect(done.at(-1)).toBe('reboot poweroff');
 });
 
@@ -132,7 +157,7 @@ test('a machine ends in any case, and what is left unclean is named', async () =
     emergencyFails: true,
   });
   await shutDown('poweroff', system);
-  expect(done).toContain(`say ${cow} (/dev/sda2) is left unclean`);
+  expect(done).toContain(`say /run/aside${cow} (/dev/sda2) is left unclean`);
   expect(done.at(-1)).toBe('reboot poweroff');
 });
 
