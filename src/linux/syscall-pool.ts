@@ -1,11 +1,13 @@
-import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { type BlockingCall, type BlockingResult, errorOf, runBlockingCall } from './blocking-call.ts';
 import type { MountRequest } from './mount.ts';
 import { startWorker } from './worker.ts';
 
 export interface SyscallPoolOptions {
-  /** Threads started at once; 0: when first needed. Default 1. */
+  /**
+   * Threads started at once. 0: none before something is mounted, and modules are all loaded by this thread, which then
+   * hangs with them. Default 1: more gain nothing where modules only compute, since the kernel loads one at a time.
+   */
   readonly threads?: number;
   /** Threads at most, when all others hang in their calls. Default 16. */
   readonly maxThreads?: number;
@@ -27,11 +29,6 @@ function settle(job: Job, result: BlockingResult): void {
   if (result === undefined) job.resolve();
   else job.reject(errorOf(result));
 }
-
-/** A thread's start takes as much of a processor as half of Node's own: one more must find this much to do. */
-const WORTH_A_THREAD = 4;
-/** Enough for what uses the processor; what only waits is found by patienceMs. */
-const MAX_THREADS_FOR_LOAD = Math.min(availableParallelism(), 4);
 
 /**
  * System calls that may take long (a module's initialization, the mount of a failing disk), several at once and beside
@@ -124,9 +121,7 @@ export class SyscallPool {
     }
     if (this.#queue.length === 0) return;
     const threads = this.#starting.size + this.#busy.size;
-    if (threads === 0 || (threads < MAX_THREADS_FOR_LOAD && this.#queue.length >= WORTH_A_THREAD * threads)) {
-      this.#start();
-    }
+    if (threads === 0 && this.#queue.some(({ call }) => call.op !== 'load')) this.#start();
     for (const worker of this.#starting) worker.ref();
     if (this.#busy.size === 0) this.#turn ??= setImmediate(() => this.#loadHere());
     else this.#helpWhenAllHang();
