@@ -34,14 +34,14 @@ export async function buildRoot(
 ): Promise<StageDone<BuiltRoot>> {
   await drivers.ensureModules(['loop', 'squashfs', 'overlay']);
   using undo = new DisposableStack();
-  let device = image.path;
+  const { cow, imagePath } = await mountCow(image, options, drivers);
+  undo.defer(() => umount(cow.mountpoint));
+  let device = imagePath;
   if (!image.isDevice) {
-    const loop = attachLoop({ file: image.path, readOnly: true, autoclear: true });
+    const loop = attachLoop({ file: imagePath, readOnly: true, autoclear: true });
     device = loop.path;
     undo.defer(() => loop[Symbol.dispose]());
   }
-  const cow = await mountCow(image, options, drivers);
-  undo.defer(() => umount(cow.mountpoint));
   mountUnion({ device, lower: LOWER, cow, target: TARGET });
   undo.defer(() => umount(LOWER));
   undo.defer(() => umount(TARGET));
@@ -61,11 +61,20 @@ export async function buildRoot(
   return { value: { target: TARGET, cow, init, environment }, note: `${init.system} at ${init.path}; ${cow.note}` };
 }
 
-async function mountCow(image: SoundImage, options: BootOptions, drivers: Drivers): Promise<Cow> {
-  if (options.cow === 'ram') return mountRamCow(COW);
+async function mountCow(
+  image: SoundImage,
+  options: BootOptions,
+  drivers: Drivers,
+): Promise<{ readonly cow: Cow; readonly imagePath: string }> {
+  if (options.cow === 'ram') return { cow: mountRamCow(COW), imagePath: image.path };
   const waitMs = options.waitSeconds === undefined ? undefined : options.waitSeconds * 1000;
   const device = await findCowDevice(options.cow, drivers, waitMs);
   await drivers.ensureModules(cowModules(device));
-  const { superblock } = image.candidate.squashfs;
-  return mountDeviceCow(device, { name: image.name, id: image.id, superblock }, COW);
+  const { squashfs, device: medium, mountpoint } = image.candidate;
+  const of = { name: image.name, id: image.id, superblock: squashfs.superblock };
+  // one file system for both cannot be mounted read-only for the image and writable for what is written: EBUSY
+  const shared = mountpoint !== undefined && medium.path === device.path && image.path.startsWith(`${mountpoint}/`);
+  if (!shared) return { cow: mountDeviceCow(device, of, COW), imagePath: image.path };
+  umount(mountpoint);
+  return { cow: mountDeviceCow(device, of, COW), imagePath: COW + image.path.slice(mountpoint.length) };
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
+import { attachLoop } from '../linux/loop.ts';
 
 /** What a search does to devices and mounts: the only effects of this area beside the speed measurement. */
 export interface MediaAccess {
@@ -9,6 +10,8 @@ export interface MediaAccess {
   /** Mounts read-only; `options` come on top of that. Must not block the caller's event loop. */
   mount(source: string, target: string, type: string, options: readonly string[]): Promise<void>;
   unmount(target: string): Promise<void>;
+  /** A read-only loop device on a block device, gone with its last user; to be released when it is mounted. */
+  loop(path: string): { readonly path: string; release(): void };
   /** Names in a directory; an empty list when there is no such directory. */
   list(directory: string): Promise<readonly string[]>;
 }
@@ -58,6 +61,7 @@ export const mediaAccess: MediaAccess = {
     await runApplet('mount', ['-t', type, '-o', [...MOUNT_FLAGS, ...options].join(','), source, target]);
   },
   unmount: (target) => runApplet('umount', ['-l', target]),
+  loop: (path) => attachLoop({ file: path, autoclear: true }),
   async list(directory) {
     try {
       return await readdir(directory);

@@ -38,7 +38,8 @@ const DISKS_AT_ONCE = 16;
  * A device with a candidate stays mounted, the others do not.
  *
  * Of one disk the partitions are looked at before the disk as a whole, and that only when they held no image: an ISO
- * written to a stick shows on both, and mounting the whole disk would keep its other partitions from being mounted.
+ * written to a stick may show on both. A whole disk that has partitions is mounted through a loop device: mounted by
+ * itself it would keep its partitions from being mounted, and one of them may be there for `viver.cow`.
  */
 export async function findImages(
   devices: readonly BlockDevice[],
@@ -60,19 +61,19 @@ export async function findImages(
 
 async function searchDisk(devices: readonly BlockDevice[], options: SearchOptions): Promise<readonly DeviceReport[]> {
   const partitions = devices.filter((device) => device.partition !== undefined);
-  const reports = await Promise.all(partitions.map((device) => searchDevice(device, options)));
+  const reports = await Promise.all(partitions.map((device) => searchDevice(device, false, options)));
   const whole = devices.find((device) => device.partition === undefined);
   if (whole === undefined) return reports;
   const holder = reports.find((report) => report.candidates.length > 0)?.device.name;
-  if (holder === undefined) return [...reports, await searchDevice(whole, options)];
+  if (holder === undefined) return [...reports, await searchDevice(whole, partitions.length > 0, options)];
   return [...reports, { device: whole, candidates: [], seen: `images are on its partition ${holder}`, failed: false }];
 }
 
-async function searchDevice(device: BlockDevice, options: SearchOptions): Promise<DeviceReport> {
+async function searchDevice(device: BlockDevice, partitioned: boolean, options: SearchOptions): Promise<DeviceReport> {
   const timeoutMs = options.deviceTimeoutMs ?? DEFAULTS.deviceTimeoutMs;
   const late = Promise.withResolvers<'late'>();
   const timer = setTimeout(() => late.resolve('late'), timeoutMs);
-  const looking = lookAt(device, options).catch(
+  const looking = lookAt(device, partitioned, options).catch(
     (error: unknown): DeviceReport => ({ device, candidates: [], seen: messageOf(error), failed: true }),
   );
   const first = await Promise.race([looking, late.promise]);
@@ -97,7 +98,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-async function lookAt(device: BlockDevice, options: SearchOptions): Promise<DeviceReport> {
+async function lookAt(device: BlockDevice, partitioned: boolean, options: SearchOptions): Promise<DeviceReport> {
   const access = options.access ?? mediaAccess;
   const { bytes } = await access.readStart(device.path, DETECTION_BYTES);
   const content = decodeFileSystem(bytes);
@@ -105,7 +106,7 @@ async function lookAt(device: BlockDevice, options: SearchOptions): Promise<Devi
     content === undefined ? 'no known file system' : content.usable ? '' : `${content.type}: ${content.reason}`;
   if (content === undefined || !content.usable) return { device, candidates: [], seen, failed: false };
   if (content.type === 'squashfs') return alone(device, bytes);
-  return inFileSystem(device, content, options, access);
+  return inFileSystem(device, content, partitioned, options, access);
 }
 
 function alone(device: BlockDevice, start: Uint8Array): DeviceReport {
@@ -122,18 +123,22 @@ function alone(device: BlockDevice, start: Uint8Array): DeviceReport {
 async function inFileSystem(
   device: BlockDevice,
   content: FileSystem,
+  partitioned: boolean,
   options: SearchOptions,
   access: MediaAccess,
 ): Promise<DeviceReport> {
   const row = READ_ONLY_MOUNTS[content.type];
   const mountpoint = join(options.mountRoot ?? DEFAULTS.mountRoot, device.name);
-  await options.ensureModules(row.modules);
+  await options.ensureModules(partitioned ? [...row.modules, 'loop'] : row.modules);
+  const loop = partitioned ? access.loop(device.path) : undefined;
   try {
-    await access.mount(device.path, mountpoint, row.type, row.options);
+    await access.mount(loop?.path ?? device.path, mountpoint, row.type, row.options);
   } catch (error) {
     // ENODEV: the kernel knows no such file system
     if (!/ENODEV|No such device$/.test(messageOf(error))) throw error;
     throw new Error(`${content.type}: this kernel has no driver for it (${row.type})`, { cause: error });
+  } finally {
+    loop?.release();
   }
   let report: DeviceReport | undefined;
   try {

@@ -16,6 +16,7 @@ function searchOf(gates: Readonly<Record<string, Promise<void>>> = {}, failing: 
     mount: async () => {},
     unmount: async () => {},
     list: async () => [],
+    loop: (path) => ({ path, release: () => {} }),
   };
   return { search: new MediaSearch({ access, ensureModules: async () => {} }), looked };
 }

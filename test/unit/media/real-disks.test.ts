@@ -108,6 +108,29 @@ test('images on several partitions, in a file system and alone, and a torn one a
   });
 });
 
+test('a file system on a whole disk leaves the partitions of that disk free to be mounted', () => {
+  const disk = join(folder, 'whole.disk');
+  const plain = join(folder, 'whole');
+  mkdirSync(join(plain, 'viver'), { recursive: true });
+  copyFileSync(image, join(plain, 'viver/debian.sqfs'));
+  writeFileSync(disk, '');
+  truncateSync(disk, 24 * MIB);
+  run('mkfs.ext4', '-q', '-d', plain, disk, '16M');
+  withLoop(disk, (device) => {
+    run('addpart', device, '1', '32768', '16384');
+    run('mkfs.ext4', '-q', `${device}p1`);
+    const name = device.replace('/dev/', '');
+    const mountPartition = ['sh', '-ec', `mkdir -p ${folder}/cow && mount ${device}p1 ${folder}/cow && echo mounted`];
+    const words = ['--mount', '--propagation', 'private', process.execPath, program, folder, name];
+    const [reports, then] = run('unshare', ...words, '--', ...mountPartition).split('\n');
+    expect(JSON.parse(reports ?? '')).toMatchObject([
+      { name, seen: 'ext4, debian.sqfs' },
+      { name: `${name}p1`, seen: 'ext4, no directory /viver' },
+    ]);
+    expect(then).toBe('mounted');
+  });
+});
+
 test('a corrupt superblock gives the mount error in one line', () => {
   const disk = join(folder, 'corrupt.disk');
   writeFileSync(disk, '');

@@ -36,6 +36,7 @@ function machine({ starts, folders = {}, mountFails = {} }: Machine) {
       if (!mounted.delete(target)) throw new Error(`${target} is not mounted`);
     },
     list: async (directory) => folders[directory] ?? [],
+    loop: (path) => ({ path: `loop on ${path}`, release: () => void calls.push(`release ${path}`) }),
   };
   const modules: string[] = [];
   const options: SearchOptions = {
@@ -112,6 +113,8 @@ test('the whole disk is looked at only when its partitions hold no image', async
   const whole = await findImages(disk, onWhole.options);
   expect(whole.flatMap((report) => report.candidates)).toMatchObject([{ device: { name: 'sda' } }]);
   expect([...onWhole.mounted]).toEqual(['/m/sda']);
+  // through a loop device, so that the partitions can still be mounted
+  expect(onWhole.calls.slice(1)).toEqual(['mount loop on /dev/sda ext4 noload', 'release /dev/sda']);
 });
 
 test('an unreadable, a hung, an odd and an empty disk are reported while the others go on', async () => {
