@@ -161,6 +161,10 @@ const DEFERRED: readonly DeferredRow[] = [
     path: /\/drivers\/i2c\/busses\/i2c-(i801|piix4|nforce2|viapro|amd|ali|sis)/,
     reason: 'sensors hang on this bus, and no keyboard',
   },
+  {
+    path: /\/(arch\/\w+\/(kvm|events)|drivers\/(cpufreq|powercap|parport|crypto|platform))\//,
+    reason: 'for the running system',
+  },
   { path: /\/drivers\/(watchdog|hwmon|thermal|edac|leds|power|rtc)\//, reason: 'of no use to the boot' },
 ];
 

@@ -9,8 +9,8 @@ export type LoadOutcome =
   | { readonly kind: 'loaded'; readonly module: PlannedModule; readonly ms: number }
   /** It was in the kernel already. */
   | { readonly kind: 'present'; readonly module: PlannedModule }
-  /** `reason`: the error with its errno text, or which module it needs failed. */
-  | { readonly kind: 'failed'; readonly module: PlannedModule; readonly reason: string };
+  /** `reason`: the error with its errno text, or which module it needs failed. `code`: the errno's name. */
+  | { readonly kind: 'failed'; readonly module: PlannedModule; readonly reason: string; readonly code?: string };
 
 /** What has been loaded so far, and what is being loaded. */
 export interface Loading {
@@ -47,8 +47,10 @@ async function loadOne(module: PlannedModule, loader: ModuleLoader, loading: Loa
     await loader.load(module.path, module.parameters);
     return { kind: 'loaded', module, ms: performance.now() - start };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return { kind: 'present', module };
-    return { kind: 'failed', module, reason: error instanceof Error ? error.message : String(error) };
+    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+    if (code === 'EEXIST') return { kind: 'present', module };
+    const reason = error instanceof Error ? error.message : String(error);
+    return { kind: 'failed', module, reason, ...(code === undefined ? {} : { code }) };
   } finally {
     loading.underWay.delete(module.name);
   }

@@ -40,6 +40,8 @@ export interface PlannedModule {
   /** Are loaded first if they can be. */
   readonly after: readonly string[];
   readonly reason: string;
+  /** Wanted as a softdep only: nothing depends on it. */
+  readonly optional: boolean;
   /** Devices and names that asked for it, itself or what needs it. */
   readonly wantedBy: readonly string[];
 }
@@ -70,6 +72,7 @@ interface Entry {
   readonly needs: readonly string[];
   readonly after: string[];
   readonly reason: string;
+  optional: boolean;
   readonly wantedBy: Set<string>;
 }
 
@@ -84,16 +87,17 @@ class Closure {
   }
 
   /** Adds a module with all it needs; `resolved` says that all of it is there. */
-  add(name: string, reason: string, want: string): void {
+  add(name: string, reason: string, want: string, optional = false): void {
     const known = this.entries.get(name);
-    if (known?.wantedBy.has(want)) return;
+    if (known?.wantedBy.has(want) && (optional || !known.optional)) return;
     known?.wantedBy.add(want);
+    if (known !== undefined && !optional) known.optional = false;
     const file = this.#index.file(name);
     // A softdep may lead back to where it came from; whoever is visited first goes on without the other.
     if (file === undefined || this.#visiting.has(name)) return;
     this.#visiting.add(name);
     // modules.dep lists the farthest dependency last.
-    for (const dependency of file.dependencies.toReversed()) this.add(dependency, `${name} needs it`, want);
+    for (const dependency of file.dependencies.toReversed()) this.add(dependency, `${name} needs it`, want, optional);
     const { pre = [], post = [] } = this.#index.softdep(name) ?? {};
     const after = pre.flatMap((soft) => this.#addSoft(soft, `${name} works better after it`, want));
     if (known === undefined) {
@@ -103,6 +107,7 @@ class Closure {
         needs: file.dependencies,
         after,
         reason,
+        optional,
         wantedBy: new Set([want]),
       });
     }
@@ -117,7 +122,7 @@ class Closure {
     const names: string[] = [];
     for (const { module, verdict } of resolveModule(alias, this.#index, 'device')) {
       if (verdict !== 'load' || this.#visiting.has(module)) continue;
-      this.add(module, reason, want);
+      this.add(module, reason, want, true);
       names.push(module);
     }
     return names;

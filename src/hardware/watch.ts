@@ -157,8 +157,7 @@ export class HardwareWatch {
     for (const outcome of outcomes) {
       if (outcome.kind !== 'failed' || this.#reported.has(outcome.module.name)) continue;
       // A softdep such as crc32c-intel on another processor: it says that it is not for this machine, and is not missed.
-      const optional = !outcome.module.wantedBy.some((want) => want.startsWith('/'));
-      if (optional && outcome.reason.includes('ENODEV')) continue;
+      if (outcome.module.optional && outcome.code === 'ENODEV') continue;
       this.#reported.add(outcome.module.name);
       this.#onFailure(describeFailure(outcome));
     }

@@ -18,6 +18,7 @@ function module(name: string, needs: readonly string[] = [], after: readonly str
     needs,
     after,
     reason: 'x',
+    optional: false,
     wantedBy: ['/devices/pci/0000:00:01.0'],
   };
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Device } from '../../../src/hardware/device.ts';
 import { readModuleIndex } from '../../../src/hardware/module-directory.ts';
@@ -94,6 +96,23 @@ test('softdeps come before and after, and one that goes round ends', () => {
   expect(modules.map(({ name, after }) => `${name} after ${after}`)).toEqual(['b after ', 'a after b', 'c after a']);
 });
 
+test('a module is optional as long as nothing depends on it', () => {
+  const files = {
+    'modules.dep': 'a.ko:\nsoft.ko: lib.ko\nlib.ko:\nb.ko: lib.ko\n',
+    'modules.softdep': 'softdep a pre: soft\n',
+  };
+  const optional = (...names: string[]) =>
+    planModules(
+      names.map((name) => ({ name, reason: 'x' })),
+      memoryModules(files),
+    )
+      .modules.filter((module) => module.optional)
+      .map(({ name }) => name);
+  expect(optional('a')).toEqual(['lib', 'soft']);
+  expect(optional('a', 'b')).toEqual(['soft']);
+  expect(optional('a', 'soft')).toEqual([]);
+});
+
 test("a module's options are passed, in the order in which they were said", () => {
   const index = memoryModules(FILES, [
     { name: 'x', text: 'options one a=1\noptions one b="c d"\noptions isofs x=1\n' },
@@ -112,6 +131,33 @@ test('blacklisted modules are told, with the place', () => {
   const { wants, modules } = planModules([device('test:x')], index);
   expect(wants[0]?.choices[0]).toEqual({ module: 'one', verdict: 'blacklisted', reason: 'blacklisted by my.conf:1' });
   expect(modules.map(({ name }) => name)).toEqual(['two']);
+});
+
+test('a whole machine, cold: every disk gets its driver, and what the boot needs not is left', () => {
+  // QEMU's q35 with AHCI, NVMe, virtio-scsi, xHCI, SD host, network card; its /sys before any module is loaded.
+  const file = join(import.meta.dirname, '../../fixtures/hardware/q35-cold.json');
+  const devices: Device[] = JSON.parse(readFileSync(file, 'utf8'));
+  const index = readModuleIndex(kernelModules(), { configPaths: [], config: [BOOT_CONFIG] });
+  const { modules } = planModules(devices, index, { deferNetwork: 'later' });
+  const names = modules.map(({ name }) => name);
+  const wanted = [
+    'ahci',
+    'nvme',
+    'virtio_pci',
+    'virtio_scsi',
+    'xhci_pci',
+    'usb_storage',
+    'uas',
+    'sdhci_pci',
+    'mmc_block',
+    'sd_mod',
+    'sr_mod',
+    'usbhid',
+    'hid_generic',
+  ];
+  expect(names).toEqual(expect.arrayContaining(wanted));
+  for (const left of ['e1000e', 'psmouse', 'pcspkr', 'i2c_i801', 'kvm']) expect(names).not.toContain(left);
+  expect(names.indexOf('nvme')).toBeLessThan(names.indexOf('xhci_pci'));
 });
 
 test('three hundred devices of the full kernel make one plan, each module after all it needs', () => {

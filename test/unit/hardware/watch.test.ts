@@ -169,6 +169,17 @@ test('a failing module is told once, with its device', async () => {
   expect((await watch.outcomes()).map(({ kind }) => kind)).toEqual(['failed', 'failed']);
 });
 
+test('an optional module that is not for this machine is no failure', async () => {
+  const fail = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }));
+  const index = memoryModules({ 'modules.dep': 'a.ko:\nsoft.ko:\n', 'modules.softdep': 'softdep a pre: soft\n' });
+  const noDevice = machine([], fail('ENODEV'));
+  await new HardwareWatch({ ...noDevice.options, index }).ensureModules(['a']);
+  expect(noDevice.failures).toEqual(['module a (/lib/modules/6.1/a.ko) for a: ENODEV']);
+  const broken = machine([], fail('ENOEXEC'));
+  await new HardwareWatch({ ...broken.options, index }).ensureModules(['a']);
+  expect(broken.failures).toHaveLength(2);
+});
+
 test('events are listened for before the first look, and are followed', async () => {
   const { options, loaded, add } = machine([DISK]);
   let tell: ((event: HardwareEvent) => void) | undefined;
