@@ -25,7 +25,13 @@ export type FieldEvent =
   /** A chunk has come whole; `good`: it is what the index says it must be. */
   | { readonly kind: 'chunk'; readonly conn: ConnectionId; readonly chunk: number; readonly good: boolean }
   /** The image's chunks are known now: their lengths, and which of them are held already. */
-  | { readonly kind: 'layout'; readonly lengths: Lengths; readonly held: Iterable<number> }
+  /** `free`: those held lie on a local medium and take nothing of the budget. */
+  | {
+      readonly kind: 'layout';
+      readonly lengths: Lengths;
+      readonly held: Iterable<number>;
+      readonly free: boolean;
+    }
   /** A whole index came from a peer; `good`: it has the id asked for. */
   | { readonly kind: 'index'; readonly conn: ConnectionId; readonly good: boolean }
   /** A read needs these chunks; `ready` answers once all are held. */

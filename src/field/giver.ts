@@ -95,8 +95,14 @@ export class Giver {
   }
 
   get wishes(): string {
-    let wishes = 0; let choices = 0; let way = 0;
-    for (const c of this.#clients.values()) { wishes += c.wishes.size; choices += c.choices; way += c.bytesOnItsWay; }
+    let wishes = 0;
+    let choices = 0;
+    let way = 0;
+    for (const c of this.#clients.values()) {
+      wishes += c.wishes.size;
+      choices += c.choices;
+      way += c.bytesOnItsWay;
+    }
     return `${wishes}+${choices} way ${way >> 10}`;
   }
 

@@ -150,7 +150,7 @@ export class FieldMachine {
         if (event.good) this.#gain(event.chunk, now, out);
         return;
       case 'layout':
-        this.#layout(event.lengths, event.held, now, out);
+        this.#layout(event, now, out);
         return;
       case 'index':
         this.#indexAsked.delete(event.conn);
@@ -197,10 +197,14 @@ export class FieldMachine {
     this.#goOn(now, out);
   }
 
-  #layout(lengths: Lengths, chunks: Iterable<number>, now: number, out: Action[]): void {
+  #layout({ lengths, held: chunks, free }: FieldEvent & { kind: 'layout' }, now: number, out: Action[]): void {
     const held = new ChunkSet(lengths.count);
     const keep = new KeepPolicy(lengths, held, this.#options.keep);
-    for (const chunk of chunks) if (held.add(chunk)) keep.added(chunk, now);
+    for (const chunk of chunks) {
+      if (!held.add(chunk)) continue;
+      if (free) keep.setFree(chunk);
+      keep.added(chunk, now);
+    }
     const reads = new ReadQueue(held);
     const fetcher: Fetcher = new Fetcher({
       lengths,

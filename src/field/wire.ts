@@ -8,8 +8,8 @@
  *       section           type (1) · length (2) · body
  *     connection (TCP)    the dialler fetches, the one dialled gives
  *       hello, both ways  0 "VIVER-FD" · 8 version · 9 flags · 10 image id (32) · 42 node (6) · 48 life (6)
- *                        54 port (2) · 56 nonce (16) · 72 proof (32: HMAC, all zero without a key)
- *       confirm           proof (32), from the dialler, only when the field has a key
+ *                        54 port (2) · 56 nonce (16)
+ *       proof             32 bytes, only when the field has a key: of the one dialled behind its hello, then the dialler
  *       frame             length of body (4) · type (1) · body
  */
 

@@ -1,10 +1,11 @@
 import { chunk } from './chunk.ts';
 import { type Command, UsageError } from './command.ts';
 import { explain } from './explain.ts';
+import { field } from './field.ts';
 import { image } from './image.ts';
 import { kernelConfig } from './kernel-config.ts';
 
-const COMMANDS: readonly Command[] = [image, chunk, explain, kernelConfig];
+const COMMANDS: readonly Command[] = [image, chunk, field, explain, kernelConfig];
 
 function help(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length), 4);

@@ -50,7 +50,12 @@ export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): Crowd
   const simulator = new Simulator({ seed, lengths, latencyMs: 0.3 });
   const link = { up: RATE, down: RATE };
   const holder = simulator.add(link, [], 0, true);
-  simulator.event(holder, { kind: 'layout', lengths, held: Array.from({ length: lengths.count }, (_, i) => i) });
+  simulator.event(holder, {
+    kind: 'layout',
+    lengths,
+    held: Array.from({ length: lengths.count }, (_, i) => i),
+    free: true,
+  });
   simulator.event(holder, { kind: 'start' });
   const readers = Array.from({ length: nodes }, () => simulator.add(link, [holder.address]));
   const progress = new Map(readers.map((reader) => [reader, { next: 0, done: 0 }]));
@@ -87,8 +92,31 @@ export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): Crowd
         const held = readers.map((node) => node.machine.data?.held.count ?? 0);
         if (second % 7 === 0) {
           for (const node of readers.slice(2, 5)) {
-            console.log(node.address, 'up', node.up.backlog(simulator.now).toFixed(0), 'down', node.down.backlog(simulator.now).toFixed(0), 'win', (node.machine.data?.giver.window ?? 0) >> 10);
-            for (const s of node.machine.data?.fetcher.sources.values() ?? []) console.log('   from', s.address, (s.rate / 1000).toFixed(0), 'on order', s.bytesOnOrder >> 10, 'orders', s.orders.size, 'choices', s.choices, 'last', (simulator.now - s.lastArrival).toFixed(0), 'n', s.delivered);
+            console.log(
+              node.address,
+              'up',
+              node.up.backlog(simulator.now).toFixed(0),
+              'down',
+              node.down.backlog(simulator.now).toFixed(0),
+              'win',
+              (node.machine.data?.giver.window ?? 0) >> 10,
+            );
+            for (const s of node.machine.data?.fetcher.sources.values() ?? [])
+              console.log(
+                '   from',
+                s.address,
+                (s.rate / 1000).toFixed(0),
+                'on order',
+                s.bytesOnOrder >> 10,
+                'orders',
+                s.orders.size,
+                'choices',
+                s.choices,
+                'last',
+                (simulator.now - s.lastArrival).toFixed(0),
+                'n',
+                s.delivered,
+              );
           }
         }
         const ready = readers.map((node) => node.machine.data?.held.count ?? 0);
@@ -97,16 +125,29 @@ export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): Crowd
             const f = node.machine.data?.fetcher;
             const held = node.machine.data?.held;
             if (f === undefined || held === undefined) return '-';
-            let order = 0; let known = 0; let choices = 0;
+            let order = 0;
+            let known = 0;
+            let choices = 0;
             const all = new Set<number>();
-            for (const s of f.sources.values()) { order += s.bytesOnOrder; choices += s.choices; for (const c of s.has) if (!held.has(c) && s.address !== holder.address) { all.add(c); } }
+            for (const s of f.sources.values()) {
+              order += s.bytesOnOrder;
+              choices += s.choices;
+              for (const c of s.has)
+                if (!held.has(c) && s.address !== holder.address) {
+                  all.add(c);
+                }
+            }
             for (const c of all) if (!f.isOrdered(c)) known++;
             return `${order >> 10}K/${choices} free ${known} up ${node.up.backlog(simulator.now).toFixed(0)} dn ${node.down.backlog(simulator.now).toFixed(0)} srcs ${f.sources.size} cl ${node.machine.data?.giver.clients} w ${node.machine.data?.giver.wishes}`;
           });
           console.log(rows.join('\n'));
         }
-        console.log(`mean held ${(ready.reduce((a, b) => a + b, 0) / nodes).toFixed(0)} out ${holder.machine.data?.giver.distinct} util ${(share.slice(1).reduce((a, b) => a + Number(b), 0) / nodes).toFixed(2)}`);
-        console.log(`${second} s up ${share.slice(0, 8).join(' ')} held ${held.slice(0, 8).join(' ')} of ${lengths.count}`);
+        console.log(
+          `mean held ${(ready.reduce((a, b) => a + b, 0) / nodes).toFixed(0)} out ${holder.machine.data?.giver.distinct} util ${(share.slice(1).reduce((a, b) => a + Number(b), 0) / nodes).toFixed(2)}`,
+        );
+        console.log(
+          `${second} s up ${share.slice(0, 8).join(' ')} held ${held.slice(0, 8).join(' ')} of ${lengths.count}`,
+        );
       });
     }
   }

@@ -399,7 +399,8 @@ export class Simulator {
     const { lengths } = this.#options;
     this.#push(stream, (lengths.count * 40 + 160) / GOODPUT, () => {
       this.event(stream.to, { kind: 'index', conn: other, good: true });
-      if (stream.to.machine.data === undefined) this.event(stream.to, { kind: 'layout', lengths, held: [] });
+      if (stream.to.machine.data === undefined)
+        this.event(stream.to, { kind: 'layout', lengths, held: [], free: false });
     });
   }
 

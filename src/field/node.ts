@@ -1,0 +1,447 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { type ChunkIndex, encodeChunkIndex, INDEX_SIZE_LIMIT, verifyIndex } from '../image/chunk-index.ts';
+import type { ChunkStore } from '../image/chunk-store.ts';
+import type { BlockSource } from '../nbd/block-source.ts';
+import { type Address, type Endpoint, formatAddress, parseAddress } from './address.ts';
+import { ChunkHolder, isChunk, type Medium } from './chunk-holder.ts';
+import { Connection, type Identity } from './connection.ts';
+import { type Datagram, decodeDatagram, encodeDatagram } from './datagram.ts';
+import type { Action, ConnectionId, FieldEvent } from './event.ts';
+import { encodeIndexHeader } from './frame.ts';
+import type { FieldKey } from './key.ts';
+import { FieldMachine } from './machine.ts';
+import { FieldReader } from './reader.ts';
+import type { NodeId } from './record.ts';
+import { DEFAULT_PORT, MULTICAST_GROUP } from './wire.ts';
+
+export interface FieldNodeOptions {
+  /** The image id, 64 hex digits. */
+  readonly id: string;
+  /** Known when the image is here; else it comes from the peers, checked against the id. */
+  readonly index?: ChunkIndex | undefined;
+  readonly medium?: Medium | undefined;
+  readonly store?: ChunkStore | undefined;
+  readonly listen: Endpoint;
+  readonly peers: readonly Address[];
+  readonly multicast: boolean;
+  /** Bytes of chunks to keep. */
+  readonly keep: number;
+  readonly key?: FieldKey | undefined;
+  readonly node?: NodeId | undefined;
+  readonly log: (line: string) => void;
+}
+
+export interface Traffic {
+  fromPeers: number;
+  fromMedium: number;
+  fromOrigin: number;
+  toPeers: number;
+  rejected: number;
+}
+
+interface Incoming {
+  readonly chunk: number;
+  readonly bytes: Uint8Array;
+  readonly isPlaced: boolean;
+  filled: number;
+}
+
+/** The machine with sockets, memory and a clock. */
+export class FieldNode {
+  readonly machine: FieldMachine;
+  readonly node: NodeId;
+  readonly traffic: Traffic = { fromPeers: 0, fromMedium: 0, fromOrigin: 0, toPeers: 0, rejected: 0 };
+  readonly #options: FieldNodeOptions;
+  readonly #identity: Identity;
+  readonly #udp: UdpSocket;
+  readonly #group: UdpSocket | undefined;
+  readonly #server: Server;
+  readonly #connections = new Map<ConnectionId, Connection>();
+  readonly #queue: FieldEvent[] = [];
+  readonly #ready = Promise.withResolvers<ChunkIndex>();
+  readonly #gone = Promise.withResolvers<void>();
+  /** Chunks being received in their final place: a second copy of one of these goes elsewhere. */
+  readonly #placing = new Set<number>();
+  readonly #arrived = new Map<number, Uint8Array>();
+  #index: ChunkIndex | undefined;
+  #indexBytes: Uint8Array | undefined;
+  #holder: ChunkHolder | undefined;
+  #reader: FieldReader | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #nextConn = 2;
+  #isRunning = false;
+  #isClosed = false;
+
+  private constructor(
+    options: FieldNodeOptions,
+    sockets: { udp: UdpSocket; group: UdpSocket | undefined; server: Server },
+  ) {
+    this.#options = options;
+    this.#udp = sockets.udp;
+    this.#group = sockets.group;
+    this.#server = sockets.server;
+    this.node = options.node ?? randomBytes(6).readUIntBE(0, 6);
+    const life = Date.now();
+    const { port } = sockets.udp.address();
+    this.#identity = { image: Buffer.from(options.id, 'hex'), node: this.node, life, port, key: options.key };
+    const secret = randomBytes(16);
+    this.machine = new FieldMachine({
+      field: options.id.slice(0, 16),
+      node: this.node,
+      life,
+      address: formatAddress(options.listen.host, port),
+      peers: options.peers,
+      multicast: sockets.group !== undefined,
+      random: Math.random,
+      cookie: (address) => createHmac('sha256', secret).update(address).digest().subarray(0, 8),
+      keep: options.keep,
+      fill: true,
+      hasOrigin: false,
+    });
+    this.#udp.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port)));
+    this.#group?.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port)));
+    // A datagram to a port nobody listens on comes back as an error; that the node is silent says enough.
+    this.#udp.on('error', () => {});
+    this.#server.on('connection', (socket) =>
+      this.#accept((events) => {
+        const id = this.#nextConn;
+        this.#nextConn += 2;
+        return Connection.accept(id, socket, this.#identity, events(id, 'accepted'));
+      }),
+    );
+  }
+
+  /**
+   * Opens the sockets and starts.
+   * @throws the system's error when the address is not to be had
+   */
+  static async start(options: FieldNodeOptions): Promise<FieldNode> {
+    const sockets = await openSockets(options);
+    const node = new FieldNode(options, sockets);
+    if (options.index !== undefined) await node.#setIndex(options.index);
+    node.#feed({ kind: 'start' });
+    return node;
+  }
+
+  /** The address others reach this node at, as far as known. */
+  get address(): Address {
+    return this.machine.gossip.address;
+  }
+
+  get index(): ChunkIndex | undefined {
+    return this.#index;
+  }
+
+  get bytesFromMedium(): number {
+    return this.#holder?.bytesFromMedium ?? 0;
+  }
+
+  /** Settles when the index is known: from then on reads are served. */
+  ready(): Promise<ChunkIndex> {
+    return this.#ready.promise;
+  }
+
+  /** The image as a block source; its reads wait for as long as they must. */
+  get source(): BlockSource {
+    if (this.#reader === undefined) throw new Error('the chunk index is not known yet');
+    return this.#reader;
+  }
+
+  /** Hands over what only this node holds, says goodbye, and closes. */
+  async leave(): Promise<void> {
+    this.#feed({ kind: 'leave' });
+    await this.#gone.promise;
+    // The last datagrams are on their way when a turn of the event loop has passed.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    this.close();
+  }
+
+  /** Closes everything at once, as a crash would. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    for (const connection of this.#connections.values()) connection.close('this node ends');
+    this.#server.close();
+    this.#udp.close();
+    this.#group?.close();
+  }
+
+  #feed(event: FieldEvent): void {
+    if (this.#isClosed) return;
+    this.#queue.push(event);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        for (const action of this.machine.handle(next, performance.now())) this.#do(action);
+        if (next.kind === 'chunk' || next.kind === 'origin') this.#arrived.delete(next.chunk);
+      }
+    } finally {
+      this.#isRunning = false;
+    }
+    this.#arm();
+  }
+
+  #arm(): void {
+    const at = this.machine.nextWake();
+    if (at >= this.#timerAt - 1 || this.#isClosed) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    const delay = Math.max(0, Math.ceil(at - performance.now()));
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAt = Number.POSITIVE_INFINITY;
+        this.#feed({ kind: 'wake' });
+      },
+      Math.min(delay, 60_000),
+    );
+  }
+
+  #do(action: Action): void {
+    switch (action.kind) {
+      case 'send':
+        this.#send(action.datagram, parseAddress(action.to));
+        return;
+      case 'multicast':
+        this.#send(action.datagram, { host: MULTICAST_GROUP, port: DEFAULT_PORT });
+        return;
+      case 'dial':
+        this.#dial(action.conn, action.address);
+        return;
+      case 'close':
+        this.#connections.get(action.conn)?.close(action.why);
+        return;
+      case 'frame':
+        this.#connections.get(action.conn)?.send(action.frame);
+        return;
+      case 'give':
+        this.#give(action.conn, action.chunk, action.chosen);
+        return;
+      case 'give index':
+        this.#giveIndex(action.conn);
+        return;
+      case 'keep': {
+        const bytes = this.#arrived.get(action.chunk);
+        if (bytes !== undefined) this.#holder?.keep(action.chunk, bytes);
+        return;
+      }
+      case 'drop':
+        this.#holder?.drop(action.chunk);
+        return;
+      case 'ready':
+        this.#reader?.ready(action.read);
+        return;
+      case 'log':
+        this.#options.log(action.text);
+        return;
+      case 'gone':
+        this.#gone.resolve();
+        return;
+      default:
+    }
+  }
+
+  #send(datagram: Datagram, to: Endpoint): void {
+    const plain = encodeDatagram(datagram);
+    const bytes = this.#options.key?.seal(plain) ?? plain;
+    this.#udp.send(bytes, to.port, to.host, () => {
+      // Lost like any other datagram (no route, no buffer): what it said is said again.
+    });
+  }
+
+  #datagram(sealed: Uint8Array, from: Address): void {
+    const { key, id } = this.#options;
+    const bytes = key === undefined ? sealed : key.open(sealed);
+    let datagram: Datagram | undefined;
+    try {
+      if (bytes !== undefined) datagram = decodeDatagram(bytes);
+    } catch {
+      datagram = undefined;
+    }
+    if (datagram === undefined) {
+      this.traffic.rejected += sealed.length;
+      return;
+    }
+    if (datagram.field !== id.slice(0, 16)) return;
+    this.#feed({ kind: 'datagram', from, datagram, size: sealed.length });
+  }
+
+  #dial(conn: ConnectionId, address: Address): void {
+    const { host } = this.#options.listen;
+    const from = host === '0.0.0.0' || host === '::' ? undefined : host;
+    this.#accept((events) => Connection.dial(conn, address, from, this.#identity, events(conn, 'connected')));
+  }
+
+  #accept(
+    make: (events: (id: ConnectionId, kind: 'accepted' | 'connected') => ConnectionHandlers) => Connection,
+  ): void {
+    const connection = make((id, kind) => this.#handlers(id, kind));
+    this.#connections.set(connection.id, connection);
+  }
+
+  #handlers(conn: ConnectionId, kind: 'accepted' | 'connected'): ConnectionHandlers {
+    let incoming: Incoming | undefined;
+    let indexParts: Uint8Array[] | undefined;
+    return {
+      opened: (node, address) => this.#feed({ kind, conn, node, address }),
+      control: (frame) => this.#feed({ kind: 'frame', conn, frame }),
+      dataStart: (chunk, chosen, length) => {
+        const index = this.#index;
+        if (kind === 'accepted' || index === undefined || chunk >= index.count || index.length(chunk) !== length) {
+          throw new Error(`sent chunk ${chunk} of ${length} bytes, which is none that was asked for`);
+        }
+        const isPlaced = !this.#placing.has(chunk) && this.#holder?.memory.has(chunk) === false;
+        const bytes = isPlaced ? this.#holder?.memory.target(chunk) : undefined;
+        if (isPlaced) this.#placing.add(chunk);
+        incoming = { chunk, bytes: bytes ?? Buffer.allocUnsafeSlow(length), isPlaced, filled: 0 };
+        this.#feed({ kind: 'incoming', conn, chunk, chosen });
+      },
+      indexStart: (length) => {
+        if (kind === 'accepted' || this.#index !== undefined || length > INDEX_SIZE_LIMIT) {
+          throw new Error(`sent an index of ${length} bytes that was not asked for`);
+        }
+        indexParts = [];
+      },
+      body: (piece) => {
+        if (incoming === undefined) indexParts?.push(piece.slice());
+        else {
+          incoming.bytes.set(piece, incoming.filled);
+          incoming.filled += piece.length;
+        }
+      },
+      bodyEnd: () => {
+        if (incoming !== undefined) {
+          const whole = incoming;
+          incoming = undefined;
+          this.#chunk(conn, whole);
+        } else if (indexParts !== undefined) {
+          const bytes = Buffer.concat(indexParts);
+          indexParts = undefined;
+          this.#takeIndex(conn, bytes);
+        }
+      },
+      closed: (why, hostile) => {
+        if (incoming?.isPlaced === true) this.#placing.delete(incoming.chunk);
+        incoming = undefined;
+        this.#connections.delete(conn);
+        this.#feed({ kind: 'closed', conn, why, hostile });
+      },
+    };
+  }
+
+  #chunk(conn: ConnectionId, { chunk, bytes, isPlaced }: Incoming): void {
+    if (isPlaced) this.#placing.delete(chunk);
+    const index = this.#index;
+    if (index === undefined) return;
+    const good = isChunk(index, chunk, bytes);
+    if (good) this.traffic.fromPeers += bytes.length;
+    else this.traffic.rejected += bytes.length;
+    if (good) this.#arrived.set(chunk, bytes);
+    this.#feed({ kind: 'chunk', conn, chunk, good });
+  }
+
+  #give(conn: ConnectionId, chunk: number, chosen: boolean): void {
+    const connection = this.#connections.get(conn);
+    const loaded = this.#holder?.load(chunk);
+    if (connection === undefined || loaded === undefined) return;
+    if (loaded instanceof Promise) {
+      loaded.then(
+        (bytes) => this.#giveBytes(connection, chunk, chosen, bytes),
+        (error: unknown) => {
+          this.#trouble(chunk, error);
+          connection.close('a chunk could not be read');
+        },
+      );
+    } else this.#giveBytes(connection, chunk, chosen, loaded);
+  }
+
+  #giveBytes(connection: Connection, chunk: number, chosen: boolean, bytes: Uint8Array): void {
+    connection.give(chunk, chosen, bytes);
+    this.traffic.toPeers += bytes.length;
+  }
+
+  #giveIndex(conn: ConnectionId): void {
+    const connection = this.#connections.get(conn);
+    if (connection === undefined || this.#index === undefined) return;
+    this.#indexBytes ??= encodeChunkIndex(this.#index);
+    connection.write(encodeIndexHeader(this.#indexBytes.length));
+    connection.write(this.#indexBytes);
+  }
+
+  #takeIndex(conn: ConnectionId, bytes: Uint8Array): void {
+    if (this.#index !== undefined) return;
+    let index: ChunkIndex;
+    try {
+      index = verifyIndex(bytes, this.#options.id);
+    } catch {
+      this.traffic.rejected += bytes.length;
+      this.#feed({ kind: 'index', conn, good: false });
+      return;
+    }
+    this.#feed({ kind: 'index', conn, good: true });
+    this.#setIndex(index).catch((error: unknown) => this.#ready.reject(error));
+  }
+
+  async #setIndex(index: ChunkIndex): Promise<void> {
+    const { medium, store, keep } = this.#options;
+    this.#index = index;
+    const holder = new ChunkHolder({ index, memoryBytes: store === undefined ? keep : 0, medium, store });
+    holder.onTrouble = (chunk, error) => this.#trouble(chunk, error);
+    await holder.findStored();
+    this.#holder = holder;
+    this.#reader = new FieldReader(index, holder, {
+      read: (read, chunks) => this.#feed({ kind: 'read', read, chunks }),
+      unread: (read) => this.#feed({ kind: 'unread', read }),
+      trouble: (chunk, error) => this.#trouble(chunk, error),
+      isHeld: (chunk) => this.machine.data?.held.has(chunk) === true,
+    });
+    this.#feed({ kind: 'layout', lengths: index, held: holder.initial(), free: medium !== undefined });
+    this.#ready.resolve(index);
+  }
+
+  #trouble(chunk: number, error: unknown): void {
+    this.#options.log(`chunk ${chunk} cannot be read here: ${error instanceof Error ? error.message : String(error)}`);
+    this.#feed({ kind: 'unheld', chunks: [{ start: chunk, end: chunk + 1 }] });
+  }
+}
+
+type ConnectionHandlers = Parameters<typeof Connection.accept>[3];
+
+async function openSockets({ listen, multicast, log }: FieldNodeOptions): Promise<{
+  udp: UdpSocket;
+  group: UdpSocket | undefined;
+  server: Server;
+}> {
+  const server = createServer({ noDelay: true });
+  server.listen({ host: listen.host, port: listen.port, backlog: 1024 });
+  await once(server, 'listening');
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port;
+  const type = listen.host.includes(':') ? 'udp6' : 'udp4';
+  const udp = createSocket({ type, recvBufferSize: 1 << 20 });
+  udp.bind({ address: listen.host, port });
+  try {
+    await once(udp, 'listening');
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  if (!multicast || type === 'udp6') return { udp, group: undefined, server };
+  const group = createSocket({ type, reuseAddr: true });
+  try {
+    group.bind({ address: MULTICAST_GROUP, port: DEFAULT_PORT });
+    await once(group, 'listening');
+    group.addMembership(MULTICAST_GROUP, listen.host === '0.0.0.0' ? undefined : listen.host);
+    if (listen.host !== '0.0.0.0') udp.setMulticastInterface(listen.host);
+    return { udp, group, server };
+  } catch (error) {
+    group.close();
+    log(`no multicast here (${error instanceof Error ? error.message : String(error)}): only named peers are found`);
+    return { udp, group: undefined, server };
+  }
+}

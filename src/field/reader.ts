@@ -1,0 +1,110 @@
+import type { ChunkIndex } from '../image/chunk-index.ts';
+import type { BlockSource } from '../nbd/block-source.ts';
+import type { ChunkHolder } from './chunk-holder.ts';
+import type { ChunkRange } from './chunk-set.ts';
+
+export interface ReaderEvents {
+  /** The read waits for these chunks; `ready` is to be called when all are held. */
+  read(read: number, chunks: ChunkRange): void;
+  unread(read: number): void;
+  /** A held chunk could not be read after all. */
+  trouble(chunk: number, error: unknown): void;
+  isHeld(chunk: number): boolean;
+}
+
+/** The field as a block device: bytes out of memory at once, the rest as soon as the machine has got it. */
+export class FieldReader implements BlockSource {
+  readonly #index: ChunkIndex;
+  readonly #holder: ChunkHolder;
+  readonly #events: ReaderEvents;
+  readonly #waiting = new Map<number, () => void>();
+  #nextRead = 1;
+  /** The chunk of the last read: the next one begins in it more often than not. */
+  #last = 0;
+
+  constructor(index: ChunkIndex, holder: ChunkHolder, events: ReaderEvents) {
+    this.#index = index;
+    this.#holder = holder;
+    this.#events = events;
+  }
+
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** The machine has everything a read waits for. */
+  ready(read: number): void {
+    this.#waiting.get(read)?.();
+  }
+
+  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> | Uint8Array {
+    if (length === 0) return new Uint8Array(0);
+    const end = offset + length;
+    const first = this.#locate(offset);
+    let last = first;
+    while (this.#endOf(last) < end) last++;
+    this.#last = last;
+    return this.#holder.memory.view(offset, end, first, last) ?? this.#gather(offset, end, first, last, signal);
+  }
+
+  #endOf(chunk: number): number {
+    return this.#index.ends[chunk] as number;
+  }
+
+  #locate(offset: number): number {
+    const guess = this.#last;
+    if (offset < this.#endOf(guess) && offset >= this.#index.start(guess)) return guess;
+    if (offset === this.#endOf(guess) && guess + 1 < this.#index.count) return guess + 1;
+    return this.#index.locate(offset);
+  }
+
+  async #gather(offset: number, end: number, first: number, last: number, signal?: AbortSignal): Promise<Uint8Array> {
+    const read = this.#nextRead++;
+    try {
+      for (;;) {
+        await this.#wait(read, { start: first, end: last + 1 }, signal);
+        const bytes = await this.#collect(offset, end, first, last);
+        if (bytes !== undefined) return bytes;
+      }
+    } finally {
+      this.#events.unread(read);
+    }
+  }
+
+  /** Until every chunk is held. */
+  async #wait(read: number, chunks: ChunkRange, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const abort = (): void => reject(signal?.reason);
+    this.#waiting.set(read, resolve);
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      this.#events.read(read, chunks);
+      await promise;
+    } finally {
+      this.#waiting.delete(read);
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** The bytes out of their chunks; undefined when one of these turned out not to be held. */
+  async #collect(offset: number, end: number, first: number, last: number): Promise<Uint8Array | undefined> {
+    const view = this.#holder.memory.view(offset, end, first, last);
+    if (view !== undefined) return view;
+    const result = Buffer.allocUnsafeSlow(end - offset);
+    for (let chunk = first; chunk <= last; chunk++) {
+      let bytes: Uint8Array;
+      try {
+        bytes = await this.#holder.load(chunk);
+      } catch (error) {
+        this.#events.trouble(chunk, error);
+        return undefined;
+      }
+      const start = this.#index.start(chunk);
+      const from = Math.max(offset, start);
+      const to = Math.min(end, start + bytes.length);
+      result.set(bytes.subarray(from - start, to - start), from - offset);
+    }
+    return result;
+  }
+}

@@ -1,0 +1,59 @@
+import type { FieldNode } from './node.ts';
+import { formatNode } from './record.ts';
+
+/** What `viver field status --json` prints. Bytes; `held` and `chunks` are counts, `rttMs` is null until measured. */
+export interface FieldStatus {
+  readonly image: { readonly id: string; readonly name: string; readonly size: number; readonly chunks: number };
+  readonly node: { readonly id: string; readonly address: string; readonly held: number };
+  readonly peers: readonly {
+    readonly id: string;
+    readonly address: string;
+    readonly held: number;
+    readonly rttMs: number | null;
+  }[];
+  /** How many nodes hold a chunk, this one counted: the least and the mean over all chunks. */
+  readonly redundancy: { readonly min: number; readonly mean: number };
+  readonly traffic: {
+    readonly fromPeers: number;
+    readonly fromMedium: number;
+    readonly fromOrigin: number;
+    readonly toPeers: number;
+    readonly rejected: number;
+  };
+  /** Peers that gave false chunks or promises, and are shut out. */
+  readonly shutOut: readonly { readonly id: string; readonly reason: string }[];
+}
+
+export function fieldStatus(field: FieldNode, image: { id: string; name: string }): FieldStatus {
+  const { gossip, data, banned } = field.machine;
+  const chunks = data?.lengths.count ?? 0;
+  const peers = [...gossip.table.nodes()]
+    .filter(({ node }) => node !== field.node)
+    .map(({ node, address }) => {
+      const rtt = gossip.rtts.get(node);
+      const rttMs = rtt === undefined ? null : Math.round(rtt * 100) / 100;
+      return { id: formatNode(node), address, held: gossip.table.heldBy(node), rttMs };
+    });
+  return {
+    image: { ...image, size: data?.lengths.size ?? 0, chunks },
+    node: { id: formatNode(field.node), address: field.address, held: data?.held.count ?? 0 },
+    peers,
+    redundancy: redundancyOf(field, chunks),
+    traffic: { ...field.traffic, fromMedium: field.bytesFromMedium },
+    shutOut: [...banned].map(([node, reason]) => ({ id: formatNode(node), reason })),
+  };
+}
+
+function redundancyOf({ machine, node }: FieldNode, chunks: number): { min: number; mean: number } {
+  if (chunks === 0) return { min: 0, mean: 0 };
+  // What this node holds is known better than its own record tells, which is up to a second old.
+  const copies = machine.gossip.table.copies(chunks, node);
+  let min = Number.POSITIVE_INFINITY;
+  let sum = 0;
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    const count = (copies[chunk] as number) + (machine.data?.held.has(chunk) === true ? 1 : 0);
+    min = Math.min(min, count);
+    sum += count;
+  }
+  return { min, mean: Math.round((sum / chunks) * 1000) / 1000 };
+}
