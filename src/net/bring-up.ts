@@ -6,6 +6,7 @@ import { type DhcpClient, startDhcpClient } from './dhcp-client.ts';
 import type { DhcpEvent } from './dhcp-event.ts';
 import { chooseStatic, isUsable } from './interfaces.ts';
 import { type Lease, parseLease } from './lease.ts';
+import { type LinkDevice, readLinkDevice } from './link-device.ts';
 
 export interface BringUpOptions {
   readonly ip: IpSetting;
@@ -25,6 +26,8 @@ export interface BringUpOptions {
 
 export interface NetworkUp {
   readonly link: Link;
+  /** The hardware behind it; undefined inside a container. */
+  readonly device: LinkDevice | undefined;
   readonly plan: AddressPlan;
   /** Undefined for a static address. */
   readonly lease: Lease | undefined;
@@ -67,7 +70,7 @@ class BringUp {
   readonly #options: BringUpOptions;
   readonly #network = new Rtnetlink();
   readonly #attempts = new Map<number, Attempt>();
-  readonly #outcome = Promise.withResolvers<Omit<NetworkUp, 'clientPid'>>();
+  readonly #outcome = Promise.withResolvers<Omit<NetworkUp, 'clientPid' | 'device'>>();
 
   constructor(options: BringUpOptions) {
     this.#options = options;
@@ -86,7 +89,8 @@ class BringUp {
       else this.#watch(watching.signal).catch(this.#outcome.reject);
       const settled = await this.#outcome.promise;
       await configure(this.#network, settled.link, settled.plan, directory);
-      winner = { ...settled, clientPid: this.#attempts.get(settled.link.index)?.client?.pid };
+      const clientPid = this.#attempts.get(settled.link.index)?.client?.pid;
+      winner = { ...settled, device: readLinkDevice(settled.link.name), clientPid };
       return winner;
     } finally {
       clearInterval(waiting);

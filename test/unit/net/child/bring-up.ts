@@ -55,8 +55,9 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     const { clientPid = -1 } = await bringUp(options);
     const before = addressesOf('a0');
     // As the switch to the root does: what the client was started in is moved to another place.
-    mkdirSync('/tmp/run', { recursive: true });
-    moveMount('/run', '/tmp/run');
+    mount({ source: 'none', target: '/mnt', type: 'tmpfs' });
+    mkdirSync('/mnt/run');
+    moveMount('/run', '/mnt/run');
     process.kill(clientPid, 'SIGUSR1');
     await setTimeout(500);
     const renewed = addressesOf('a0');
@@ -67,7 +68,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     await until('the new address', () => addressesOf('a0').some((address) => address.startsWith('10.73.0.')));
     await until('the old one to go', () => addressesOf('a0').length === 1);
     await until('the route', () => ip('-4', 'route').includes('default via 10.73.0.1'));
-    await until('the note', () => readFileSync('/tmp/run/viver/address-a0', 'utf8') === `${addressesOf('a0')[0]}\n`);
+    await until('the note', () => readFileSync('/mnt/run/viver/address-a0', 'utf8') === `${addressesOf('a0')[0]}\n`);
     const after = addressesOf('a0');
     process.kill(clientPid, 'SIGUSR2');
     await setTimeout(300);
