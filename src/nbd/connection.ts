@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import type { BlockSource } from './block-source.ts';
 import { type ExportDescription, encodeGreeting, Handshake } from './handshake.ts';
-import { COMMAND, requestError } from './protocol.ts';
+import { COMMAND, type Cookie, type Range, requestError } from './protocol.ts';
 import { ReplyQueue } from './reply-queue.ts';
 import { emptyRequest, RequestReader } from './request-reader.ts';
 
@@ -31,11 +31,7 @@ export interface ConnectionEvents {
   closed(): void;
 }
 
-interface PendingRead {
-  readonly offset: number;
-  readonly length: number;
-  readonly cookieHigh: number;
-  readonly cookieLow: number;
+interface PendingRead extends Cookie, Range {
   readonly weight: number;
 }
 
@@ -105,7 +101,7 @@ export class Connection {
   }
 
   #haggle(handshake: Handshake, bytes: Uint8Array): void {
-    const { replies, next, rest, reason } = handshake.take(bytes);
+    const { replies, next, rest, reason, structured } = handshake.take(bytes);
     for (const reply of replies) this.#socket.write(reply);
     if (next === 'close') {
       if (reason !== undefined) this.#events.log(`handshake ended: ${reason}`);
@@ -114,6 +110,7 @@ export class Connection {
     if (next !== 'transmission') return;
     clearTimeout(this.#timer);
     this.#handshake = undefined;
+    this.#replies.structured = structured;
     this.#received(rest);
   }
 
@@ -136,24 +133,27 @@ export class Connection {
 
   /** Starts #request; false if there is no room for it yet. */
   #start(): boolean {
-    const { command, offset, length, cookieHigh, cookieLow } = this.#request;
-    const error = requestError(this.#request, this.#source.size);
-    const weight = REQUEST_WEIGHT + (command === COMMAND.READ && error === 0 ? length : 0);
+    const request = this.#request;
+    const { command, offset, length } = request;
+    const error = requestError(request, this.#source.size, this.#replies.structured);
+    const reads = command === COMMAND.READ && error === 0;
+    const weight = REQUEST_WEIGHT + (reads ? length : 0);
     if (this.#inFlight > 0 && this.#inFlight + weight > this.#limits.inFlightBytes) return false;
     if (command === COMMAND.DISC) {
       this.#startLeaving();
       return true;
     }
     this.#inFlight += weight;
-    if (command !== COMMAND.READ || error !== 0) {
-      this.#replies.add(error, cookieHigh, cookieLow, undefined, weight);
+    if (!reads) {
+      this.#replies.addStatus(request, error, weight);
       return true;
     }
     const data = this.#read(offset, length);
     if (data instanceof Uint8Array) {
-      this.#replies.add(0, cookieHigh, cookieLow, data, weight);
+      this.#replies.addRead(request, data, weight);
     } else {
       this.#reading += 1;
+      const { cookieHigh, cookieLow } = request;
       this.#await(data, { offset, length, cookieHigh, cookieLow, weight });
     }
     return true;
@@ -170,7 +170,7 @@ export class Connection {
   #await(reading: Promise<Uint8Array>, asked: PendingRead): void {
     const done = (data: Uint8Array): void => {
       this.#reading -= 1;
-      this.#replies.add(0, asked.cookieHigh, asked.cookieLow, data, asked.weight);
+      this.#replies.addRead(asked, data, asked.weight);
       this.#flushAfterThisRound();
     };
     reading.then(done, (error) => this.#readAgain(asked, error));

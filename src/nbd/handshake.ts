@@ -2,6 +2,7 @@ import { CodecError, decode, encode } from '../codec/struct.ts';
 import {
   BLOCK_SIZE,
   clientFlags,
+  EXPORT_FLAG,
   encodeOptionReply,
   exportReply,
   exportReplyZeroes,
@@ -34,8 +35,9 @@ export interface ExportDescription {
 export interface HandshakeStep {
   readonly replies: readonly Uint8Array[];
   readonly next: 'options' | 'transmission' | 'close';
-  /** With 'transmission': bytes that already belong to it. */
+  /** With 'transmission': bytes that already belong to it, and whether reads get structured replies. */
   readonly rest: Uint8Array;
+  readonly structured: boolean;
   /** With 'close': what the client did wrong, for the log; nothing if it just took its leave. */
   readonly reason?: string;
 }
@@ -72,6 +74,7 @@ export class Handshake {
   #skip = 0;
   #options = 0;
   #flags: number | undefined;
+  #structured = false;
 
   constructor(exported: ExportDescription) {
     this.#export = exported;
@@ -90,13 +93,17 @@ export class Handshake {
       at += taken;
       if (this.#skip > 0 || this.#missing() > 0) {
         if (at < bytes.length) continue; // the header came first and now says how much more there is
-        return { replies, next: 'options', rest: NOTHING };
+        return this.#step(replies, 'options', NOTHING);
       }
       const answer = this.#complete();
       replies.push(...answer.replies);
-      if (answer.next === 'transmission') return { replies, next: 'transmission', rest: bytes.subarray(at) };
-      if (answer.next === 'close') return { ...answer, replies, next: 'close', rest: NOTHING };
+      if (answer.next === 'transmission') return this.#step(replies, 'transmission', bytes.subarray(at));
+      if (answer.next === 'close') return { ...answer, ...this.#step(replies, 'close', NOTHING) };
     }
+  }
+
+  #step(replies: readonly Uint8Array[], next: HandshakeStep['next'], rest: Uint8Array): HandshakeStep {
+    return { replies, next, rest, structured: this.#structured };
   }
 
   /** Bytes still needed before #complete() can go on. */
@@ -154,6 +161,10 @@ export class Handshake {
         return { replies: [encodeOptionReply(option, REPLY.ACK)], next: 'close' };
       case OPTION.LIST:
         return this.#list(data);
+      case OPTION.STRUCTURED_REPLY:
+        if (data.length > 0) return failed(option, REPLY.ERR_INVALID, 'STRUCTURED_REPLY takes no data');
+        this.#structured = true;
+        return { replies: [encodeOptionReply(option, REPLY.ACK)] };
       case OPTION.INFO:
       case OPTION.GO:
         return this.#info(option, data);
@@ -164,7 +175,7 @@ export class Handshake {
 
   #exportName(data: Uint8Array): OptionAnswer {
     if (!this.#isName(data)) return close('no such export');
-    const reply = encode(exportReply, this.#export);
+    const reply = encode(exportReply, this.#sizeAndFlags());
     const zeroes = ((this.#flags ?? 0) & HANDSHAKE_FLAG.NO_ZEROES) === 0;
     return {
       replies: zeroes ? [reply, encode(exportReplyZeroes, undefined)] : [reply],
@@ -192,7 +203,7 @@ export class Handshake {
     }
     if (!this.#isName(request.name)) return failed(option, REPLY.ERR_UNKNOWN, 'no such export');
     const { name, description } = this.#export;
-    const infos = [encode(infoExport, this.#export)];
+    const infos = [encode(infoExport, this.#sizeAndFlags())];
     for (const wanted of new Set(request.wanted)) {
       if (wanted === INFO.NAME) infos.push(encode(infoText, { type: wanted, text: text.encode(name) }));
       if (wanted === INFO.DESCRIPTION) infos.push(encode(infoText, { type: wanted, text: text.encode(description) }));
@@ -201,6 +212,11 @@ export class Handshake {
     const replies = infos.map((info) => encodeOptionReply(option, REPLY.INFO, info));
     replies.push(encodeOptionReply(option, REPLY.ACK));
     return option === OPTION.GO ? { replies, next: 'transmission' } : { replies };
+  }
+
+  #sizeAndFlags(): { size: number; flags: number } {
+    const { size, flags } = this.#export;
+    return { size, flags: this.#structured ? flags | EXPORT_FLAG.SEND_DF : flags };
   }
 
   #isName(bytes: Uint8Array): boolean {

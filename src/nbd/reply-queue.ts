@@ -1,5 +1,13 @@
 import type { Writable } from 'node:stream';
-import { SIMPLE_REPLY_BYTES, writeSimpleReply } from './protocol.ts';
+import {
+  COMMAND,
+  type Cookie,
+  MAX_REPLY_HEADER_BYTES,
+  type Range,
+  writeErrorChunk,
+  writeReadChunk,
+  writeSimpleReply,
+} from './protocol.ts';
 
 /** Replies of a small read are copied behind their header: one piece costs less than two. */
 const COPY_BYTES = 16 * 1024;
@@ -28,6 +36,8 @@ interface Batch {
  * as few system calls as possible. Large data is passed on without a copy.
  */
 export class ReplyQueue {
+  /** Reads get structured replies. */
+  structured = false;
   readonly #socket: Writable;
   readonly #onWritten: (weight: number) => void;
   #spare: Arena[] = [];
@@ -40,13 +50,13 @@ export class ReplyQueue {
     this.#onWritten = onWritten;
   }
 
-  /** Adds one reply; `data` must stay as it is until the batch is written. */
-  add(error: number, cookieHigh: number, cookieLow: number, data: Uint8Array | undefined, weight: number): void {
-    const copied = data !== undefined && data.length <= COPY_BYTES ? data.length : 0;
-    const arena = this.#arenaFor(SIMPLE_REPLY_BYTES + copied);
-    arena.used = writeSimpleReply(arena.view, arena.used, error, cookieHigh, cookieLow);
+  /** Answers a read; `data` must stay as it is until the batch is written. */
+  addRead(request: Cookie & Range, data: Uint8Array, weight: number): void {
+    const copied = data.length <= COPY_BYTES ? data.length : 0;
+    const arena = this.#arenaFor(MAX_REPLY_HEADER_BYTES + copied);
+    const { view, used } = arena;
+    arena.used = this.structured ? writeReadChunk(view, used, request) : writeSimpleReply(view, used, 0, request);
     this.#batch.weight += weight;
-    if (data === undefined) return;
     if (copied === data.length) {
       arena.bytes.set(data, arena.used);
       arena.used += copied;
@@ -54,6 +64,16 @@ export class ReplyQueue {
       this.#cut(arena);
       this.#batch.pieces.push(data);
     }
+  }
+
+  /** Answers a request without data; `error` 0 is success. */
+  addStatus(request: Cookie & { command: number }, error: number, weight: number): void {
+    const arena = this.#arenaFor(MAX_REPLY_HEADER_BYTES);
+    const { view, used } = arena;
+    // Simple replies stay allowed for everything but reads ("Structured reply chunk message").
+    const chunk = this.structured && request.command === COMMAND.READ;
+    arena.used = chunk ? writeErrorChunk(view, used, error, request) : writeSimpleReply(view, used, error, request);
+    this.#batch.weight += weight;
   }
 
   /** Writes what there is, now or after the batch being written. */

@@ -14,6 +14,8 @@ import {
   type Request,
   readRequest,
   requestError,
+  writeErrorChunk,
+  writeReadChunk,
   writeRequest,
   writeSimpleReply,
 } from '../../../src/nbd/protocol.ts';
@@ -22,7 +24,7 @@ import { emptyRequest } from '../../../src/nbd/request-reader.ts';
 const SIZE = 100 * 1024 * 1024;
 
 function ask(request: Partial<Request>): number {
-  return requestError({ ...emptyRequest(), ...request }, SIZE);
+  return requestError({ ...emptyRequest(), ...request }, SIZE, false);
 }
 
 const anyRequest: fc.Arbitrary<Request> = fc.record({
@@ -53,10 +55,25 @@ test('a request has the layout of the specification', () => {
   expect(bytes.toString('hex')).toBe('25609513000100020000000300000004000001000000000500000006');
 });
 
-test('a simple reply has the layout of the specification', () => {
-  const bytes = Buffer.alloc(16);
-  expect(writeSimpleReply(new DataView(bytes.buffer, bytes.byteOffset, 16), 0, ERROR.EINVAL, 1, 2)).toBe(16);
-  expect(bytes.toString('hex')).toBe('67446698000000160000000100000002');
+const COOKIE = { cookieHigh: 1, cookieLow: 2 };
+
+/** What `write` writes, and nothing after it. */
+function written(write: (view: DataView) => number): string {
+  const view = new DataView(new ArrayBuffer(64));
+  return Buffer.from(view.buffer, 0, write(view)).toString('hex');
+}
+
+test('replies have the layout of the specification', () => {
+  expect(written((view) => writeSimpleReply(view, 0, ERROR.EINVAL, COOKIE))).toBe('67446698000000160000000100000002');
+  expect(written((view) => writeReadChunk(view, 0, { ...COOKIE, offset: 2 ** 40 + 3, length: 4 }))).toBe(
+    '668e33ef0001000100000001000000020000000c0000010000000003',
+  );
+  expect(written((view) => writeReadChunk(view, 0, { ...COOKIE, offset: 3, length: 0 }))).toBe(
+    '668e33ef00010000000000010000000200000000',
+  );
+  expect(written((view) => writeErrorChunk(view, 0, ERROR.EINVAL, COOKIE))).toBe(
+    '668e33ef00018001000000010000000200000006000000160000',
+  );
 });
 
 test('an option reply has the layout of the specification', () => {
@@ -103,6 +120,7 @@ test('commands and flags that were not offered are EINVAL', () => {
     expect(ask({ command, length: 1 })).toBe(ERROR.EINVAL);
   }
   expect(ask({ flags: COMMAND_FLAG.DF, length: 1 })).toBe(ERROR.EINVAL);
+  expect(requestError({ ...emptyRequest(), flags: COMMAND_FLAG.DF, length: 1 }, SIZE, true)).toBe(0);
   expect(ask({ flags: 0x8000, length: 1 })).toBe(ERROR.EINVAL);
 });
 
@@ -110,7 +128,7 @@ test('no request that passes reaches outside the export', () => {
   fc.assert(
     fc.property(anyRequest, fc.constantFrom(...Object.values(COMMAND)), (request, command) => {
       const read = { ...request, command, offset: request.offset % (2 * SIZE), length: request.length % (2 * SIZE) };
-      if (requestError(read, SIZE) === 0 && command === COMMAND.READ) {
+      if (requestError(read, SIZE, true) === 0 && command === COMMAND.READ) {
         expect(read.offset + read.length).toBeLessThanOrEqual(SIZE);
       }
     }),

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encode } from '../../../src/codec/struct.ts';
 import type { BlockSource } from '../../../src/nbd/block-source.ts';
 import type { ConnectionLimits } from '../../../src/nbd/connection.ts';
-import { COMMAND, clientFlags, ERROR, greeting, OPTION, REPLY } from '../../../src/nbd/protocol.ts';
+import { COMMAND, clientFlags, ERROR, exportReply, greeting, OPTION, REPLY } from '../../../src/nbd/protocol.ts';
 import { type NbdAddress, NbdServer } from '../../../src/nbd/server.ts';
 import { infoData, optionBytes, RawClient, requestBytes } from './raw-client.ts';
 
@@ -84,6 +84,26 @@ test('GO leads to transmission too, with requests in the same packet', async () 
   expect((await client.optionReply(OPTION.GO)).type).toBe(REPLY.INFO);
   expect((await client.optionReply(OPTION.GO)).type).toBe(REPLY.ACK);
   expect((await client.reply(() => 8)).data.equals(BYTES.subarray(8, 16))).toBe(true);
+});
+
+test('with structured replies reads and their errors come as chunks, the rest as before', async () => {
+  const [, address] = await serve(fromMemory);
+  const client = await RawClient.open(address);
+  client.send(
+    encode(clientFlags, 3),
+    optionBytes(OPTION.STRUCTURED_REPLY),
+    optionBytes(OPTION.EXPORT_NAME),
+    requestBytes({ command: COMMAND.READ, cookieLow: 1, offset: 16, length: 20_000 }),
+    requestBytes({ command: COMMAND.READ, cookieLow: 2, offset: SIZE, length: 1 }),
+    requestBytes({ command: COMMAND.TRIM, cookieLow: 3 }),
+  );
+  await client.take(greeting.size);
+  expect((await client.optionReply(OPTION.STRUCTURED_REPLY)).type).toBe(REPLY.ACK);
+  await client.take(exportReply.size);
+  expect((await client.take(28)).toString('hex')).toBe('668e33ef00010001000000000000000100004e280000000000000010');
+  expect((await client.take(20_000)).equals(BYTES.subarray(16, 20_016))).toBe(true);
+  expect((await client.take(26)).toString('hex')).toBe('668e33ef00018001000000000000000200000006000000160000');
+  expect(await client.reply()).toMatchObject({ cookie: 3, error: ERROR.EPERM });
 });
 
 test('a read that waits is passed by others, and answered when its bytes come', async () => {
