@@ -32,7 +32,7 @@ import { DATAGRAM_TARGET, type Kind } from './wire.ts';
 
 /** Joins are repeated until somebody answers: soon at first, for a machine that waits for its root. */
 const JOIN_FIRST_MS = 200;
-const JOIN_LAST_MS = 2000;
+const JOIN_LAST_MS = 500;
 /** A member calls out by multicast so often: two fields that never met, or a healed partition, find each other. */
 const CALL_MS = 30_000;
 /** One member is asked (Find) in each period: is it alive, is its table like mine? */
@@ -263,7 +263,7 @@ export class Gossip {
     for (const peer of this.#missingPeers()) this.#send('join', peer, sections, now, out);
     if (!this.#isIn && this.#options.multicast) out.push({ kind: 'multicast', datagram: this.#make('join', sections) });
     this.#joinAt = now + this.#joinEvery * (0.75 + 0.5 * this.#options.random());
-    this.#joinEvery = Math.min(this.#joinEvery * 1.5, this.#isIn ? CALL_MS : JOIN_LAST_MS);
+    this.#joinEvery = Math.min(this.#joinEvery * 1.5, this.#isIn && this.#held !== undefined ? CALL_MS : JOIN_LAST_MS);
   }
 
   /** Who joins by multicast is answered by some, not by all: three on average however large the field. */

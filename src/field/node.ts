@@ -302,13 +302,16 @@ export class FieldNode {
         this.#feed({ kind: 'incoming', conn, chunk, chosen });
       },
       indexStart: (length) => {
-        if (kind === 'accepted' || this.#index !== undefined || length > INDEX_SIZE_LIMIT) {
+        // A second one may still come after the first has been taken: it is let pass.
+        if (kind === 'accepted' || this.#options.index !== undefined || length > INDEX_SIZE_LIMIT) {
           throw new Error(`sent an index of ${length} bytes that was not asked for`);
         }
         indexParts = [];
       },
       body: (piece) => {
-        if (incoming === undefined) indexParts?.push(piece.slice());
+        if (incoming === undefined) {
+          if (this.#index === undefined) indexParts?.push(piece.slice());
+        }
         else {
           incoming.bytes.set(piece, incoming.filled);
           incoming.filled += piece.length;

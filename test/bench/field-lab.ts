@@ -1,0 +1,105 @@
+/**
+ * A network on this machine for the field's benchmarks and tests: a switch and any number of hosts, each in its own
+ * network namespace, with links shaped by tbf in both directions. Needs root. Everything is removed at the end.
+ */
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
+
+export interface LinkShape {
+  readonly mbit: number;
+  /** Bytes of a burst, and bytes that may queue. */
+  readonly burst: number;
+  readonly limit: number;
+}
+
+export const SHAPE_20_MBIT: LinkShape = { mbit: 20, burst: 32 << 10, limit: 256 << 10 };
+
+function batch(program: 'ip' | 'tc', lines: readonly string[], namespace?: string): void {
+  const args = namespace === undefined ? ['-batch', '-'] : ['-n', namespace, '-batch', '-'];
+  execFileSync(program, args, { input: `${lines.join('\n')}\n`, stdio: ['pipe', 'inherit', 'inherit'] });
+}
+
+export class Lab {
+  readonly #prefix: string;
+  readonly #hosts: number;
+
+  private constructor(prefix: string, hosts: number) {
+    this.#prefix = prefix;
+    this.#hosts = hosts;
+  }
+
+  /** @param shape undefined: links as fast as the machine */
+  static create(hosts: number, shape: LinkShape | undefined): Lab {
+    const prefix = `vf${process.pid}`;
+    const lab = new Lab(prefix, hosts);
+    const numbers = Array.from({ length: hosts }, (_, i) => i);
+    const sw = `${prefix}s`;
+    try {
+      batch('ip', [`netns add ${sw}`, ...numbers.map((i) => `netns add ${prefix}h${i}`)]);
+      batch('ip', ['link add br0 type bridge', 'link set br0 up'], sw);
+      batch(
+        'ip',
+        numbers.flatMap((i) => [
+          `link add p${i} type veth peer name eth0 netns ${prefix}h${i}`,
+          `link set p${i} master br0 up`,
+        ]),
+        sw,
+      );
+      for (const i of numbers) {
+        batch('ip', [`addr add ${lab.address(i)}/16 dev eth0`, 'link set lo up', 'link set eth0 up'], lab.namespace(i));
+      }
+      if (shape !== undefined) {
+        const { mbit, burst, limit } = shape;
+        const qdisc = `root tbf rate ${mbit}mbit burst ${burst} limit ${limit}`;
+        batch(
+          'tc',
+          numbers.map((i) => `qdisc add dev p${i} ${qdisc}`),
+          sw,
+        );
+        for (const i of numbers) batch('tc', [`qdisc add dev eth0 ${qdisc}`], lab.namespace(i));
+      }
+      return lab;
+    } catch (error) {
+      lab.destroy();
+      throw error;
+    }
+  }
+
+  namespace(host: number): string {
+    return `${this.#prefix}h${host}`;
+  }
+
+  address(host: number): string {
+    return `10.77.${host >> 8}.${(host & 255) + 1}`;
+  }
+
+  /** Pulls or plugs the cable of a host at the switch. */
+  link(host: number, isUp: boolean): void {
+    batch('ip', [`link set p${host} ${isUp ? 'up' : 'down'}`], `${this.#prefix}s`);
+  }
+
+  /** Bytes that a host has sent over its link so far. */
+  sentBytes(host: number): number {
+    const text = execFileSync('ip', ['-n', this.namespace(host), '-s', '-j', 'link', 'show', 'eth0'], {
+      encoding: 'utf8',
+    });
+    const [link] = JSON.parse(text) as [{ stats64: { tx: { bytes: number } } }];
+    return link.stats64.tx.bytes;
+  }
+
+  spawn(host: number, command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    return spawn('ip', ['netns', 'exec', this.namespace(host), command, ...args], options);
+  }
+
+  destroy(): void {
+    for (let i = 0; i < this.#hosts; i++) removeNamespace(this.namespace(i));
+    removeNamespace(`${this.#prefix}s`);
+  }
+}
+
+function removeNamespace(name: string): void {
+  try {
+    execFileSync('ip', ['netns', 'delete', name], { stdio: 'ignore' });
+  } catch {
+    // It was never made.
+  }
+}

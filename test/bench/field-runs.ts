@@ -1,0 +1,190 @@
+/** One timed run each of the ways to bring an image to N machines at once, in a lab of shaped links. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { askStatus } from '../../src/field/control.ts';
+import { Lab, type LinkShape } from './field-lab.ts';
+
+export interface RunResult {
+  readonly nodes: number;
+  readonly lastSeconds: number;
+  readonly medianSeconds: number;
+  /** Bytes the holder's interface sent, in images. */
+  readonly holderImages: number;
+  /** CPU seconds of all processes of the system under test, and the largest resident size of one, in MB. */
+  readonly cpuSeconds: number;
+  readonly peakMb: number;
+  readonly times: readonly number[];
+}
+
+const ROOT = join(import.meta.dirname, '../..');
+const NODE = process.execPath;
+
+/** The command as one file, as the executable has it: what a run measures should not be the loading of sources. */
+export function bundle(): string {
+  const file = join(ROOT, 'build/bench/viver-field.mjs');
+  mkdirSync(join(ROOT, 'build/bench'), { recursive: true });
+  execFileSync(join(ROOT, 'node_modules/.bin/esbuild'), [
+    join(ROOT, 'test/bench/field-entry.ts'),
+    '--bundle',
+    '--platform=node',
+    '--format=esm',
+    '--target=node26',
+    `--outfile=${file}`,
+    '--log-level=error',
+    '--packages=external',
+  ]);
+  return file;
+}
+
+interface Usage {
+  cpuSeconds: number;
+  peakMb: number;
+}
+
+/** CPU time and peak memory of a live process, its namespace wrapper having become it by exec. */
+function usageOf(pid: number | undefined): Usage {
+  if (pid === undefined) return { cpuSeconds: 0, peakMb: 0 };
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, peakMb: Number(peak?.[1] ?? 0) / 1024 };
+}
+
+function total(processes: readonly ChildProcess[]): Usage {
+  const all = processes.map(({ pid }) => usageOf(pid));
+  return {
+    cpuSeconds: all.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    peakMb: Math.max(...all.map(({ peakMb }) => peakMb)),
+  };
+}
+
+async function end(processes: readonly ChildProcess[]): Promise<void> {
+  for (const child of processes) if (child.exitCode === null) child.kill('SIGKILL');
+  await Promise.all(
+    processes.map((child) => (child.exitCode === null && child.signalCode === null ? once(child, 'exit') : 0)),
+  );
+}
+
+async function until(what: string, isTrue: () => boolean | Promise<boolean>, seconds: number): Promise<void> {
+  const deadline = performance.now() + seconds * 1000;
+  while (!(await isTrue())) {
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Copies a device to nowhere; gives the second at which it was done, counted from `start`. */
+async function copy(uri: string, start: number, within?: { lab: Lab; host: number }): Promise<number> {
+  const args = ['--no-extents', uri, 'null:'];
+  const child =
+    within === undefined
+      ? spawn('nbdcopy', args, { stdio: ['ignore', 'ignore', 'inherit'] })
+      : within.lab.spawn(within.host, 'nbdcopy', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`nbdcopy ${uri} ended with ${String(code)}`);
+  return (performance.now() - start) / 1000;
+}
+
+/** Prints what the first few hosts send, in Mbit/s, every second. */
+function watchLinks(lab: Lab, hosts: number): NodeJS.Timeout {
+  let before = Array.from({ length: hosts }, (_, i) => lab.sentBytes(i));
+  let at = performance.now();
+  return setInterval(() => {
+    const now = Array.from({ length: hosts }, (_, i) => lab.sentBytes(i));
+    const seconds = (performance.now() - at) / 1000;
+    at += seconds * 1000;
+    console.log(now.map((bytes, i) => (((bytes - (before[i] as number)) * 8) / 1e6 / seconds).toFixed(1)).join(' '));
+    before = now;
+  }, 1000);
+}
+
+export interface FieldRunOptions {
+  readonly image: string;
+  readonly id: string;
+  readonly nodes: number;
+  readonly shape: LinkShape | undefined;
+  readonly verbose?: boolean;
+}
+
+/** All nodes are up and have nothing; the barrier is the holder being let go. */
+export async function runField({ image, id, nodes, shape, verbose }: FieldRunOptions): Promise<RunResult> {
+  const program = bundle();
+  const directory = mkdtempSync(join(tmpdir(), 'vf-'));
+  const lab = Lab.create(nodes + 1, shape);
+  const processes: ChildProcess[] = [];
+  try {
+    const launch = (host: number, words: readonly string[]): void => {
+      const args = [
+        program,
+        'field',
+        'up',
+        '--listen',
+        `${lab.address(host)}:20070`,
+        '--control',
+        join(directory, `c${host}`),
+        ...words,
+      ];
+      processes.push(
+        lab.spawn(host, NODE, args, { stdio: ['ignore', 'ignore', verbose === true ? 'inherit' : 'ignore'] }),
+      );
+    };
+    const isServing = (host: number) => existsSync(join(directory, `c${host}`));
+    launch(0, ['--image', image]);
+    await until('holder', () => isServing(0), 60);
+    const [holder] = processes;
+    // `ip netns exec` becomes the program it runs: the signal reaches the node itself.
+    holder?.kill('SIGSTOP');
+    for (let host = 1; host <= nodes; host++) {
+      launch(host, ['--id', id, '--peer', `${lab.address(0)}:20070`, '--nbd', `unix:${join(directory, `n${host}`)}`]);
+      // Two at a time: starting all at once on two cores takes longer.
+      if (host % 4 === 0) await until(`node ${host - 2}`, () => isServing(host - 2), 60);
+    }
+    for (let host = 1; host <= nodes; host++) await until(`node ${host}`, () => isServing(host), 120);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const before = total(processes);
+    const sentBefore = lab.sentBytes(0);
+    const start = performance.now();
+    holder?.kill('SIGCONT');
+    const watch = verbose === true ? watchLinks(lab, Math.min(nodes + 1, 8)) : undefined;
+    const times = await Promise.all(
+      Array.from({ length: nodes }, async (_, i) => {
+        const socket = join(directory, `n${i + 1}`);
+        while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 20));
+        return copy(`nbd+unix:///?socket=${socket}`, start);
+      }),
+    );
+    clearInterval(watch);
+    const holderBytes = lab.sentBytes(0) - sentBefore;
+    const usage = total(processes);
+    if (verbose === true) {
+      for (let host = 0; host <= Math.min(nodes, 4); host++) {
+        const { traffic, peers, shutOut } = await askStatus(join(directory, `c${host}`));
+        console.log(
+          host,
+          JSON.stringify(traffic),
+          peers.length,
+          JSON.stringify(shutOut),
+          usageOf(processes[host]?.pid),
+        );
+      }
+    }
+    const sorted = [...times].sort((a, b) => a - b);
+    const size = readFileSync(image).length;
+    return {
+      nodes,
+      lastSeconds: sorted.at(-1) ?? 0,
+      medianSeconds: sorted[sorted.length >> 1] ?? 0,
+      holderImages: holderBytes / size,
+      cpuSeconds: usage.cpuSeconds - before.cpuSeconds,
+      peakMb: usage.peakMb,
+      times: sorted,
+    };
+  } finally {
+    await end(processes);
+    lab.destroy();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
