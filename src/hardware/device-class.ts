@@ -11,6 +11,7 @@ export interface Companion {
 }
 
 interface ClassRow {
+  /** Matched against what follows the bus and its colon. */
   readonly modalias: RegExp;
   readonly class: DeviceClass;
   /** What the device is, for `viver explain`. */
@@ -30,93 +31,106 @@ const card: Companion = { module: 'mmc_block', reason: 'SD cards and eMMC in it'
 const usbHost: readonly Companion[] = [sticks, uas, disk, cd, usbKeyboard, keyboard];
 
 /**
- * By modalias, the first row that matches holds. PCI: base class and subclass (PCI Code and ID Assignment
- * Specification); USB: bInterfaceClass; virtio: device numbers of the virtio specification, section 5.
+ * By bus, then by the modalias after the colon: the first row that matches holds. PCI: base class and subclass (PCI Code
+ * and ID Assignment Specification); USB: bInterfaceClass; virtio: device numbers of the virtio specification, section 5.
  */
-const ROWS: readonly ClassRow[] = [
-  { modalias: /^pci:.*bc01sc08/, class: 'storage', what: 'NVMe disk' },
-  { modalias: /^pci:.*bc01sc06/, class: 'storage', what: 'SATA controller', with: [disk, cd] },
-  { modalias: /^pci:.*bc01sc01/, class: 'storage', what: 'IDE controller', with: [disk, cd] },
-  {
-    modalias: /^pci:v00001AF4d0000(1001|1042)/,
-    class: 'storage',
-    what: 'virtio disk',
-    with: [{ module: 'virtio_blk', reason: 'the PCI id says what virtio device it is' }],
-  },
-  {
-    modalias: /^pci:v00001AF4d0000(1004|1048)/,
-    class: 'storage',
-    what: 'virtio SCSI controller',
-    with: [{ module: 'virtio_scsi', reason: 'the PCI id says what virtio device it is' }, disk, cd],
-  },
-  {
-    modalias: /^pci:v00001AF4d0000(1000|1041)/,
-    class: 'network',
-    what: 'virtio network card',
-    with: [{ module: 'virtio_net', reason: 'the PCI id says what virtio device it is' }],
-  },
-  { modalias: /^pci:v00001AF4/, class: 'bus', what: 'virtio device' },
-  { modalias: /^pci:.*bc01/, class: 'storage', what: 'storage controller', with: [disk, cd] },
-  { modalias: /^pci:.*bc0Csc03i40/, class: 'bus', what: 'Thunderbolt or USB4 host' },
-  { modalias: /^pci:.*bc0Csc03i(00|10|20|30)/, class: 'usb', what: 'USB host', with: usbHost },
-  {
-    modalias: /^pci:.*bc0Csc00/,
-    class: 'bus',
-    what: 'FireWire host',
-    with: [{ module: 'firewire_sbp2', reason: 'FireWire disks behind it' }, disk, cd],
-  },
-  { modalias: /^pci:.*bc0Csc04/, class: 'storage', what: 'Fibre Channel controller', with: [disk, cd] },
-  { modalias: /^pci:.*bc08sc05/, class: 'card', what: 'SD host', with: [card] },
-  { modalias: /^pci:.*bc03/, class: 'display', what: 'display controller' },
-  { modalias: /^pci:.*bc(02|0D)/, class: 'network', what: 'network card' },
-  { modalias: /^pci:.*bc06/, class: 'bus', what: 'bridge' },
-  { modalias: /^usb:v1D6Bp000[123]d/, class: 'usb', what: 'USB root hub', with: usbHost },
-  { modalias: /^usb:.*ic08/, class: 'storage', what: 'USB storage', with: [sticks, uas, disk, cd] },
-  { modalias: /^usb:.*ic03/, class: 'input', what: 'USB keyboard or mouse', with: [usbKeyboard, keyboard] },
-  { modalias: /^usb:.*ic09/, class: 'usb', what: 'USB hub' },
-  { modalias: /^usb:.*ic(02|0A)/, class: 'network', what: 'USB network adapter' },
-  { modalias: /^virtio:d00000001/, class: 'network', what: 'virtio network card' },
-  { modalias: /^virtio:d00000002/, class: 'storage', what: 'virtio disk' },
-  { modalias: /^virtio:d00000008/, class: 'storage', what: 'virtio SCSI controller', with: [disk, cd] },
-  { modalias: /^virtio:d00000010/, class: 'display', what: 'virtio display' },
-  { modalias: /^virtio:d00000012/, class: 'input', what: 'virtio keyboard or mouse' },
-  { modalias: /^scsi:t-0x0[45]/, class: 'storage', what: 'CD drive' },
-  { modalias: /^scsi:t-0x(00|07|0e|14)/, class: 'storage', what: 'disk' },
-  { modalias: /^mmc:/, class: 'card', what: 'SD card or eMMC' },
-  { modalias: /^ieee1394:.*sp0000609E/, class: 'storage', what: 'FireWire disk', with: [disk, cd] },
-  { modalias: /^hid:/, class: 'input', what: 'input device', with: [keyboard] },
-  { modalias: /^serio:/, class: 'input', what: 'PS/2 device' },
-  {
-    modalias: /^acpi:(PNP0D40|PNP0FFF|INT33BB|INT33C6|INT3436|INT344D|80860F1[46]|80865A(C[AC]|D0)|AMDI004[01]):/,
-    class: 'card',
-    what: 'SD host',
-    with: [card],
-  },
-  { modalias: /^acpi:PNP0D[12]\d:/, class: 'usb', what: 'USB host', with: usbHost },
-  {
-    modalias: /^acpi:PNP030[0-9A-F]:/,
-    class: 'input',
-    what: 'PS/2 keyboard',
-    with: [
-      { module: 'i8042', reason: 'the controller it hangs on' },
-      { module: 'atkbd', reason: 'PS/2 keyboards' },
-    ],
-  },
-  // Hyper-V names its devices by GUID, its first bytes in memory order (include/linux/hyperv.h): SCSI, IDE, Fibre Channel; network; keyboard; display.
-  {
-    modalias:
-      /^vmbus:(d96361baa104294db60572e2ffb1dc7f|32264132cb86a2449b5c50d1417354f5|4acc9b2f6900f34ab76b6fd0be528cda)/,
-    class: 'storage',
-    what: 'Hyper-V disks',
-    with: [disk, cd],
-  },
-  { modalias: /^vmbus:635161f83edfc546913ff2d2f965ed0e/, class: 'network', what: 'Hyper-V network card' },
-  { modalias: /^vmbus:6dad12f9172bea48bd65f927a61c7684/, class: 'input', what: 'Hyper-V keyboard' },
-  { modalias: /^vmbus:02780ada77e3ac4a8e770558eb1073f8/, class: 'display', what: 'Hyper-V display' },
-  { modalias: /^xen:vbd/, class: 'storage', what: 'Xen disk' },
-  { modalias: /^xen:vif/, class: 'network', what: 'Xen network card' },
-  { modalias: /^xen:vkbd/, class: 'input', what: 'Xen keyboard' },
-];
+const ROWS: Readonly<Record<string, readonly ClassRow[]>> = {
+  pci: [
+    { modalias: /bc01sc08/, class: 'storage', what: 'NVMe disk' },
+    { modalias: /bc01sc06/, class: 'storage', what: 'SATA controller', with: [disk, cd] },
+    { modalias: /bc01sc01/, class: 'storage', what: 'IDE controller', with: [disk, cd] },
+    {
+      modalias: /^v00001AF4d0000(1001|1042)/,
+      class: 'storage',
+      what: 'virtio disk',
+      with: [{ module: 'virtio_blk', reason: 'the PCI id says what virtio device it is' }],
+    },
+    {
+      modalias: /^v00001AF4d0000(1004|1048)/,
+      class: 'storage',
+      what: 'virtio SCSI controller',
+      with: [{ module: 'virtio_scsi', reason: 'the PCI id says what virtio device it is' }, disk, cd],
+    },
+    {
+      modalias: /^v00001AF4d0000(1000|1041)/,
+      class: 'network',
+      what: 'virtio network card',
+      with: [{ module: 'virtio_net', reason: 'the PCI id says what virtio device it is' }],
+    },
+    { modalias: /^v00001AF4/, class: 'bus', what: 'virtio device' },
+    { modalias: /bc01/, class: 'storage', what: 'storage controller', with: [disk, cd] },
+    { modalias: /bc0Csc03i40/, class: 'bus', what: 'Thunderbolt or USB4 host' },
+    { modalias: /bc0Csc03i(00|10|20|30)/, class: 'usb', what: 'USB host', with: usbHost },
+    {
+      modalias: /bc0Csc00/,
+      class: 'bus',
+      what: 'FireWire host',
+      with: [{ module: 'firewire_sbp2', reason: 'FireWire disks behind it' }, disk, cd],
+    },
+    { modalias: /bc0Csc04/, class: 'storage', what: 'Fibre Channel controller', with: [disk, cd] },
+    { modalias: /bc08sc05/, class: 'card', what: 'SD host', with: [card] },
+    { modalias: /bc03/, class: 'display', what: 'display controller' },
+    { modalias: /bc(02|0D)/, class: 'network', what: 'network card' },
+    { modalias: /bc06/, class: 'bus', what: 'bridge' },
+  ],
+  usb: [
+    { modalias: /^v1D6Bp000[123]d/, class: 'usb', what: 'USB root hub', with: usbHost },
+    { modalias: /ic08/, class: 'storage', what: 'USB storage', with: [sticks, uas, disk, cd] },
+    { modalias: /ic03/, class: 'input', what: 'USB keyboard or mouse', with: [usbKeyboard, keyboard] },
+    { modalias: /ic09/, class: 'usb', what: 'USB hub' },
+    { modalias: /ic(02|0A)/, class: 'network', what: 'USB network adapter' },
+  ],
+  virtio: [
+    { modalias: /^d00000001/, class: 'network', what: 'virtio network card' },
+    { modalias: /^d00000002/, class: 'storage', what: 'virtio disk' },
+    { modalias: /^d00000008/, class: 'storage', what: 'virtio SCSI controller', with: [disk, cd] },
+    { modalias: /^d00000010/, class: 'display', what: 'virtio display' },
+    { modalias: /^d00000012/, class: 'input', what: 'virtio keyboard or mouse' },
+  ],
+  scsi: [
+    { modalias: /^t-0x0[45]/, class: 'storage', what: 'CD drive' },
+    { modalias: /^t-0x(00|07|0e|14)/, class: 'storage', what: 'disk' },
+  ],
+  mmc: [{ modalias: /^/, class: 'card', what: 'SD card or eMMC' }],
+  ieee1394: [{ modalias: /sp0000609E/, class: 'storage', what: 'FireWire disk', with: [disk, cd] }],
+  hid: [{ modalias: /^/, class: 'input', what: 'input device', with: [keyboard] }],
+  serio: [{ modalias: /^/, class: 'input', what: 'PS/2 device' }],
+  acpi: [
+    {
+      modalias: /^(PNP0D40|PNP0FFF|INT33BB|INT33C6|INT3436|INT344D|80860F1[46]|80865A(C[AC]|D0)|AMDI004[01]):/,
+      class: 'card',
+      what: 'SD host',
+      with: [card],
+    },
+    { modalias: /^PNP0D[12]\d:/, class: 'usb', what: 'USB host', with: usbHost },
+    {
+      modalias: /^PNP030[0-9A-F]:/,
+      class: 'input',
+      what: 'PS/2 keyboard',
+      with: [
+        { module: 'i8042', reason: 'the controller it hangs on' },
+        { module: 'atkbd', reason: 'PS/2 keyboards' },
+      ],
+    },
+  ],
+  vmbus: [
+    // Hyper-V names its devices by GUID, its first bytes in memory order (include/linux/hyperv.h): SCSI, IDE, Fibre Channel; network; keyboard; display.
+    {
+      modalias: /^(d96361baa104294db60572e2ffb1dc7f|32264132cb86a2449b5c50d1417354f5|4acc9b2f6900f34ab76b6fd0be528cda)/,
+      class: 'storage',
+      what: 'Hyper-V disks',
+      with: [disk, cd],
+    },
+    { modalias: /^635161f83edfc546913ff2d2f965ed0e/, class: 'network', what: 'Hyper-V network card' },
+    { modalias: /^6dad12f9172bea48bd65f927a61c7684/, class: 'input', what: 'Hyper-V keyboard' },
+    { modalias: /^02780ada77e3ac4a8e770558eb1073f8/, class: 'display', what: 'Hyper-V display' },
+  ],
+  xen: [
+    { modalias: /^vbd/, class: 'storage', what: 'Xen disk' },
+    { modalias: /^vif/, class: 'network', what: 'Xen network card' },
+    { modalias: /^vkbd/, class: 'input', what: 'Xen keyboard' },
+  ],
+};
 
 export interface Classified {
   readonly class: DeviceClass;
@@ -126,8 +140,12 @@ export interface Classified {
 
 /** What the device is and what it brings along, by its modaliases. */
 export function classifyDevice(device: Pick<Device, 'modaliases' | 'bus'>): Classified {
-  for (const { modalias, class: deviceClass, what, with: companions = [] } of ROWS) {
-    if (device.modaliases.some((alias) => modalias.test(alias))) return { class: deviceClass, what, companions };
+  for (const alias of device.modaliases) {
+    const colon = alias.indexOf(':');
+    const bus = alias.slice(0, colon);
+    const rest = alias.slice(colon + 1);
+    const row = Object.hasOwn(ROWS, bus) ? ROWS[bus]?.find(({ modalias }) => modalias.test(rest)) : undefined;
+    if (row !== undefined) return { class: row.class, what: row.what, companions: row.with ?? [] };
   }
   return { class: 'other', what: `${device.bus} device`, companions: [] };
 }

@@ -74,9 +74,27 @@ function advance(reached: Reached, code: number, key: string): Reached | undefin
   return at.length > 0 ? { at, open: false } : undefined;
 }
 
-/** Answers what libkmod answers from the same file (index_mm_search, index_mm_searchwild), in its order. */
+/** One look-up under way. */
+interface Search {
+  readonly key: string;
+  /** The characters a branch must begin with to be of use: those of the key, and what is special in a pattern. */
+  readonly codes: readonly number[];
+  readonly found: Found[];
+}
+
+function codesOf(key: string): number[] {
+  const codes = new Set([...WILD, BACKSLASH]);
+  for (let index = 0; index < key.length; index++) codes.add(key.charCodeAt(index));
+  return [...codes].sort((a, b) => a - b);
+}
+
+/**
+ * Answers what libkmod answers from the same file (index_mm_search, index_mm_searchwild), in its order. The first
+ * look-ups are made before any of this is compiled, so what runs for every node is kept short.
+ */
 export class TrieIndex {
-  readonly #bytes: Buffer;
+  /** The whole file, a character a byte. */
+  readonly #text: string;
   readonly #root: number;
   readonly #name: string;
   /** Nodes this look-up may still visit. A sound trie has fewer than bytes; a damaged one may lead in circles. */
@@ -88,20 +106,20 @@ export class TrieIndex {
    * @throws IndexFormatError if it is no such index; look-ups throw it when they run into a cut or a wrong offset
    */
   constructor(bytes: Buffer, name: string) {
-    this.#bytes = bytes;
+    this.#text = bytes.toString('latin1');
     this.#name = name;
-    if (bytes.length < HEADER_BYTES || bytes.readUInt32BE(0) !== MAGIC) {
+    if (bytes.length < HEADER_BYTES || this.#word(0) !== MAGIC) {
       throw new IndexFormatError(`${name} is no depmod index: run depmod`);
     }
-    const major = bytes.readUInt32BE(4) >>> 16;
+    const major = this.#word(4) >>> 16;
     if (major !== VERSION_MAJOR) throw new IndexFormatError(`${name} has index version ${major}, not ${VERSION_MAJOR}`);
-    this.#root = bytes.readUInt32BE(8);
+    this.#root = this.#word(8);
   }
 
   /** The value under exactly this key, the one of the lowest priority number if there are several. */
   search(key: string): string | undefined {
     let at = 0;
-    this.#visitsLeft = this.#bytes.length;
+    this.#visitsLeft = this.#text.length;
     for (let node = this.#node(this.#root); node !== undefined; ) {
       if (!key.startsWith(node.prefix, at)) return undefined;
       at += node.prefix.length;
@@ -113,26 +131,28 @@ export class TrieIndex {
 
   /** Every value whose key, taken as a pattern, matches `key`, by priority. */
   searchWild(key: string): string[] {
-    const found: Found[] = [];
+    const search: Search = { key, codes: codesOf(key), found: [] };
     let at = 0;
-    this.#visitsLeft = this.#bytes.length;
+    this.#visitsLeft = this.#text.length;
     walk: for (let node = this.#node(this.#root); node !== undefined; ) {
       for (let index = 0; index < node.prefix.length; index++) {
         const code = node.prefix.charCodeAt(index);
-        if (WILD.includes(code)) {
-          this.#descend(node, index, { at: [at + index], open: false }, key, found, 0);
+        if (code === STAR || code === QUESTION || code === BRACKET) {
+          this.#descend(node, index, { at: [at + index], open: false }, search, 0);
           break walk;
         }
         if (code !== key.charCodeAt(at + index)) break walk;
       }
       at += node.prefix.length;
-      for (const code of WILD) this.#enter(node, code, { at: [at], open: false }, key, found, 0);
+      for (const code of WILD) this.#enter(node, code, { at: [at], open: false }, search, 0);
       if (at === key.length) {
-        found.push(...this.#values(node));
+        search.found.push(...this.#values(node));
         break;
       }
       node = this.#child(node, key.charCodeAt(at++));
     }
+    const { found } = search;
+    if (found.length < 2) return found.map(({ value }) => value);
     return found
       .map((value, order) => ({ ...value, order }))
       .sort((a, b) => a.priority - b.priority || b.order - a.order)
@@ -140,51 +160,55 @@ export class TrieIndex {
   }
 
   /** Below a wildcard: follows every branch for as long as its pattern can still match. */
-  #descend(node: Node, from: number, reached: Reached, key: string, found: Found[], depth: number): void {
+  #descend(node: Node, from: number, reached: Reached, search: Search, depth: number): void {
     if (depth > MAX_DEPTH) this.#broken();
     let now: Reached | undefined = reached;
     for (let index = from; index < node.prefix.length; index++) {
       const code = node.prefix.charCodeAt(index);
       if (code === BRACKET || code === BACKSLASH) {
-        this.#enumerate(node, node.prefix.slice(index), now, key, found, depth);
+        this.#enumerate(node, node.prefix.slice(index), now, search, depth);
         return;
       }
-      now = advance(now, code, key);
+      now = advance(now, code, search.key);
       if (now === undefined) return;
     }
-    for (let code = node.first; code <= node.last; code++) this.#enter(node, code, now, key, found, depth);
-    const whole = now.open ? true : now.at.includes(key.length);
-    if (whole) found.push(...this.#values(node));
+    if (node.first <= node.last) {
+      for (const code of search.codes) this.#enter(node, code, now, search, depth);
+    }
+    if (node.values !== 0 && (now.open || now.at.includes(search.key.length))) search.found.push(...this.#values(node));
   }
 
-  #enter(parent: Node, code: number, reached: Reached, key: string, found: Found[], depth: number): void {
-    const next = code === BRACKET || code === BACKSLASH ? reached : advance(reached, code, key);
-    const child = next === undefined ? undefined : this.#child(parent, code);
+  #enter(parent: Node, code: number, reached: Reached, search: Search, depth: number): void {
+    const reference = this.#childReference(parent, code);
+    if (reference === 0) return;
+    const special = code === BRACKET || code === BACKSLASH;
+    const next = special ? reached : advance(reached, code, search.key);
+    const child = next === undefined ? undefined : this.#node(reference);
     if (child === undefined || next === undefined) return;
-    if (next === reached && code !== STAR) {
-      this.#enumerate(child, String.fromCharCode(code) + child.prefix, reached, key, found, depth + 1);
-    } else {
-      this.#descend(child, 0, next, key, found, depth + 1);
-    }
+    if (special) this.#enumerate(child, String.fromCharCode(code) + child.prefix, next, search, depth + 1);
+    else this.#descend(child, 0, next, search, depth + 1);
   }
 
   /** Below a bracket or a backslash (rare): the whole rest of each pattern goes through fnmatch. */
-  #enumerate(node: Node, pattern: string, reached: Reached, key: string, found: Found[], depth: number): void {
+  #enumerate(node: Node, pattern: string, reached: Reached, search: Search, depth: number): void {
     if (depth > MAX_DEPTH) this.#broken();
     for (let code = node.first; code <= node.last; code++) {
       const child = this.#child(node, code);
-      if (child !== undefined) {
-        this.#enumerate(child, pattern + String.fromCharCode(code) + child.prefix, reached, key, found, depth + 1);
-      }
+      if (child === undefined) continue;
+      this.#enumerate(child, pattern + String.fromCharCode(code) + child.prefix, reached, search, depth + 1);
     }
     if (node.values === 0) return;
     const whole = reached.open ? `*${pattern}` : pattern;
-    if (reached.at.some((position) => fnmatch(whole, key, 0, position))) found.push(...this.#values(node));
+    if (reached.at.some((position) => fnmatch(whole, search.key, 0, position)))
+      search.found.push(...this.#values(node));
+  }
+
+  #childReference(node: Node, code: number): number {
+    return node.first <= code && code <= node.last ? this.#word(node.children + 4 * (code - node.first)) : 0;
   }
 
   #child(node: Node, code: number): Node | undefined {
-    if (!(node.first <= code && code <= node.last)) return undefined;
-    return this.#node(this.#word(node.children + 4 * (code - node.first)));
+    return this.#node(this.#childReference(node, code));
   }
 
   #node(reference: number): Node | undefined {
@@ -194,7 +218,7 @@ export class TrieIndex {
     let prefix = '';
     if ((reference & HAS_PREFIX) !== 0) {
       const end = this.#end(at);
-      prefix = this.#bytes.toString('latin1', at, end);
+      prefix = this.#text.slice(at, end);
       at = end + 1;
     }
     let first = 1;
@@ -216,23 +240,26 @@ export class TrieIndex {
     for (let index = 0, at = node.values + 4; index < count; index++) {
       const priority = this.#word(at);
       const end = this.#end(at + 4);
-      found.push({ value: this.#bytes.toString('latin1', at + 4, end), priority });
+      found.push({ value: this.#text.slice(at + 4, end), priority });
       at = end + 1;
     }
     return found;
   }
 
   #byte(at: number): number {
-    return this.#bytes[at] ?? this.#broken();
+    if (at >= this.#text.length) this.#broken();
+    return this.#text.charCodeAt(at);
   }
 
   #word(at: number): number {
-    if (at + 4 > this.#bytes.length) this.#broken();
-    return this.#bytes.readUInt32BE(at);
+    const text = this.#text;
+    if (at + 4 > text.length) this.#broken();
+    const upper = (text.charCodeAt(at) << 8) | text.charCodeAt(at + 1);
+    return upper * 0x10000 + ((text.charCodeAt(at + 2) << 8) | text.charCodeAt(at + 3));
   }
 
   #end(at: number): number {
-    const end = this.#bytes.indexOf(0, at);
+    const end = this.#text.indexOf('\0', at);
     return end < 0 ? this.#broken() : end;
   }
 
