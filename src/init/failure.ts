@@ -1,3 +1,5 @@
+import { describeError } from '../linux/describe-error.ts';
+
 /** Why a boot cannot go on, with what was seen and what a person can try. */
 export class BootFailure extends Error {
   override readonly name = 'BootFailure';
@@ -12,16 +14,6 @@ export class BootFailure extends Error {
     this.saw = details.saw ?? [];
     this.tryThis = details.tryThis ?? [];
   }
-}
-
-/** An error with its causes, from what failed to why, on one line. */
-export function describeError(error: unknown): string {
-  const parts: string[] = [];
-  for (let cause: unknown = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
-    const text = cause instanceof Error ? cause.message : String(cause);
-    if (!parts.some((part) => part.includes(text))) parts.push(text);
-  }
-  return parts.join(': ').replace(/\s*\n\s*/g, ' ');
 }
 
 /** The lines a person reads on the console: what failed and why, what was seen, what to try. */

@@ -5,12 +5,13 @@ import { readIndexFile } from '../image/index-file.ts';
 import { makeChunkIndex } from '../image/make-index.ts';
 import { verifyIndexSignature } from '../image/signature.ts';
 import { verifyImage } from '../image/verify.ts';
+import { describeError } from '../linux/describe-error.ts';
 import type { ImageCandidate } from '../media/candidate.ts';
 import type { RankedCandidate } from '../media/choose.ts';
 import { copyToRam } from '../root/toram.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
-import { BootFailure, describeError } from './failure.ts';
+import { BootFailure } from './failure.ts';
 import type { FoundMedia } from './find-media.ts';
 import { progressLines } from './progress.ts';
 

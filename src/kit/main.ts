@@ -1,11 +1,13 @@
+import { describeError } from '../linux/describe-error.ts';
 import { chunk } from './chunk.ts';
 import { type Command, UsageError } from './command.ts';
 import { explain } from './explain.ts';
 import { field } from './field.ts';
 import { image } from './image.ts';
+import { javascript } from './javascript.ts';
 import { kernelConfig } from './kernel-config.ts';
 
-const COMMANDS: readonly Command[] = [image, chunk, field, explain, kernelConfig];
+const COMMANDS: readonly Command[] = [image, chunk, field, explain, kernelConfig, javascript];
 
 function help(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length), 4);
@@ -13,16 +15,6 @@ function help(): string {
   return ['usage: viver COMMAND …', '', ...rows, `  ${'help'.padEnd(width)}  this text, or help COMMAND`, ''].join(
     '\n',
   );
-}
-
-/** Every cause on one line: `verify debian.sqfs: read failed: EIO`. */
-function oneLine(error: unknown): string {
-  const parts: string[] = [];
-  for (let cause: unknown = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
-    const text = cause instanceof Error ? cause.message : String(cause);
-    if (!parts.some((part) => part.includes(text))) parts.push(text);
-  }
-  return parts.join(': ').replace(/\s*\n\s*/g, ' ');
 }
 
 /**
@@ -57,7 +49,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
       process.stderr.write(`viver ${command.name}: ${error.message}\n${command.usage}`);
       return 2;
     }
-    process.stderr.write(`viver ${command.name}: ${oneLine(error)}\n`);
+    process.stderr.write(`viver ${command.name}: ${describeError(error)}\n`);
     if (process.env.VIVER_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     return 1;
   } finally {
