@@ -24,6 +24,9 @@ export const DEFAULT_LIMITS: ConnectionLimits = {
 /** What a request costs beside its data: its promise, closures, reply header. Bounds tiny requests too. */
 const REQUEST_WEIGHT = 4096;
 
+/** How a client that just goes away looks. */
+const GONE: readonly string[] = ['EPIPE', 'ECONNRESET'];
+
 export interface ConnectionEvents {
   /** For an operator: rare things only. */
   log(line: string): void;
@@ -73,7 +76,9 @@ export class Connection {
     // Every read listens to the one signal.
     setMaxListeners(0, this.#abort.signal);
     socket.on('data', (bytes) => this.#received(bytes as Uint8Array));
-    socket.on('error', (error) => this.#events.log(`connection: ${error.message}`));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (!GONE.includes(error.code ?? '')) this.#events.log(`connection: ${error.message}`);
+    });
     socket.on('end', () => this.#hungUp());
     socket.on('close', () => this.#closed());
     if (exported !== undefined) this.#greet(exported);

@@ -42,6 +42,13 @@ export interface NbdDeviceStatus {
   readonly connected: boolean;
 }
 
+export interface QueueValues {
+  /** After so many milliseconds in flight the kernel looks at a request again. */
+  readonly io_timeout: number;
+  /** Longest request, in KiB. */
+  readonly max_sectors_kb: number;
+}
+
 /** The kernel's nbd driver, as kernel-device.ts uses it; tests put a function table in its place. */
 export interface NbdDriver {
   /** @returns the device's index */
@@ -52,8 +59,8 @@ export interface NbdDriver {
   status(): Promise<NbdDeviceStatus[]>;
   /** The identifier a connected device was made with; undefined when it has none. */
   backendOf(index: number): string | undefined;
-  /** After this time in flight the kernel looks at a request again. */
-  setRequestTimeout(index: number, milliseconds: number): void;
+  /** Sets a value of the device's /sys/block/nbdN/queue (Documentation/ABI/stable/sysfs-block). */
+  setQueue(index: number, values: QueueValues): void;
   close(): void;
 }
 
@@ -127,8 +134,8 @@ export async function openNbdDriver(): Promise<NbdDriver> {
       const file = sysfs(index, 'backend');
       return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
     },
-    setRequestTimeout(index, milliseconds) {
-      writeFileSync(sysfs(index, 'queue/io_timeout'), String(milliseconds));
+    setQueue(index, values) {
+      for (const [name, value] of Object.entries(values)) writeFileSync(sysfs(index, `queue/${name}`), String(value));
     },
     close: () => netlink.close(),
   };

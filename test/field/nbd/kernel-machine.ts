@@ -56,7 +56,7 @@ function nodeFiles(work: string): ArchiveEntry[] {
 function makeImage(work: string): { bytes: Buffer; image: TestImage } {
   const tree = join(work, 'tree');
   mkdirSync(tree);
-  const data = randomBytes(24 << 20);
+  const data = randomBytes(12 << 20);
   writeFileSync(join(tree, 'data'), data);
   const file = join(work, 'image.sqfs');
   execFileSync('mksquashfs', [tree, file, '-noappend', '-nopad', '-noD', '-noF', '-quiet', '-no-progress']);

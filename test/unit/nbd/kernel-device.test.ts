@@ -94,7 +94,7 @@ function fakeKernel(): FakeKernel {
     },
     status: async () => [...devices.keys()].map((index) => ({ index, connected: true })),
     backendOf: (index) => devices.get(index)?.backend,
-    setRequestTimeout: (index, milliseconds) => void calls.push(`timeout ${index} ${milliseconds}`),
+    setQueue: (index, values) => void calls.push(`queue ${index} ${Object.values(values)}`),
     close: () => void calls.push('close'),
   };
   return kernel;
@@ -133,7 +133,7 @@ test('a device is the first free one, of whole blocks, zeroes behind the last by
   kernel.devices.set(0, { backend: 'other', socket: undefined as never, sizeBytes: 1 });
   const device = await attach(kernel);
   expect([device.path, device.takenOver, kernel.devices.get(1)?.sizeBytes]).toEqual(['/dev/nbd1', false, 8192]);
-  expect(kernel.calls).toEqual(['connect 1', 'timeout 1 3000']);
+  expect(kernel.calls).toEqual(['connect 1', 'queue 1 3000,1024']);
   expect(await read(kernel, 1, 4096, 4096)).toEqual(Buffer.concat([Buffer.alloc(904), Buffer.alloc(3192)]));
   expect((await read(kernel, 1, 1, 10))[0]).toBe(1);
   await device.detach();
@@ -145,7 +145,7 @@ test('a device whose daemon died is taken over, not connected anew', async () =>
   await dead.abandon();
   const device = await attach(kernel);
   expect([device.index, device.takenOver]).toEqual([3, true]);
-  expect(kernel.calls).toEqual(['connect 3', 'timeout 3 3000', 'close', 'reconfigure 3']);
+  expect(kernel.calls).toEqual(['connect 3', 'queue 3 3000,1024', 'close', 'reconfigure 3']);
   expect((await read(kernel, 3, 7, 10))[0]).toBe(7);
   await device.detach();
 });
