@@ -41,31 +41,17 @@ export function switchRoot(
   exec(init, [init, ...args], env);
 }
 
-/** What was freed by `freeModules`. */
-export interface FreedModules {
-  readonly files: number;
-  /** What the system has more to use than before; about the size of the files. */
-  readonly bytes: number;
-}
-
-const MODULE_FILE = /^(.+)\.ko(\.gz|\.xz|\.zst)?$/;
-
 /**
- * Deletes from the initramfs in RAM every module file that is not kept: the booted system has its own in the image.
+ * Deletes the modules from the initramfs in RAM: the booted system has its own in the image. A process of its own does
+ * it beside the switch, since a thousand files would take a tenth of the boot; it goes on under the next init.
  * @param directory a /lib/modules; absent is fine
- * @param keep module names, `-` and `_` alike
+ * @returns resolves when it is done; rejects when it cannot be started
  */
-export function freeModules(directory: string, keep: ReadonlySet<string> = new Set()): FreedModules {
-  const kept = new Set([...keep].map((name) => name.replaceAll('-', '_')));
-  const before = freemem();
-  let files = 0;
-  if (!existsSync(directory)) return { files, bytes: 0 };
-  // nearly a thousand files: a stat of each, or rmSync's care, would be a good part of the whole boot
-  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
-    const name = MODULE_FILE.exec(entry.name)?.[1];
-    if (name === undefined || !entry.isFile() || kept.has(name.replaceAll('-', '_'))) continue;
-    unlinkSync(`${entry.parentPath}/${entry.name}`);
-    files += 1;
-  }
-  return { files, bytes: Math.max(0, freemem() - before) };
+export function freeModules(directory: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('busybox', ['rm', '-rf', directory], { detached: true, stdio: 'ignore' });
+    child.once('error', reject);
+    child.once('exit', () => resolve());
+    child.unref();
+  });
 }
