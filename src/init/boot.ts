@@ -30,7 +30,7 @@ export async function boot(log: BootLog): Promise<never> {
       const candidates = await stage('media', () => findMedia(options, drivers, log));
       const image = await stage('image', () => firstSoundImage(candidates, options, log));
       const root = await stage('root', () => buildRoot(image, options, drivers, log));
-      await stage('handover', () => handOver(root, drivers));
+      await stage('handover', () => handOver(root, drivers, log));
       const result = { image, root, drivers, outcomes: await drivers.outcomes() };
       log.line(summaryLine(result));
       writeReport(log, result);

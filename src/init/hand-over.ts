@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { describeError } from '../linux/describe-error.ts';
 import { freeModules, KEPT_INITRAMFS, keepInitramfs } from '../root/switch.ts';
-import type { StageDone } from './boot-log.ts';
+import type { BootLog, StageDone } from './boot-log.ts';
 import type { BuiltRoot } from './build-root.ts';
 import type { Drivers } from './drivers.ts';
 
@@ -23,15 +24,16 @@ exit 1
 `;
 
 /** Stage `handover`: what outlives the switch, and nothing else. */
-export function handOver(root: BuiltRoot, drivers: Drivers): StageDone<undefined> {
+export function handOver(root: BuiltRoot, drivers: Drivers, log: BootLog): StageDone<undefined> {
   drivers.close();
   keepInitramfs();
-  const freed = freeModules('/lib/modules');
+  // Not awaited: what is left of it runs under the image's init.
+  freeModules('/lib/modules').catch((error) => log.warn(`modules stay in RAM: ${describeError(error)}`));
   const command = join(root.target, COMMAND);
   if (!existsSync(command)) {
     mkdirSync(dirname(command), { recursive: true });
     writeFileSync(command, WRAPPER);
     chmodSync(command, 0o755);
   }
-  return { value: undefined, note: `${Math.round(freed.bytes / 1024 / 1024)} MiB of modules freed` };
+  return { value: undefined, note: '' };
 }

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
-import { freemem } from 'node:os';
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bindMount, moveMount } from '../linux/mount.ts';
 import { chroot, exec } from '../linux/process.ts';
