@@ -36,7 +36,6 @@ const BUSES: Readonly<Record<Bus, BusRow>> = {
   'scsi-cd': scsi('virtio-scsi-pci', 'scsi-cd', 200),
   lsi: scsi('lsi53c895a', 'scsi-hd', 1),
   megasas: scsi('megasas', 'scsi-hd', 1),
-  mptsas: scsi('mptsas1068', 'scsi-hd', 1),
   pvscsi: scsi('pvscsi', 'scsi-hd', 1),
   usb: {
     controller: { driver: 'qemu-xhci', id: 'xhci' },

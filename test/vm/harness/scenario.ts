@@ -15,7 +15,6 @@ export type Bus =
   | 'scsi-cd'
   | 'lsi'
   | 'megasas'
-  | 'mptsas'
   | 'pvscsi'
   | 'usb'
   | 'usb2'
