@@ -16,12 +16,12 @@ export type LoadOutcome =
 export interface Loading {
   /** Module → the attempt; each module is tried once. */
   readonly attempts: Map<string, Promise<LoadOutcome>>;
-  /** Modules handed to the kernel that has not answered yet. */
-  readonly underWay: Set<string>;
+  /** Modules handed to the kernel that has not answered yet, with their paths. */
+  readonly underWay: Map<string, string>;
 }
 
 export function newLoading(): Loading {
-  return { attempts: new Map(), underWay: new Set() };
+  return { attempts: new Map(), underWay: new Map() };
 }
 
 /** `nvme (/…/nvme.ko) for 0000:00:04.0: finit_module …: ENODEV (No such device)`. */
@@ -42,7 +42,7 @@ async function loadOne(module: PlannedModule, loader: ModuleLoader, loading: Loa
   }
   await Promise.all(before);
   const start = performance.now();
-  loading.underWay.add(module.name);
+  loading.underWay.set(module.name, module.path);
   try {
     await loader.load(module.path, module.parameters);
     return { kind: 'loaded', module, ms: performance.now() - start };

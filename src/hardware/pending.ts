@@ -5,7 +5,27 @@ export interface Pending {
   /** For a person to read: `usb 1-2: storage, not looked at yet`. */
   readonly text: string;
   /** The kind of medium it would be, in the words of `viver.media=`; undefined: any. */
-  readonly medium?: 'nvme' | 'usb' | 'mmc' | 'cd' | 'sata' | 'scsi';
+  readonly medium?: 'nvme' | 'sata' | 'usb' | 'mmc' | 'ide' | 'scsi';
+}
+
+/** What a driver that is starting may bring, by its place below /lib/modules/VERSION; null: no medium. The first row holds. */
+const BROUGHT: readonly { readonly path: RegExp; readonly medium: NonNullable<Pending['medium']> | null }[] = [
+  { path: /\/drivers\/nvme\//, medium: 'nvme' },
+  { path: /\/drivers\/ata\/(pata_|ata_piix|ata_generic)/, medium: 'ide' },
+  { path: /\/drivers\/ata\//, medium: 'sata' },
+  { path: /\/drivers\/usb\//, medium: 'usb' },
+  { path: /\/drivers\/(mmc|memstick|misc\/cardreader)\//, medium: 'mmc' },
+  { path: /\/drivers\/(block|virtio|hv|xen|firewire|ufs|message)\//, medium: 'scsi' },
+  { path: /\/(fs|lib|crypto|net|sound|arch)\/|\/drivers\/(net|hid|input|gpu|video|cdrom|char|crypto)\//, medium: null },
+];
+
+/** A driver that the kernel has not yet started; undefined: it is none that brings a medium. */
+export function pendingDriver(name: string, path: string): Pending | undefined {
+  const text = `driver ${name} is starting`;
+  const place = path.replace(/^.*\/lib\/modules\/[^/]+\/(kernel\/)?/, '/');
+  const medium = BROUGHT.find((row) => row.path.test(place))?.medium;
+  if (medium === null) return undefined;
+  return medium === undefined ? { text } : { text, medium };
 }
 
 /** What is looked at, and for how long it counts: what takes longer has failed or has nothing to show. */

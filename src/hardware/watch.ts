@@ -1,7 +1,7 @@
 import { readDevice, readDevices } from './device.ts';
 import { describeFailure, type LoadOutcome, loadModules, type ModuleLoader, newLoading } from './load.ts';
 import type { ModuleIndex } from './module-index.ts';
-import { type Pending, pendingHardware } from './pending.ts';
+import { type Pending, pendingDriver, pendingHardware } from './pending.ts';
 import { type ModulePlan, type PlannedWant, type PlanOptions, planModules } from './plan.ts';
 import type { SysTree } from './sys-tree.ts';
 
@@ -105,7 +105,7 @@ export class HardwareWatch {
       this.#firstSeen.set(path, since);
       return now - since;
     };
-    const starting = [...this.#loading.underWay].map((name) => ({ text: `driver ${name} is starting` }));
+    const starting = [...this.#loading.underWay].flatMap(([name, path]) => pendingDriver(name, path) ?? []);
     // A device that has just come is known to the kernel before its event is read here. An event may also never come
     // (those of other network namespaces do not): it counts for a short while only.
     const sent = this.#sent();

@@ -91,7 +91,7 @@ test('what is under way is known', async () => {
   const done = loadModules(plan(module('a'), module('b', ['a'])), loader, loading);
   await Promise.resolve();
   await Promise.resolve();
-  expect([...loading.underWay]).toEqual(['a']);
+  expect([...loading.underWay]).toEqual([['a', '/m/a.ko']]);
   await done;
   expect([...loading.underWay]).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pendingHardware } from '../../../src/hardware/pending.ts';
+import { pendingDriver, pendingHardware } from '../../../src/hardware/pending.ts';
 import { sysTree } from '../../../src/hardware/sys-tree.ts';
 import { deviceFiles, type MemoryDevice, memoryTree } from './memory-tree.ts';
 
@@ -95,4 +95,24 @@ test('an NVMe controller counts until it is live and has shown its disks', () =>
 
 test('a FireWire bus is scanned for a while', () => {
   expect(pending([{ bus: 'firewire', path: `${PCI}/fw0` }])).toEqual(['firewire fw0: bus is being scanned [scsi]']);
+});
+
+test('a driver that is starting may bring its kind of medium, or none', () => {
+  const at = (path: string) => pendingDriver('x', `/lib/modules/6.1/kernel/${path}`);
+  expect(at('drivers/nvme/host/nvme.ko')).toEqual({ text: 'driver x is starting', medium: 'nvme' });
+  expect(at('drivers/ata/ahci.ko.xz')?.medium).toBe('sata');
+  expect(at('drivers/ata/ata_piix.ko')?.medium).toBe('ide');
+  expect(at('drivers/usb/host/xhci-pci.ko')?.medium).toBe('usb');
+  expect(at('drivers/block/virtio_blk.ko')?.medium).toBe('scsi');
+  expect(at('drivers/scsi/sd_mod.ko')).toEqual({ text: 'driver x is starting' });
+  expect(at('drivers/clk/clk-x.ko')).toEqual({ text: 'driver x is starting' });
+  for (const path of [
+    'drivers/hid/hid-generic.ko',
+    'fs/ext4/ext4.ko',
+    'drivers/net/ethernet/realtek/r8169.ko',
+    'lib/crc64.ko',
+  ]) {
+    expect(at(path), path).toBeUndefined();
+  }
+  expect(pendingDriver('x', '/lib/modules/6.1/updates/x.ko')).toEqual({ text: 'driver x is starting' });
 });
