@@ -122,8 +122,10 @@ export class Neighbours {
     const others: NodeId[] = [];
     for (const { node, holdings } of this.#table.rows()) {
       if (!this.#isDialable(node, now)) continue;
-      if (holdings.count === 0) others.push(node);
-      else if (held === undefined || holdsOther(holdings, held)) holders.push(node);
+      if (held === undefined) {
+        // Who knows how many chunks there are knows the index.
+        if (holdings.size > 0) holders.push(node);
+      } else if (holdings.count > 0 && holdsOther(holdings, held)) holders.push(node);
       else others.push(node);
     }
     for (; room > 0 && holders.length + others.length > 0; room--) {

@@ -89,14 +89,16 @@ async function copy(uri: string, start: number, within?: { lab: Lab; host: numbe
 }
 
 /** Prints what the first few hosts send, in Mbit/s, every second. */
-function watchLinks(lab: Lab, hosts: number): NodeJS.Timeout {
+function watchLinks(lab: Lab, hosts: number, directory: string): NodeJS.Timeout {
   let before = Array.from({ length: hosts }, (_, i) => lab.sentBytes(i));
   let at = performance.now();
-  return setInterval(() => {
+  return setInterval(async () => {
+    const held: number[] = [];
+    for (let i = 1; i < hosts; i++) held.push((await askStatus(join(directory, `c${i}`))).node.held);
     const now = Array.from({ length: hosts }, (_, i) => lab.sentBytes(i));
     const seconds = (performance.now() - at) / 1000;
     at += seconds * 1000;
-    console.log(now.map((bytes, i) => (((bytes - (before[i] as number)) * 8) / 1e6 / seconds).toFixed(1)).join(' '));
+    console.log(now.map((bytes, i) => (((bytes - (before[i] as number)) * 8) / 1e6 / seconds).toFixed(1)).join(' '), 'held', held.join(' '));
     before = now;
   }, 1000);
 }
@@ -148,7 +150,7 @@ export async function runField({ image, id, nodes, shape, verbose }: FieldRunOpt
     const sentBefore = lab.sentBytes(0);
     const start = performance.now();
     holder?.kill('SIGCONT');
-    const watch = verbose === true ? watchLinks(lab, Math.min(nodes + 1, 8)) : undefined;
+    const watch = verbose === true ? watchLinks(lab, Math.min(nodes + 1, 8), directory) : undefined;
     const times = await Promise.all(
       Array.from({ length: nodes }, async (_, i) => {
         const socket = join(directory, `n${i + 1}`);
