@@ -1,7 +1,21 @@
 import type { Device } from './device.ts';
 
-/** What a device is to the boot, in the order in which their modules are loaded: what a medium may hang on goes first. */
-export const DEVICE_CLASSES = ['storage', 'usb', 'card', 'bus', 'input', 'display', 'network', 'other'] as const;
+/**
+ * What a device is to the boot, in the order in which their modules are loaded. First disks that answer at once; then
+ * hosts whose devices turn up while other things go on; then controllers whose driver keeps the kernel waiting for slow
+ * disks as it starts; then what holds no medium.
+ */
+export const DEVICE_CLASSES = [
+  'disk',
+  'usb',
+  'card',
+  'bus',
+  'storage',
+  'other',
+  'input',
+  'display',
+  'network',
+] as const;
 export type DeviceClass = (typeof DEVICE_CLASSES)[number];
 
 /** A module a device brings along besides those its modalias names. */
@@ -36,18 +50,18 @@ const usbHost: readonly Companion[] = [sticks, uas, disk, cd, usbKeyboard, keybo
  */
 const ROWS: Readonly<Record<string, readonly ClassRow[]>> = {
   pci: [
-    { modalias: /bc01sc08/, class: 'storage', what: 'NVMe disk' },
+    { modalias: /bc01sc08/, class: 'disk', what: 'NVMe disk' },
     { modalias: /bc01sc06/, class: 'storage', what: 'SATA controller', with: [disk, cd] },
     { modalias: /bc01sc01/, class: 'storage', what: 'IDE controller', with: [disk, cd] },
     {
       modalias: /^v00001AF4d0000(1001|1042)/,
-      class: 'storage',
+      class: 'disk',
       what: 'virtio disk',
       with: [{ module: 'virtio_blk', reason: 'the PCI id says what virtio device it is' }],
     },
     {
       modalias: /^v00001AF4d0000(1004|1048)/,
-      class: 'storage',
+      class: 'disk',
       what: 'virtio SCSI controller',
       with: [{ module: 'virtio_scsi', reason: 'the PCI id says what virtio device it is' }, disk, cd],
     },
@@ -82,8 +96,8 @@ const ROWS: Readonly<Record<string, readonly ClassRow[]>> = {
   ],
   virtio: [
     { modalias: /^d00000001/, class: 'network', what: 'virtio network card' },
-    { modalias: /^d00000002/, class: 'storage', what: 'virtio disk' },
-    { modalias: /^d00000008/, class: 'storage', what: 'virtio SCSI controller', with: [disk, cd] },
+    { modalias: /^d00000002/, class: 'disk', what: 'virtio disk' },
+    { modalias: /^d00000008/, class: 'disk', what: 'virtio SCSI controller', with: [disk, cd] },
     { modalias: /^d00000010/, class: 'display', what: 'virtio display' },
     { modalias: /^d00000012/, class: 'input', what: 'virtio keyboard or mouse' },
   ],
@@ -117,7 +131,7 @@ const ROWS: Readonly<Record<string, readonly ClassRow[]>> = {
     // Hyper-V names its devices by GUID, its first bytes in memory order (include/linux/hyperv.h): SCSI, IDE, Fibre Channel; network; keyboard; display.
     {
       modalias: /^(d96361baa104294db60572e2ffb1dc7f|32264132cb86a2449b5c50d1417354f5|4acc9b2f6900f34ab76b6fd0be528cda)/,
-      class: 'storage',
+      class: 'disk',
       what: 'Hyper-V disks',
       with: [disk, cd],
     },
@@ -126,7 +140,7 @@ const ROWS: Readonly<Record<string, readonly ClassRow[]>> = {
     { modalias: /^02780ada77e3ac4a8e770558eb1073f8/, class: 'display', what: 'Hyper-V display' },
   ],
   xen: [
-    { modalias: /^vbd/, class: 'storage', what: 'Xen disk' },
+    { modalias: /^vbd/, class: 'disk', what: 'Xen disk' },
     { modalias: /^vif/, class: 'network', what: 'Xen network card' },
     { modalias: /^vkbd/, class: 'input', what: 'Xen keyboard' },
   ],

@@ -31,7 +31,18 @@ export function describeFailure(outcome: Extract<LoadOutcome, { kind: 'failed' }
   return `module ${name} (${path}) for ${wanted}: ${outcome.reason}`;
 }
 
-async function loadOne(module: PlannedModule, loader: ModuleLoader, loading: Loading): Promise<LoadOutcome> {
+/** A module's turn: it is handed over after the one before it in the plan, whatever becomes of that one then. */
+interface Turn {
+  readonly before: Promise<void>;
+  readonly taken: () => void;
+}
+
+async function loadOne(
+  module: PlannedModule,
+  loader: ModuleLoader,
+  loading: Loading,
+  turn: Turn,
+): Promise<LoadOutcome> {
   // Looked up before the first wait: what comes later in the plan is not waited for, so no two wait for each other.
   const needed = module.needs.map((name) => ({ name, attempt: loading.attempts.get(name) }));
   const before = module.after.map((name) => loading.attempts.get(name));
@@ -40,11 +51,13 @@ async function loadOne(module: PlannedModule, loader: ModuleLoader, loading: Loa
     if (outcome?.kind === 'failed')
       return { kind: 'failed', module, reason: `needs ${name}, which failed: ${outcome.reason}` };
   }
-  await Promise.all(before);
+  await Promise.all([turn.before, ...before]);
   const start = performance.now();
   loading.underWay.set(module.name, module.path);
   try {
-    await loader.load(module.path, module.parameters);
+    const load = loader.load(module.path, module.parameters);
+    turn.taken();
+    await load;
     return { kind: 'loaded', module, ms: performance.now() - start };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
@@ -57,8 +70,10 @@ async function loadOne(module: PlannedModule, loader: ModuleLoader, loading: Loa
 }
 
 /**
- * Loads what the plan says, everything at once that does not need something else first. A module that fails takes only
- * those with it that need it. Never rejects.
+ * Loads what the plan says. Modules are handed to the kernel in the plan's order, each as soon as what it needs is there,
+ * and no module waits for the end of one it does not need: drivers that wait for their devices do so side by side. Libraries
+ * of later devices do not overtake the first disk's driver. A module that fails takes only those with it that need it.
+ * Never rejects.
  * @param loading keeps what other plans have loaded; a module in it is not loaded again, its outcome is taken
  */
 export async function loadModules(
@@ -66,11 +81,15 @@ export async function loadModules(
   loader: ModuleLoader,
   loading: Loading = newLoading(),
 ): Promise<LoadOutcome[]> {
+  let before = Promise.resolve();
   const attempts = plan.modules.map((module) => {
     const known = loading.attempts.get(module.name);
     if (known !== undefined) return known;
-    // Every attempt is entered before the first waits: the plan's order has a module after all it needs.
-    const attempt = loadOne(module, loader, loading);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const attempt = loadOne(module, loader, loading, { before, taken: resolve });
+    // Also when it is not handed over at all, because what it needs has failed.
+    void attempt.then(() => resolve());
+    before = promise;
     loading.attempts.set(module.name, attempt);
     return attempt;
   });

@@ -113,9 +113,9 @@ export function moduleIndex(files: ModuleFiles, config: ModprobeConfig, problems
     return map === undefined ? [] : map().lookup(alias).map(moduleNameOfPath);
   };
 
-  const files_ = new Map<string, ModuleFile | undefined>();
+  const knownFiles = new Map<string, ModuleFile | undefined>();
   const file = (name: string): ModuleFile | undefined => {
-    if (files_.has(name)) return files_.get(name);
+    if (knownFiles.has(name)) return knownFiles.get(name);
     const line = dependencies()(name);
     const colon = line?.indexOf(':') ?? -1;
     const path = line?.slice(0, colon) ?? '';
@@ -128,7 +128,7 @@ export function moduleIndex(files: ModuleFiles, config: ModprobeConfig, problems
             path: path.startsWith('/') ? path : `${files.directory}/${path}`,
             dependencies: needed.map(moduleNameOfPath),
           };
-    files_.set(name, found);
+    knownFiles.set(name, found);
     return found;
   };
 

@@ -45,7 +45,7 @@ function kernel(errors: Readonly<Record<string, string>> = {}) {
 
 const kinds = (outcomes: readonly LoadOutcome[]) => outcomes.map(({ kind, module: { name } }) => `${name} ${kind}`);
 
-test('everything that needs nothing goes at once, the rest as soon as it may', async () => {
+test('drivers start side by side, each as soon as what it needs is there', async () => {
   const { log, loader } = kernel();
   const outcomes = await loadModules(
     plan(module('a'), module('b'), module('c', ['a']), module('d', [], ['b'])),
@@ -58,6 +58,19 @@ test('everything that needs nothing goes at once, the rest as soon as it may', a
   expect(kinds(outcomes)).toEqual(['a loaded', 'b loaded', 'c loaded', 'd loaded']);
 });
 
+test('what comes later in the plan does not overtake, and does not wait for an end either', async () => {
+  const order: string[] = [];
+  const loader: ModuleLoader = {
+    async load(path) {
+      order.push(path);
+      // The first driver hangs until the last one has been handed over.
+      if (path === '/m/slow.ko') while (order.length < 4) await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+  await loadModules(plan(module('lib'), module('slow', ['lib']), module('other'), module('last', ['other'])), loader);
+  expect(order).toEqual(['/m/lib.ko', '/m/slow.ko', '/m/other.ko', '/m/last.ko']);
+});
+
 test('a module that is in the kernel already is no failure', async () => {
   const { loader } = kernel({ a: 'EEXIST' });
   expect(kinds(await loadModules(plan(module('a'), module('b', ['a'])), loader))).toEqual(['a present', 'b loaded']);
@@ -68,7 +81,7 @@ test('a module that fails takes with it only what needs it', async () => {
   const modules = plan(module('a'), module('b', ['a']), module('c', ['b', 'a']), module('d', [], ['a']), module('e'));
   const outcomes = await loadModules(modules, loader);
   expect(kinds(outcomes)).toEqual(['a failed', 'b failed', 'c failed', 'd loaded', 'e loaded']);
-  expect(log.filter((line) => line.startsWith('+'))).toEqual(['+a', '+e', '+d']);
+  expect(log.filter((line) => line.startsWith('+'))).toEqual(['+a', '+d', '+e']);
   const texts = outcomes.flatMap((outcome) => (outcome.kind === 'failed' ? [describeFailure(outcome)] : []));
   expect(texts[0]).toBe('module a (/m/a.ko) for 0000:00:01.0: finit_module /m/a.ko: ENOEXEC');
   expect(texts[1]).toBe('module b (/m/b.ko) for 0000:00:01.0: needs a, which failed: finit_module /m/a.ko: ENOEXEC');
