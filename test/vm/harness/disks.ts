@@ -9,7 +9,7 @@ import { vmDirectory } from './products.ts';
 const run = promisify(execFile);
 const MIB = 1 << 20;
 
-export type FileSystem = 'ext4' | 'ext2' | 'vfat' | 'iso9660' | 'xfs' | 'btrfs' | 'exfat' | 'ntfs' | 'squashfs';
+export type FileSystem = 'ext4' | 'ext2' | 'vfat' | 'iso9660' | 'xfs' | 'btrfs' | 'exfat' | 'squashfs';
 
 export interface Partition {
   /** squashfs: the one file of `files` lies alone on the partition. none: zeroes. */
@@ -43,7 +43,6 @@ const LEAST_MIB: Readonly<Record<FileSystem | 'none', number>> = {
   xfs: 320,
   btrfs: 256,
   exfat: 64,
-  ntfs: 64,
   squashfs: 1,
   none: 1,
 };
@@ -69,7 +68,7 @@ async function makeVfat(image: string, label: readonly string[], files: Readonly
   }
 }
 
-/** Nothing fills exFAT or NTFS without mounting it: they are made empty, and a machine fills them. */
+/** Nothing fills exFAT without mounting it: it is made empty, and a machine fills them. */
 async function makeEmpty(image: string, partition: Partition, command: readonly string[]) {
   if (partition.files !== undefined)
     throw new Error(`${partition.fileSystem}: files cannot be put in without mounting`);
@@ -112,8 +111,6 @@ async function makeFileSystem(image: string, partition: Partition, work: string)
     }
     case 'vfat':
       return makeVfat(image, label, files);
-    case 'ntfs':
-      return makeEmpty(image, partition, ['mkntfs', '--force', '--fast', '--quiet', ...labelled('--label')]);
     case 'exfat':
       return makeEmpty(image, partition, ['mkfs.exfat', ...labelled('-L')]);
     case 'xfs':

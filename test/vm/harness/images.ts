@@ -108,11 +108,14 @@ export function imageDisk(image: Image, fileSystem: FileSystem = 'ext4'): Promis
   });
 }
 
-/** viver.iso without the image in it: a loader alone. */
+/** viver.iso's own boot folder made into an ISO without an image: a loader alone. */
 export function loaderIso(): Promise<string> {
   const iso = product('viver.iso');
-  return made('loader.iso', { description: 'no image', files: [iso] }, async (target) => {
-    const words = ['-indev', iso, '-outdev', target, '-boot_image', 'any', 'replay', '-rm_r', '/viver', '--'];
-    await run('xorriso', words);
+  return made('loader.iso', { description: 'no image', files: [iso] }, async (target, work) => {
+    const tree = join(work, 'tree');
+    for (const path of ['vmlinuz', 'viverrd.zst', 'grub/grub.cfg']) {
+      await run('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', `/boot/${path}`, join(tree, 'boot', path)]);
+    }
+    await run('grub-mkrescue', ['-o', target, '--compress=xz', '--locales=', '--fonts=', '--themes=', tree]);
   });
 }
