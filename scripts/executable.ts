@@ -48,10 +48,11 @@ for (const file of globSync('src/*/*-worker.ts', { cwd: root }).sort()) {
 
 const stripped = join(work, 'node');
 execFileSync('strip', ['-o', stripped, process.execPath], { stdio: 'inherit' });
+// Paths from the work folder: the executable holds the bundle's, and is not to differ from checkout to checkout.
 const configuration = {
-  main: join(work, 'viver.js'),
-  output: `${out}.part`,
-  executable: stripped,
+  main: 'viver.js',
+  output: 'viver',
+  executable: 'node',
   disableExperimentalSEAWarning: true,
   useCodeCache: true,
   assets,
@@ -59,7 +60,8 @@ const configuration = {
 writeFileSync(join(work, 'sea.json'), JSON.stringify(configuration, undefined, 2));
 // The code cache saves a quarter of the start. Its bytes depend on V8's random seed: a fixed one gives the same bytes
 // from the same sources, so that the initrd is reproducible.
-execFileSync(process.execPath, ['--random-seed=1', '--build-sea', join(work, 'sea.json')], {
+execFileSync(process.execPath, ['--random-seed=1', '--build-sea', 'sea.json'], {
+  cwd: work,
   stdio: ['ignore', 'ignore', 'inherit'],
 });
-renameSync(`${out}.part`, out);
+renameSync(join(work, 'viver'), out);
