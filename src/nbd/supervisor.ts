@@ -32,7 +32,7 @@ const SLOWEST_RESTART_SECONDS = 16;
  * Exit status 0 means that the daemon was told to end; SIGTERM to the loop is passed on and ends it.
  */
 const LOOP = `
-name=$1 log=$2 delay=0
+name=$1 log=$2 delay=0 child= stopping=
 shift 2
 stop() { stopping=1; [ -z "$child" ] || kill -TERM "$child"; }
 trap stop TERM INT
@@ -48,6 +48,7 @@ while :; do
   read -r started rest < /proc/uptime
   (exec -a "$name" "$@") &
   child=$!
+  [ -z "$stopping" ] || kill -TERM "$child" # told before there was a child to tell
   wait "$child"; status=$?
   see
   # wait also ends when a trap runs: then the child is still there.

@@ -39,16 +39,19 @@ function median(samples: readonly number[]): number {
   return ((sorted[(sorted.length - 1) >> 1] ?? 0) + (sorted[sorted.length >> 1] ?? 0)) / 2;
 }
 
-type Samples = Record<string, { samples: number[]; cpuSeconds: number[] }>;
+/** `perCpuSecond` is what a second of the server's CPU time brings: it holds also when others use the machine. */
+type Samples = Record<string, { samples: number[]; perCpuSecond: number[] }>;
 
 /** One metric of one server, with the CPU time the server spent on it. */
 function measure(server: RunningServer, metric: keyof typeof METRICS, into: Samples): void {
   const before = cpuSeconds(server.pid);
+  const start = performance.now();
   const sample = METRICS[metric](server);
-  const entry = into[metric] ?? { samples: [], cpuSeconds: [] };
+  const seconds = (performance.now() - start) / 1000;
+  const entry = into[metric] ?? { samples: [], perCpuSecond: [] };
   into[metric] = entry;
   entry.samples.push(Math.round(sample));
-  entry.cpuSeconds.push(Number((cpuSeconds(server.pid) - before).toFixed(2)));
+  entry.perCpuSecond.push(Math.round((sample * seconds) / Math.max(0.01, cpuSeconds(server.pid) - before)));
 }
 
 const directory = mkdtempSync('/dev/shm/viver-bench-nbd-');
@@ -67,7 +70,10 @@ try {
     }
     process.stderr.write(`round ${round + 1} of ${ROUNDS}, load ${loadavg()[0]?.toFixed(1)}\n`);
   }
-  const medianOf = (name: string, metric: string): number => median(results.get(name)?.[metric]?.samples ?? []);
+  const medians = (name: string, metric: string, kind: 'samples' | 'perCpuSecond') => {
+    const medianOf = (server: string): number => median(results.get(server)?.[metric]?.[kind] ?? []);
+    return { median: medianOf(name), overNbdkit: Number((medianOf(name) / medianOf('nbdkit')).toFixed(2)) };
+  };
   const report = {
     what: 'NBD servers on unix sockets, the same random bytes from memory; clients nbdcopy and fio (libnbd)',
     imageBytes: IMAGE_BYTES,
@@ -78,16 +84,18 @@ try {
       note,
       metrics: Object.keys(METRICS).map((metric) => ({
         metric,
-        median: medianOf(name, metric),
-        overNbdkit: Number((medianOf(name, metric) / medianOf('nbdkit', metric)).toFixed(2)),
-        ...results.get(name)?.[metric],
+        ...medians(name, metric, 'samples'),
+        perCpuSecond: medians(name, metric, 'perCpuSecond'),
+        samples: results.get(name)?.[metric],
       })),
     })),
   };
   mkdirSync('build/bench', { recursive: true });
   writeFileSync('build/bench/nbd.json', `${JSON.stringify(report, null, 2)}\n`);
   for (const { name, metrics } of report.servers) {
-    for (const { metric, median, overNbdkit } of metrics) console.log(`${name}\t${metric}\t${median}\t${overNbdkit}`);
+    for (const { metric, median, overNbdkit, perCpuSecond } of metrics) {
+      console.log([name, metric, median, overNbdkit, perCpuSecond.median, perCpuSecond.overNbdkit].join('\t'));
+    }
   }
 } finally {
   for (const server of servers) process.kill(server.pid);

@@ -29,6 +29,7 @@ test('the kernel’s device reads, mounts, waits for a slow field, and outlives 
       run: 'cat /sys/block/nbd0/size /sys/block/nbd0/ro /sys/block/nbd0/queue/logical_block_size',
       output: `${blocks * 8}\n1\n4096`,
     },
+    { run: `cat /proc/${PID}/oom_score_adj; grep -c 'VmLck:.*[1-9]' /proc/${PID}/status`, output: '-1000\n1' },
     { run: `head -c ${image.size} /dev/nbd0 | md5sum`, output: image.md5 },
     { run: `${READ_ALL} | tee /tmp/whole`, output: wholeMd5 },
     { run: 'mount -t squashfs -o ro /dev/nbd0 /mnt && md5sum /mnt/data', output: image.dataMd5, within: 60 },

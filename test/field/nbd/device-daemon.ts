@@ -7,9 +7,11 @@
 import { readFileSync } from 'node:fs';
 import { KernelDevice } from '../../../src/nbd/kernel-device.ts';
 import { openNbdDriver } from '../../../src/nbd/kernel-driver.ts';
+import { becomeStorageDaemon } from '../../../src/nbd/storage-daemon.ts';
 
 const [, , file = '', index] = process.argv;
 const bytes = readFileSync(file);
+becomeStorageDaemon((line) => console.log(line));
 let gate: PromiseWithResolvers<void> | undefined;
 
 const device = await KernelDevice.attach({

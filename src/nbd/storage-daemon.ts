@@ -1,0 +1,30 @@
+import { writeFileSync } from 'node:fs';
+import { lockMemory } from '../linux/memory.ts';
+import { becomeIoFlusher } from '../linux/process.ts';
+
+/** Never chosen when memory runs out: proc_pid_oom_score_adj(5). */
+const NEVER_KILLED = '-1000';
+
+/** What a process whose I/O a block device depends on does, in order; each with what is lost without it. */
+const STEPS: readonly { readonly apply: () => void; readonly without: string }[] = [
+  {
+    apply: () => writeFileSync('/proc/self/oom_score_adj', NEVER_KILLED),
+    without: 'it may be killed when memory runs out',
+  },
+  { apply: becomeIoFlusher, without: 'it may wait for itself when memory runs out' },
+  { apply: lockMemory, without: 'its code may be paged out' },
+];
+
+/**
+ * Makes this process fit to be the daemon under a kernel block device. Needs root; what cannot be had is said and done
+ * without, since a device served by a lesser daemon is better than none.
+ */
+export function becomeStorageDaemon(log: (line: string) => void): void {
+  for (const { apply, without } of STEPS) {
+    try {
+      apply();
+    } catch (error) {
+      log(`storage daemon: ${without}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
