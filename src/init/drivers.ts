@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { release } from 'node:os';
 import type { LoadOutcome } from '../hardware/load.ts';
 import { readModuleIndex } from '../hardware/module-directory.ts';
@@ -7,7 +6,6 @@ import type { PlannedWant } from '../hardware/plan.ts';
 import { BOOT_CONFIG } from '../hardware/requested-modules.ts';
 import { sysTree } from '../hardware/sys-tree.ts';
 import { type HardwareWatch, watchHardware } from '../hardware/watch.ts';
-import { MNT, MS } from '../linux/mount.ts';
 import { SyscallPool } from '../linux/syscall-pool.ts';
 import { openUevents } from '../linux/uevent.ts';
 import { type MediaAccess, mediaAccess } from '../media/media-access.ts';
@@ -25,15 +23,7 @@ export class Drivers {
     this.#watch = watch;
     this.#pool = pool;
     this.#stop = stop;
-    this.mediaAccess = {
-      ...mediaAccess,
-      async mount(source, target, type, options) {
-        await mkdir(target, { recursive: true, mode: 0o700 });
-        const flags = MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC | MS.NOATIME;
-        await pool.mount({ source, target, type, flags, data: options.join(',') });
-      },
-      unmount: (target) => pool.umount(target, MNT.DETACH),
-    };
+    this.mediaAccess = mediaAccess(pool);
   }
 
   /** Loads modules by name with all they need; one that is built in or not there is no error. */

@@ -1,7 +1,6 @@
 import { realpathSync } from 'node:fs';
-import { type BlockDevice, readBlockDevices } from '../media/block-devices.ts';
-import { DETECTION_BYTES, decodeFileSystem } from '../media/file-system.ts';
-import type { MediaAccess } from '../media/media-access.ts';
+import { readBlockDevices } from '../media/block-devices.ts';
+import { type DeviceName, findDevice, parseDeviceName } from '../media/find-device.ts';
 import type { CowDevice } from '../root/cow.ts';
 import { uptimeMs } from './boot-log.ts';
 import type { Drivers } from './drivers.ts';
@@ -10,18 +9,28 @@ import { BootFailure } from './failure.ts';
 /** A disk that is named is waited for this long: it may spin up. */
 const WAIT_MS = 10_000;
 const POLL_MS = 100;
+/** All disks are asked anew when one came or went, and this often: a medium may be slow to be readable. */
+const ASK_EVERY_MS = 1000;
+const DEVICE_TIMEOUT_MS = 5000;
 
 /**
- * The device that `viver.cow=` names by path, LABEL=, UUID=, PARTLABEL=.
+ * The device that `viver.cow=` names by path, LABEL=, UUID=, PARTLABEL= or PARTUUID=.
  * @throws BootFailure when it does not appear; never falls back to RAM, for a person relies on what is written
  */
 export async function findCowDevice(wanted: string, drivers: Drivers, waitMs = WAIT_MS): Promise<CowDevice> {
+  const name = parseDeviceName(wanted);
   const untilMs = uptimeMs() + waitMs;
+  let asked = '';
+  let askedMs = 0;
   for (;;) {
     const { devices } = readBlockDevices();
-    for (const device of devices) {
-      const found = await match(wanted, device, drivers.mediaAccess);
-      if (found !== undefined) return found;
+    const present = devices.map((device) => `${device.name} ${device.sequence}`).join(', ');
+    if (present !== asked || uptimeMs() - askedMs >= ASK_EVERY_MS) {
+      const options = { access: drivers.mediaAccess, deviceTimeoutMs: DEVICE_TIMEOUT_MS };
+      const found = await findDevice(followed(name), devices, options);
+      if (found !== undefined) return { path: found.device.path, type: found.content?.type };
+      asked = present;
+      askedMs = uptimeMs();
     }
     if (uptimeMs() >= untilMs) {
       const names = devices.map((device) => device.path).join(' ') || 'none';
@@ -34,29 +43,12 @@ export async function findCowDevice(wanted: string, drivers: Drivers, waitMs = W
   }
 }
 
-async function match(wanted: string, device: BlockDevice, access: MediaAccess): Promise<CowDevice | undefined> {
-  const [key = '', value = ''] = wanted.startsWith('/') ? ['path', wanted] : wanted.split(/=(.*)/s);
-  if (key === 'path' && !samePath(device.path, value)) return undefined;
-  if (key === 'PARTLABEL' && device.partition?.label !== value) return undefined;
-  let content: ReturnType<typeof decodeFileSystem>;
-  try {
-    content = decodeFileSystem((await access.readStart(device.path, DETECTION_BYTES)).bytes);
-  } catch (cause) {
-    if (key === 'path' || key === 'PARTLABEL') throw new Error(`viver.cow: ${device.path} cannot be read`, { cause });
-    return undefined; // another disk that fails: the search for media names it
-  }
-  if (key === 'LABEL' && !(content?.usable === true && content.label === value)) return undefined;
-  if (key === 'UUID' && !(content?.usable === true && content.uuid?.toLowerCase() === value.toLowerCase()))
-    return undefined;
-  return { path: device.path, type: content?.type };
-}
-
 /** The path may be a link, such as a name a person gave in the initrd. */
-function samePath(device: string, asked: string): boolean {
-  if (device === asked) return true;
+function followed(name: DeviceName): DeviceName {
+  if (name.by !== 'path') return name;
   try {
-    return realpathSync(asked) === device;
+    return { by: 'path', value: realpathSync(name.value) };
   } catch {
-    return false; // not there (yet)
+    return name; // not there (yet)
   }
 }

@@ -1,6 +1,7 @@
 import type { BlockDevice } from './block-devices.ts';
 import { DETECTION_BYTES, decodeFileSystem, type FileSystem, type UnusableContent } from './file-system.ts';
-import { type MediaAccess, mediaAccess } from './media-access.ts';
+import { type MediaAccess, readOnlyAccess } from './media-access.ts';
+
 import { decodePartitionId, PARTITION_TABLE_BYTES } from './partition-id.ts';
 
 /** A device that a person named, as `viver.cow=` does. */
@@ -22,6 +23,8 @@ export function parseDeviceName(text: string): DeviceName {
   throw new Error(`${text} names no device: /dev/NAME, LABEL=…, UUID=…, PARTUUID=… or PARTLABEL=… do`);
 }
 
+type StartReader = Pick<MediaAccess, 'readStart'>;
+
 export interface NamedDevice {
   readonly device: BlockDevice;
   readonly content: FileSystem | UnusableContent | undefined;
@@ -36,7 +39,7 @@ export interface NamedDevice {
 export async function findDevice(
   name: DeviceName,
   devices: readonly BlockDevice[],
-  { access = mediaAccess, deviceTimeoutMs = 15_000 }: { access?: MediaAccess; deviceTimeoutMs?: number } = {},
+  { access = readOnlyAccess, deviceTimeoutMs = 15_000 }: { access?: StartReader; deviceTimeoutMs?: number } = {},
 ): Promise<NamedDevice | undefined> {
   const asked = await Promise.all(
     devices.map((device) =>
@@ -67,7 +70,7 @@ async function withinTime(answer: Promise<boolean>, timeoutMs: number): Promise<
   }
 }
 
-async function contentOf(device: BlockDevice, access: MediaAccess) {
+async function contentOf(device: BlockDevice, access: StartReader) {
   const { bytes } = await access.readStart(device.path, DETECTION_BYTES);
   return decodeFileSystem(bytes);
 }
@@ -76,7 +79,7 @@ async function fits(
   name: DeviceName,
   device: BlockDevice,
   all: readonly BlockDevice[],
-  access: MediaAccess,
+  access: StartReader,
 ): Promise<boolean> {
   if (name.by === 'path') return device.path === name.value;
   if (name.by === 'PARTLABEL') return device.partition?.label === name.value;

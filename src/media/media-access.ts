@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
 import { attachLoop } from '../linux/loop.ts';
+import { MNT, type MountRequest, MS } from '../linux/mount.ts';
 
 /** What a search does to devices and mounts: the only effects of this area beside the speed measurement. */
 export interface MediaAccess {
@@ -27,40 +27,36 @@ async function readFully(file: FileHandle, lengthBytes: number): Promise<Uint8Ar
   return bytes.subarray(0, filled);
 }
 
-/**
- * Runs BusyBox' applet of that name. A child process, since mount(2) on a failing disk may hang for minutes: this
- * process goes on, and so do the other disks.
- */
-function runApplet(applet: string, args: readonly string[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('busybox', [applet, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-    let complaint = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      complaint = (complaint + text).slice(0, 500);
-    });
-    child.once('error', reject);
-    child.once('close', (code, signal) => {
-      const text = complaint.trim().replace(/^[^:]*: /, '');
-      if (code === 0) resolve();
-      else reject(new Error(text === '' ? `${applet} ended with ${signal ?? code}` : text));
-    });
-  });
+/** mount(2) and umount2(2) beside the event loop: on a failing disk they may hang for minutes. */
+export interface MountCalls {
+  mount(request: MountRequest): Promise<void>;
+  umount(target: string, flags: number): Promise<void>;
 }
 
-const MOUNT_FLAGS = ['ro', 'nosuid', 'nodev', 'noexec', 'noatime'];
+export function mediaAccess(calls: MountCalls): MediaAccess {
+  return { ...readOnlyAccess, ...mountAccess(calls) };
+}
 
-export const mediaAccess: MediaAccess = {
+function mountAccess(calls: MountCalls): Pick<MediaAccess, 'mount' | 'unmount'> {
+  return {
+    async mount(source, target, type, options) {
+      await mkdir(target, { recursive: true, mode: 0o700 });
+      const flags = MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC | MS.NOATIME;
+      await calls.mount({ source, target, type, flags, data: options.join(',') });
+    },
+    // what is still open on it, by a read that hangs, does not keep it from going
+    unmount: (target) => calls.umount(target, MNT.DETACH),
+  };
+}
+
+/** What needs no mount: for looking at devices only. */
+export const readOnlyAccess: Pick<MediaAccess, 'readStart' | 'list' | 'loop'> = {
   async readStart(path, lengthBytes) {
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const bytes = await readFully(file, lengthBytes);
     const stat = await file.stat();
     return stat.isFile() ? { bytes, fileBytes: stat.size } : { bytes };
   },
-  async mount(source, target, type, options) {
-    await mkdir(target, { recursive: true, mode: 0o700 });
-    await runApplet('mount', ['-t', type, '-o', [...MOUNT_FLAGS, ...options].join(','), source, target]);
-  },
-  unmount: (target) => runApplet('umount', ['-l', target]),
   loop: (path) => attachLoop({ file: path, autoclear: true }),
   async list(directory) {
     try {

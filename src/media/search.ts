@@ -3,7 +3,7 @@ import { SUPERBLOCK_SIZE } from '../image/squashfs.ts';
 import type { BlockDevice } from './block-devices.ts';
 import { decodeSquashfsIdentity, type ImageCandidate } from './candidate.ts';
 import { DETECTION_BYTES, decodeFileSystem, type FileSystem } from './file-system.ts';
-import { type MediaAccess, mediaAccess } from './media-access.ts';
+import type { MediaAccess } from './media-access.ts';
 import { READ_ONLY_MOUNTS } from './mount-options.ts';
 
 export interface SearchOptions {
@@ -13,7 +13,7 @@ export interface SearchOptions {
   readonly mountRoot?: string;
   /** How long one device may take to answer before it is passed over. */
   readonly deviceTimeoutMs?: number;
-  readonly access?: MediaAccess;
+  readonly access: MediaAccess;
   /** Told of each disk as soon as it is done. */
   readonly onDisk?: (reports: readonly DeviceReport[]) => void;
 }
@@ -88,7 +88,7 @@ async function searchDevice(device: BlockDevice, partitioned: boolean, options: 
 /** Unmounts the media of candidates that are not wanted (any more), each once. */
 export async function release(
   reports: readonly { readonly candidates: readonly ImageCandidate[] }[],
-  access: MediaAccess = mediaAccess,
+  access: MediaAccess,
 ): Promise<void> {
   const mounts = reports.flatMap((report) => report.candidates.flatMap(({ mountpoint }) => mountpoint ?? []));
   await Promise.all([...new Set(mounts)].map((mountpoint) => access.unmount(mountpoint)));
@@ -99,7 +99,7 @@ function messageOf(error: unknown): string {
 }
 
 async function lookAt(device: BlockDevice, partitioned: boolean, options: SearchOptions): Promise<DeviceReport> {
-  const access = options.access ?? mediaAccess;
+  const { access } = options;
   const { bytes } = await access.readStart(device.path, DETECTION_BYTES);
   const content = decodeFileSystem(bytes);
   const seen =

@@ -141,5 +141,5 @@ test('a corrupt superblock gives the mount error in one line', () => {
   writeFileSync(disk, bytes);
   const [report] = withLoop(disk, (device) => search(device));
   expect(report?.candidates).toEqual([]);
-  expect(report?.seen).toMatch(/^mounting \S+ on \S+ failed: .+$/);
+  expect(report?.seen).toMatch(/^mount \S+ on \S+: E[A-Z]+ \(.+\)$/);
 });

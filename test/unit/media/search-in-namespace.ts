@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { SyscallPool } from '../../../src/linux/syscall-pool.ts';
 import { readBlockDevices, sysfs } from '../../../src/media/block-devices.ts';
+import { mediaAccess } from '../../../src/media/media-access.ts';
 import { findImages } from '../../../src/media/search.ts';
 
 /** Run by real-disks.test.ts: FOLDER DISK… [-- COMMAND…] → what was found, as JSON; then runs the command. */
@@ -13,7 +15,9 @@ const also = disks.flatMap((disk) => [
   ...sysfs.list(`/sys/class/block/${disk}`).filter((name) => name.startsWith(disk)),
 ]);
 const devices = readBlockDevices('/sys', { also }).devices.filter((device) => also.includes(device.name));
-const reports = await findImages(devices, { mountRoot: join(folder, 'media'), ensureModules: async () => {} });
+using pool = new SyscallPool();
+const access = mediaAccess(pool);
+const reports = await findImages(devices, { access, mountRoot: join(folder, 'media'), ensureModules: async () => {} });
 const rows = reports.map(({ device, seen, candidates }) => ({
   name: device.name,
   seen,
