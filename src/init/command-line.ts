@@ -33,8 +33,6 @@ export interface BootOptions {
   readonly break: StageName | undefined;
   readonly rescue: boolean;
   readonly debug: boolean;
-  /** Modules of `viver.modules.blacklist=`; the kernel's own words for modules are read with the module index. */
-  readonly blacklist: readonly string[];
   /** The image's init, from the kernel's own word `init=`. */
   readonly init: string | undefined;
   /** The kernel's own word `panic=`: seconds until a reboot after a failure; undefined: stay for a person. */
@@ -107,9 +105,8 @@ const WORDS: Readonly<Record<string, Word>> = {
   },
   rescue: flag('rescue'),
   debug: flag('debug'),
-  'modules.blacklist'(draft, value) {
-    draft.blacklist = [...draft.blacklist, ...list(value).map(canonical)];
-  },
+  // Read with the other words for modules (hardware/modprobe-config.ts).
+  'modules.blacklist': () => undefined,
 };
 
 function flag(name: 'toram' | 'rescue' | 'debug'): Word {
@@ -117,10 +114,6 @@ function flag(name: 'toram' | 'rescue' | 'debug'): Word {
     if (!/^([01]|yes|no|)$/.test(value)) return 'takes no value';
     draft[name] = value !== '0' && value !== 'no';
   };
-}
-
-function canonical(moduleName: string): string {
-  return moduleName.replaceAll('-', '_');
 }
 
 /** Splits as the kernel does (lib/cmdline.c, next_arg): at white space, save inside double quotes, which go away. */
@@ -146,7 +139,6 @@ export function parseCommandLine(text: string): BootOptions {
     break: undefined,
     rescue: false,
     debug: false,
-    blacklist: [],
     init: undefined,
     panicSeconds: undefined,
     warnings,

@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import type { LoadOutcome } from '../hardware/load.ts';
 import { readModuleIndex } from '../hardware/module-directory.ts';
+import type { Pending } from '../hardware/pending.ts';
 import type { PlannedWant } from '../hardware/plan.ts';
 import { BOOT_CONFIG } from '../hardware/requested-modules.ts';
 import { sysTree } from '../hardware/sys-tree.ts';
 import { type HardwareWatch, watchHardware } from '../hardware/watch.ts';
+import { describeError } from '../linux/describe-error.ts';
 import { SyscallPool } from '../linux/syscall-pool.ts';
 import { openUevents } from '../linux/uevent.ts';
 import { type MediaAccess, mediaAccess } from '../media/media-access.ts';
@@ -31,9 +33,9 @@ export class Drivers {
     await this.#watch.ensureModules(names);
   }
 
-  /** What may still bring a medium by itself, a line each. */
-  pending(): readonly string[] {
-    return this.#watch.pending().map(({ text }) => text);
+  /** What may still bring a medium by itself. */
+  pending(): readonly Pending[] {
+    return this.#watch.pending();
   }
 
   /** Resolves when the hardware changes, at the latest after `timeoutMs`. */
@@ -63,10 +65,9 @@ const NETWORK_DEFERRED = 'the network is not needed for a local medium: left to 
 export async function startDrivers(options: BootOptions, log: BootLog): Promise<StageDone<Drivers>> {
   const pool = new SyscallPool();
   const stop = new AbortController();
-  const blacklist = options.blacklist.map((name) => `blacklist ${name}\n`).join('');
   const index = readModuleIndex(`/lib/modules/${release()}`, {
     cmdline: readFileSync('/proc/cmdline', 'utf8'),
-    config: [BOOT_CONFIG, { name: 'viver.modules.blacklist', text: blacklist }],
+    config: [BOOT_CONFIG],
   });
   const { watch, cold } = watchHardware({
     tree: sysTree(),
@@ -79,8 +80,9 @@ export async function startDrivers(options: BootOptions, log: BootLog): Promise<
       openUevents({ onEvent, onOverrun: onLost, onError }, stop.signal);
     },
   });
-  const outcomes = await cold;
+  // Not awaited: one disk is looked at while the driver of another still starts. What is under way is in pending().
+  cold.catch((error) => log.warn(`hardware: ${describeError(error)}`));
   for (const problem of index.problems) log.warn(problem);
-  const loaded = outcomes.filter((outcome) => outcome.kind === 'loaded').length;
-  return { value: new Drivers(watch, pool, stop), note: `${loaded} modules for ${watch.wants.length} devices` };
+  const { length } = watch.wants;
+  return { value: new Drivers(watch, pool, stop), note: `${length} devices, their drivers are starting` };
 }

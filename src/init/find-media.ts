@@ -1,7 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { readBlockDevices } from '../media/block-devices.ts';
 import type { ImageCandidate } from '../media/candidate.ts';
-import { chooseMedium, type ImagePolicy, type RankedCandidate, refusal } from '../media/choose.ts';
+import {
+  chooseMedium,
+  type ImagePolicy,
+  type MeasuredCandidate,
+  type RankedCandidate,
+  refusal,
+} from '../media/choose.ts';
 import { MediaSearch } from '../media/media-search.ts';
 import { measureSpeeds } from '../media/speed.ts';
 import { type BootLog, type StageDone, uptimeMs } from './boot-log.ts';
@@ -44,6 +50,7 @@ export async function findMedia(options: BootOptions, drivers: Drivers, log: Boo
   let known = '';
   let saidMs = startedMs;
   let retriedMs = startedMs;
+  let measured: readonly MeasuredCandidate[] = [];
   for (;;) {
     const nowMs = uptimeMs();
     const retryFailed = nowMs - retriedMs >= RETRY_MS;
@@ -55,11 +62,18 @@ export async function findMedia(options: BootOptions, drivers: Drivers, log: Boo
     if (state !== known) changedMs = uptimeMs();
     known = state;
 
-    const found = wanted(search.candidates).map((candidate) => candidate.device.medium);
-    const pending = [...drivers.pending(), ...(search.busy ? ['a disk is being looked at'] : [])];
+    const pending = [...drivers.pending(), ...(search.busy ? [{ text: 'a disk is being looked at' }] : [])];
+    const candidates = wanted(search.candidates);
+    // How fast the first image can be read says whether others are worth waiting for.
+    if (candidates.length > measured.length && pending.length > 0)
+      measured = await measureSpeeds(candidates, { evenOne: true });
     const decision = decideWait({
-      found,
+      found: candidates.map(({ device, path }) => ({
+        medium: device.medium,
+        bytesPerSecond: measured.find(({ candidate }) => candidate.path === path)?.bytesPerSecond,
+      })),
       pending,
+      order: options.media,
       hotplug: canBePluggedIn(),
       nowMs: uptimeMs(),
       startedMs,
@@ -78,7 +92,7 @@ export async function findMedia(options: BootOptions, drivers: Drivers, log: Boo
     await drivers.changed(POLL_MS);
   }
 
-  const { ordered, passedOver } = chooseMedium(await measureSpeeds(wanted(search.candidates)), policy);
+  const { ordered, passedOver } = chooseMedium(await measureOnce(wanted(search.candidates), measured), policy);
   for (const report of search.reports) log.choose(`search ${report.device.path}`, report.seen);
   for (const { candidate, reason } of ordered)
     log.choose(`candidate ${candidate.path} on ${candidate.device.path}`, reason);
@@ -90,6 +104,16 @@ export async function findMedia(options: BootOptions, drivers: Drivers, log: Boo
     value: { ranked: ordered, release: (keep) => search.release(keep === undefined ? [] : [keep]) },
     note: `${ordered.length === 1 ? '1 image' : `${ordered.length} images`}; ${first.candidate.device.path}: ${first.reason}`,
   };
+}
+
+/** The measurement that was made while waiting serves if it was of the same images. */
+async function measureOnce(
+  candidates: readonly ImageCandidate[],
+  measured: readonly MeasuredCandidate[],
+): Promise<readonly MeasuredCandidate[]> {
+  const same =
+    candidates.length === measured.length && measured.every(({ candidate }) => candidates.includes(candidate));
+  return same ? measured : measureSpeeds(candidates);
 }
 
 /** Whether there is anything a medium can be put into while the machine runs. */

@@ -1,12 +1,27 @@
 /**
  * How long the boot waits for media. Pure: facts in, decision out; find-media.ts asks it after every change.
  */
+import type { Medium } from '../media/block-devices.ts';
+
+export interface FoundImage {
+  readonly medium: Medium;
+  /** As measured; undefined: not (to be) measured. */
+  readonly bytesPerSecond: number | undefined;
+}
+
+/** Hardware that is still under way; without a medium it may bring any. */
+export interface PendingMedium {
+  readonly text: string;
+  readonly medium?: Medium;
+}
 
 export interface WaitFacts {
-  /** Kinds of media on which an image that may be booted was found so far. */
-  readonly found: readonly string[];
-  /** What hardware is still under way, a line each; empty: nothing more can come by itself. */
-  readonly pending: readonly string[];
+  /** Images found so far that may be booted. */
+  readonly found: readonly FoundImage[];
+  /** Empty: nothing more can come by itself. */
+  readonly pending: readonly PendingMedium[];
+  /** `viver.media=`: the kinds of media allowed, in the order wanted. */
+  readonly order: readonly Medium[] | undefined;
   /** A person can plug something in: there is a USB host, a card slot, a CD drive. */
   readonly hotplug: boolean;
   readonly nowMs: number;
@@ -25,16 +40,37 @@ export type WaitDecision =
 
 /** With an image at hand, media that are still answering get this long to turn out faster. */
 const PATIENCE_MS = 1500;
+/** A boot reads some 100 MB: from a medium as fast as this, waiting for a faster one costs more than that would save. */
+const FAST_BYTES_PER_SECOND = 200e6;
 /** A USB disk may spin up for this long before it answers; the kernel's own SCSI command time-out is 30 s too. */
 const PENDING_LIMIT_MS = 30_000;
 /** With nothing at hand, this long for a stick that is slow to appear or put in late. */
 const HOTPLUG_WAIT_MS = 10_000;
 
+/** What is pending that could bring an allowed medium better than those found. */
+function worthWaitingFor({ found, pending, order }: WaitFacts): readonly PendingMedium[] {
+  const allowed = pending.filter(({ medium }) => medium === undefined || order === undefined || order.includes(medium));
+  if (found.length === 0) return allowed;
+  const place = (medium: Medium) => (order === undefined ? 0 : order.indexOf(medium));
+  const best = Math.min(...found.map(({ medium }) => place(medium)));
+  const fast = found.some(
+    ({ medium, bytesPerSecond }) => place(medium) === best && (bytesPerSecond ?? 0) >= FAST_BYTES_PER_SECOND,
+  );
+  return allowed.filter(({ medium }) => {
+    const rank = medium === undefined ? 0 : place(medium);
+    return rank < best || (rank === best && !fast);
+  });
+}
+
 export function decideWait(facts: WaitFacts): WaitDecision {
-  const { found, pending, nowMs, startedMs, changedMs } = facts;
-  const under = pending.join('; ');
+  const { found, nowMs, startedMs, changedMs } = facts;
+  const pending = worthWaitingFor(facts);
+  const under = pending.map(({ text }) => text).join('; ');
   if (found.length > 0) {
-    if (pending.length === 0) return { kind: 'choose', why: 'nothing more can come by itself' };
+    if (pending.length === 0) {
+      const why = facts.pending.length === 0 ? 'nothing more can come by itself' : 'nothing better can come';
+      return { kind: 'choose', why };
+    }
     const untilMs = changedMs + PATIENCE_MS;
     if (nowMs >= untilMs) return { kind: 'choose', why: `not waited any longer for: ${under}` };
     return { kind: 'wait', untilMs, why: under };

@@ -15,8 +15,10 @@ import { attachLoop } from '../linux/loop.ts';
 import { insertModule } from '../linux/module.ts';
 import { MS, mount, readMounts, umount } from '../linux/mount.ts';
 import { reboot, syncAll } from '../linux/reboot.ts';
+import { SyscallPool } from '../linux/syscall-pool.ts';
 import { readBlockDevices } from '../media/block-devices.ts';
 import { decodeFileSystem } from '../media/file-system.ts';
+import { mediaAccess } from '../media/media-access.ts';
 import { findImages } from '../media/search.ts';
 import { measureSpeeds } from '../media/speed.ts';
 import { type Command, UsageError } from './command.ts';
@@ -40,7 +42,8 @@ const AT_HAND: Readonly<Record<string, readonly [value: unknown, what: string]>>
     'await fileSystemOf("/dev/sda1")   what is on a device',
   ],
   findImages: [
-    () => findImages(readBlockDevices().devices, { ensureModules: async () => {} }),
+    () =>
+      findImages(readBlockDevices().devices, { ensureModules: async () => {}, access: mediaAccess(new SyscallPool()) }),
     'await findImages()                looks on every disk for images',
   ],
   measureSpeeds: [measureSpeeds, 'await measureSpeeds(candidates)   reads a little of each past the page cache'],

@@ -5,6 +5,8 @@ import type { MeasuredCandidate } from './choose.ts';
 export interface SpeedOptions {
   /** The measurement ends after this time whatever has been read. */
   readonly budgetMs?: number;
+  /** Measure a single disk too. */
+  readonly evenOne?: boolean;
   /** Bytes read of each image at most. */
   readonly sampleBytes?: number;
   /** Opens an image for reads past the page cache. */
@@ -44,7 +46,7 @@ interface Sample {
 
 /**
  * Reads a few megabytes of each image past the page cache, on all disks at once, and says how fast each was. Takes no
- * time for a single disk: there is nothing to compare. Several candidates on one disk share one sample.
+ * time for a single disk, where there is nothing to compare, unless that is asked for. Several candidates on one disk share one sample.
  * A disk that hangs or fails costs no more than the budget.
  */
 export async function measureSpeeds(
@@ -52,7 +54,7 @@ export async function measureSpeeds(
   options: SpeedOptions = {},
 ): Promise<readonly MeasuredCandidate[]> {
   const disks = [...Map.groupBy(candidates, (candidate) => candidate.device.disk).values()];
-  if (disks.length < 2) {
+  if (disks.length < 2 && options.evenOne !== true) {
     return candidates.map((candidate) => ({ candidate, bytesPerSecond: undefined, measured: 'the only disk' }));
   }
   const samples = disks.flatMap((ofDisk): Sample[] => {

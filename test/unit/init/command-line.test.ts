@@ -47,7 +47,7 @@ describe('the kernel command line', () => {
     const options = parseCommandLine('panic=10 init=/bin/sh viver.modules.blacklist=a-b,c');
     expect(options.panicSeconds).toBe(10);
     expect(options.init).toBe('/bin/sh');
-    expect(options.blacklist).toEqual(['a_b', 'c']);
+    expect(options.warnings).toEqual([]);
   });
 
   test("what comes after -- is the init's", () => {

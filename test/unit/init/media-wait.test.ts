@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { decideWait, type WaitFacts } from '../../../src/init/media-wait.ts';
 
+const CD = { medium: 'cd', bytesPerSecond: 10e6 } as const;
+const NVME = { medium: 'nvme', bytesPerSecond: 2e9 } as const;
+const USB = { text: 'usb 1-2: being enumerated', medium: 'usb' } as const;
+
 const facts = (some: Partial<WaitFacts>): WaitFacts => ({
   found: [],
   pending: [],
+  order: undefined,
   hotplug: true,
   nowMs: 1000,
   startedMs: 1000,
@@ -14,16 +19,27 @@ const facts = (some: Partial<WaitFacts>): WaitFacts => ({
 
 describe('how long a boot waits for media', () => {
   test('an image is there and nothing more can come: at once', () => {
-    expect(decideWait(facts({ found: ['cd'] })).kind).toBe('choose');
+    expect(decideWait(facts({ found: [CD] })).kind).toBe('choose');
   });
 
   test('an image is there and a disk is still answering: a moment, and no longer', () => {
-    const some = { found: ['cd'], pending: ['ata3: link is coming up'] };
+    const some = { found: [CD], pending: [{ text: 'ata3: link is coming up', medium: 'sata' as const }] };
     expect(decideWait(facts(some))).toMatchObject({ kind: 'wait', untilMs: 2500 });
     expect(decideWait(facts({ ...some, nowMs: 2500 }))).toMatchObject({
       kind: 'choose',
       why: expect.stringContaining('ata3'),
     });
+  });
+
+  test('an image on a disk as fast as a boot can use: what is still answering is not waited for', () => {
+    expect(decideWait(facts({ found: [NVME], pending: [USB] }))).toMatchObject({ kind: 'choose' });
+    expect(decideWait(facts({ found: [{ ...NVME, bytesPerSecond: 1e6 }], pending: [USB] })).kind).toBe('wait');
+  });
+
+  test("viver.media= is a person's word: a preferred medium is waited for, others are not", () => {
+    expect(decideWait(facts({ found: [NVME], pending: [USB], order: ['usb', 'nvme'] })).kind).toBe('wait');
+    expect(decideWait(facts({ found: [CD], pending: [USB], order: ['cd', 'usb'] })).kind).toBe('choose');
+    expect(decideWait(facts({ found: [CD], pending: [USB], order: ['cd'] })).kind).toBe('choose');
   });
 
   test('no image yet: a stick put in late is waited for, counted from the last change', () => {
@@ -42,7 +58,7 @@ describe('how long a boot waits for media', () => {
   });
 
   test('hardware that never settles ends the wait too, and is named', () => {
-    const pending = ['usb 1-2: being enumerated'];
+    const pending = [{ text: 'usb 1-2: being enumerated' }];
     expect(decideWait(facts({ pending }))).toMatchObject({ kind: 'wait', untilMs: 31_000 });
     expect(decideWait(facts({ pending, nowMs: 31_000 }))).toMatchObject({
       kind: 'fail',
