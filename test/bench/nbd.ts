@@ -11,14 +11,16 @@ import { cpuSeconds, type RunningServer, SERVERS, startServer } from './nbd/serv
 
 const MIB = 1024 * 1024;
 const IMAGE_BYTES = 512 * MIB;
+/** One copy takes a quarter of a second: too short a sample. */
+const COPIES = 4;
 const RANDOM_SECONDS = 2;
 const ROUNDS = Number(process.argv[2] ?? 7);
 
 const METRICS = {
   'sequential MB/s': (server: RunningServer): number => {
     const start = performance.now();
-    execFileSync('nbdcopy', [server.uri, 'null:']);
-    return IMAGE_BYTES / 1000 / (performance.now() - start);
+    for (let copy = 0; copy < COPIES; copy++) execFileSync('nbdcopy', [server.uri, 'null:']);
+    return (COPIES * IMAGE_BYTES) / 1000 / (performance.now() - start);
   },
   'random 4 KiB reads/s, depth 1': (server: RunningServer): number => randomReads(server.uri, 1),
   'random 4 KiB reads/s, depth 32': (server: RunningServer): number => randomReads(server.uri, 32),
@@ -51,7 +53,8 @@ function measure(server: RunningServer, metric: keyof typeof METRICS, into: Samp
   const entry = into[metric] ?? { samples: [], perCpuSecond: [] };
   into[metric] = entry;
   entry.samples.push(Math.round(sample));
-  entry.perCpuSecond.push(Math.round((sample * seconds) / Math.max(0.01, cpuSeconds(server.pid) - before)));
+  const cpu = Math.max(0.01, cpuSeconds(server.pid) - before);
+  entry.perCpuSecond.push(Math.round((sample * seconds) / cpu));
 }
 
 const directory = mkdtempSync('/dev/shm/viver-bench-nbd-');
