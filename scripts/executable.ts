@@ -7,13 +7,13 @@
  */
 import { execFileSync } from 'node:child_process';
 import { globSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const out = process.argv[2];
 if (out === undefined) throw new Error('usage: node scripts/executable.ts OUT');
-const work = join(dirname(out), 'executable');
+const work = resolve(dirname(out), 'executable');
 
 export async function bundle(entry: string, outfile: string, plugins: Plugin[]): Promise<void> {
   await build({
