@@ -6,10 +6,16 @@ import { COMMAND, type Cookie, type Range, requestError } from './protocol.ts';
 import { ReplyQueue } from './reply-queue.ts';
 import { emptyRequest, RequestReader } from './request-reader.ts';
 
+/**
+ * Packets kept unread while too much is in flight: nine thousand requests, more than any honest client has. Only beyond
+ * that is the socket no longer read, since then it is not heard either that the client goes.
+ */
+const MAX_WAITING_BYTES = 256 * 1024;
+
 export interface ConnectionLimits {
   /** A client that has not chosen an export by then is dropped. */
   readonly handshakeMs: number;
-  /** Reads under way and replies not yet taken by the client, in bytes; beyond it no request is read. */
+  /** Reads under way and replies not yet taken by the client, in bytes; beyond it no request is started. */
   readonly inFlightBytes: number;
   /** A source that fails (it should wait instead) is asked again after this time. */
   readonly retryMs: number;
@@ -55,8 +61,10 @@ export class Connection {
   #timer: NodeJS.Timeout | undefined;
   #inFlight = 0;
   #reading = 0;
-  /** #request is read but waits until there is room in flight. */
+  /** #request is read but waits until there is room in flight, and #packets behind it. */
   #held = false;
+  readonly #packets: Uint8Array[] = [];
+  #packetBytes = 0;
   #flushSoon = false;
   #leaving = false;
 
@@ -100,8 +108,10 @@ export class Connection {
     if (this.#handshake !== undefined) {
       this.#haggle(this.#handshake, bytes);
     } else {
-      this.#reader.take(bytes);
-      this.#run();
+      this.#packets.push(bytes);
+      this.#packetBytes += bytes.length;
+      if (!this.#held) this.#run();
+      else if (this.#packetBytes > MAX_WAITING_BYTES) this.#socket.pause();
     }
   }
 
@@ -119,21 +129,31 @@ export class Connection {
     this.#received(rest);
   }
 
-  /** Starts requests until the packet is read, or as many are in flight as may be. */
+  /** Starts requests until all that came is read, or as many are in flight as may be. */
   #run(): void {
-    const request = this.#request;
     while (!this.#leaving) {
-      if (!this.#held) {
-        const found = this.#reader.next(request);
-        if (found === 'broken') this.#drop('bytes that are no request');
-        if (found !== 'request') break;
-      }
+      if (!this.#held && !this.#next()) break;
       this.#held = !this.#start();
       if (this.#held) break;
     }
-    if (this.#held) this.#socket.pause();
-    else if (this.#socket.isPaused()) this.#socket.resume();
+    if (this.#packetBytes <= MAX_WAITING_BYTES && this.#socket.isPaused()) this.#socket.resume();
     this.#replies.flush();
+  }
+
+  /** Puts the next request into #request; false if none has come. */
+  #next(): boolean {
+    for (;;) {
+      const found = this.#reader.next(this.#request);
+      if (found === 'request') return true;
+      if (found === 'broken') {
+        this.#drop('bytes that are no request');
+        return false;
+      }
+      const packet = this.#packets.shift();
+      if (packet === undefined) return false;
+      this.#packetBytes -= packet.length;
+      this.#reader.take(packet);
+    }
   }
 
   /** Starts #request; false if there is no room for it yet. */
@@ -174,6 +194,7 @@ export class Connection {
 
   #await(reading: Promise<Uint8Array>, asked: PendingRead): void {
     const done = (data: Uint8Array): void => {
+      if (this.#abort.signal.aborted) return;
       this.#reading -= 1;
       this.#replies.addRead(asked, data, asked.weight);
       this.#flushAfterThisRound();

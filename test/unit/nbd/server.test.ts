@@ -131,6 +131,17 @@ test('reads under way are aborted when the client goes', async () => {
   expect(waiting[0]?.signal.aborted).toBe(true);
 });
 
+test('a client that goes with too much in flight is still heard to go', async () => {
+  const { source, waiting } = heldSource();
+  const [server, address] = await serve(source, { inFlightBytes: 11_000 });
+  const client = await RawClient.attached(address);
+  for (let i = 0; i < 100; i++) client.read(i, 0, 1000);
+  await until(() => waiting.length === 2);
+  client.close();
+  await until(() => server.connections === 0);
+  expect(waiting.map(({ signal }) => signal.aborted)).toEqual([true, true]);
+});
+
 test('reads under way are aborted when the server closes, and it takes no more clients', async () => {
   const { source, waiting } = heldSource();
   const [server, address] = await serve(source);
@@ -268,6 +279,19 @@ test('tiny requests count for more than their bytes', async () => {
   await until(() => waiting.length > 0);
   await settle();
   expect(waiting.length).toBeLessThan(250);
+});
+
+test('requests without end wait in the socket, not in memory', async () => {
+  const { source } = heldSource();
+  const [, address] = await serve(source, { inFlightBytes: 10_000 });
+  const client = await RawClient.attached(address);
+  let taken = 0;
+  const flood = Buffer.concat(Array.from({ length: 1000 }, () => requestBytes({ length: 1000 })));
+  for (let i = 0; i < 200; i++) client.socket.write(flood, () => void taken++);
+  await settle();
+  await settle();
+  // The server's share is 256 KiB; the system's socket buffers hold the rest.
+  expect(taken).toBeLessThan(100);
 });
 
 test('a read larger than the bytes in flight may be goes alone', async () => {
