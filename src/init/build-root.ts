@@ -6,7 +6,7 @@ import { installShutdownHooks, planShutdownHooks, rootHookReader } from '../root
 import { mountUnion } from '../root/union.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
-import type { Drivers } from './drivers.ts';
+import { type Drivers, ROOT_MODULES } from './drivers.ts';
 import { findCowDevice } from './find-cow-device.ts';
 import type { SoundImage } from './first-sound-image.ts';
 
@@ -32,7 +32,7 @@ export async function buildRoot(
   drivers: Drivers,
   log: BootLog,
 ): Promise<StageDone<BuiltRoot>> {
-  await drivers.ensureModules(['loop', 'squashfs', 'overlay']);
+  await drivers.ensureModules(ROOT_MODULES);
   using undo = new DisposableStack();
   const { cow, imagePath } = await mountCow(image, options, drivers);
   undo.defer(() => umount(cow.mountpoint));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import type { LoadOutcome } from '../hardware/load.ts';
+import type { LoadOutcome, ModuleLoader } from '../hardware/load.ts';
 import { readModuleIndex } from '../hardware/module-directory.ts';
 import type { Pending } from '../hardware/pending.ts';
 import type { PlannedWant } from '../hardware/plan.ts';
@@ -8,6 +8,7 @@ import { BOOT_CONFIG } from '../hardware/requested-modules.ts';
 import { sysTree } from '../hardware/sys-tree.ts';
 import { type HardwareWatch, watchHardware } from '../hardware/watch.ts';
 import { describeError } from '../linux/describe-error.ts';
+import { insertModule } from '../linux/module.ts';
 import { SyscallPool } from '../linux/syscall-pool.ts';
 import { openUevents } from '../linux/uevent.ts';
 import { type MediaAccess, mediaAccess } from '../media/media-access.ts';
@@ -58,6 +59,24 @@ export class Drivers {
   }
 }
 
+/**
+ * What probes no hardware takes a millisecond, and shall not queue behind a controller that looks for its disks: it is
+ * loaded on this thread. All else goes to the pool, since it may take long.
+ */
+const PROBES_NOTHING = /\/kernel\/(fs|lib|crypto|arch)\//;
+
+function loaderOf(pool: SyscallPool): ModuleLoader {
+  return {
+    load: async (path, parameters) => {
+      if (PROBES_NOTHING.test(path)) insertModule(path, parameters);
+      else await pool.load(path, parameters);
+    },
+  };
+}
+
+/** What every root is made of (build-root.ts): loaded while disks are still looked for. */
+export const ROOT_MODULES = ['loop', 'squashfs', 'overlay'];
+
 /** Why network drivers are not loaded here: the image's udev loads them a second later, in parallel with its services. */
 const NETWORK_DEFERRED = 'the network is not needed for a local medium: left to the image';
 
@@ -72,7 +91,7 @@ export async function startDrivers(options: BootOptions, log: BootLog): Promise<
   const { watch, cold } = watchHardware({
     tree: sysTree(),
     index,
-    loader: pool,
+    loader: loaderOf(pool),
     plan: options.media?.includes('net') === true ? {} : { deferNetwork: NETWORK_DEFERRED },
     onFailure: (text) => log.warn(text),
     listen: (onEvent, onLost) => {
@@ -81,7 +100,9 @@ export async function startDrivers(options: BootOptions, log: BootLog): Promise<
     },
   });
   // Not awaited: one disk is looked at while the driver of another still starts. What is under way is in pending().
-  cold.catch((error) => log.warn(`hardware: ${describeError(error)}`));
+  Promise.all([cold, watch.ensureModules(ROOT_MODULES)]).catch((error) =>
+    log.warn(`hardware: ${describeError(error)}`),
+  );
   for (const problem of index.problems) log.warn(problem);
   const { length } = watch.wants;
   return { value: new Drivers(watch, pool, stop), note: `${length} devices, their drivers are starting` };

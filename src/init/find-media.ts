@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { readBlockDevices } from '../media/block-devices.ts';
+import { type BlockDevice, readBlockDevices } from '../media/block-devices.ts';
 import type { ImageCandidate } from '../media/candidate.ts';
 import {
   chooseMedium,
@@ -26,7 +26,7 @@ export interface FoundMedia {
 /** A disk that answers while another one has its image already is still compared with it if it is this quick. */
 const GRACE_MS = 500;
 /** sysfs tells of no change in what is pending: it is looked at anew this often. */
-const POLL_MS = 50;
+const POLL_MS = 100;
 /** A drive without a disc is asked again this often. */
 const RETRY_MS = 1000;
 /** A person at the console wants to know what is waited for. */
@@ -57,7 +57,7 @@ export async function findMedia(options: BootOptions, drivers: Drivers, log: Boo
     if (retryFailed) retriedMs = nowMs;
     const { devices } = readBlockDevices();
     search.update(devices, { retryFailed });
-    await search.quiet(GRACE_MS, (candidates) => wanted(candidates).length > 0, AbortSignal.timeout(POLL_MS * 20));
+    await search.quiet(GRACE_MS, (candidates) => wanted(candidates).length > 0, AbortSignal.timeout(RETRY_MS));
     const state = `${devices.map((device) => `${device.name}:${device.sequence}`)} ${search.candidates.length}`;
     if (state !== known) changedMs = uptimeMs();
     known = state;
@@ -74,7 +74,7 @@ export async function findMedia(options: BootOptions, drivers: Drivers, log: Boo
       })),
       pending,
       order: options.media,
-      hotplug: canBePluggedIn(),
+      hotplug: candidates.length === 0 && canBePluggedIn(devices),
       nowMs: uptimeMs(),
       startedMs,
       changedMs,
@@ -117,12 +117,12 @@ async function measureOnce(
 }
 
 /** Whether there is anything a medium can be put into while the machine runs. */
-function canBePluggedIn(): boolean {
+function canBePluggedIn(devices: readonly BlockDevice[]): boolean {
   const some = (directory: string) => existsSync(directory) && readdirSync(directory).length > 0;
   return (
     ['/sys/bus/usb/devices', '/sys/class/mmc_host', '/sys/class/pcmcia_socket', '/sys/bus/thunderbolt/devices'].some(
       some,
-    ) || readBlockDevices().devices.some((device) => device.medium === 'cd')
+    ) || devices.some((device) => device.medium === 'cd')
   );
 }
 
