@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LoadOutcome } from '../hardware/load.ts';
+import type { ImageCandidate } from '../media/candidate.ts';
+import type { Cow } from '../root/cow.ts';
 import { type BootLog, REPORT_DIRECTORY, uptimeMs } from './boot-log.ts';
 import type { BuiltRoot } from './build-root.ts';
 import type { Drivers } from './drivers.ts';
@@ -17,8 +19,15 @@ export interface BootResult {
 /** Digits of an image id that a person compares. */
 const ID_DIGITS = 12;
 
+/** What the summary line is made of. */
+export interface Summarized {
+  readonly image: Pick<SoundImage, 'name' | 'id'> & { readonly candidate: Pick<ImageCandidate, 'device'> };
+  readonly root: { readonly cow: Pick<Cow, 'kind'> };
+  readonly outcomes: readonly LoadOutcome[];
+}
+
 /** `viver: root ready image=NAME@ID12 medium=… device=… cow=… modules=N seconds=S`; S since the kernel started. */
-export function summaryLine({ image, root, outcomes }: BootResult): string {
+export function summaryLine({ image, root, outcomes }: Summarized): string {
   const { device } = image.candidate;
   const id = image.id?.slice(0, ID_DIGITS) ?? 'unindexed';
   const seconds = (uptimeMs() / 1000).toFixed(2);
