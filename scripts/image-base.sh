@@ -8,9 +8,13 @@ flavour=$1 version=$2 out=$3
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 sources=$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian')
 [ -n "$sources" ] || { echo "image: this machine's apt sources name no Debian mirror (apt-get update?)" >&2; exit 1; }
+serial_login=: # systemd starts a getty on the kernel's console by itself
 case $flavour in
   debian) init=systemd-sysv,libpam-systemd,dbus ;;
-  sysvinit) init=sysvinit-core,sysv-rc,initscripts,orphan-sysvinit-scripts ;;
+  sysvinit)
+    init=sysvinit-core,sysv-rc,initscripts,orphan-sysvinit-scripts
+    serial_login='echo "T0:2345:respawn:/sbin/getty -L ttyS0 115200 vt100" >> "$1/etc/inittab"'
+    ;;
   *) echo "image: no flavour '$flavour': debian or sysvinit" >&2; exit 2 ;;
 esac
 packages=$init,udev,iproute2,kmod,procps,less,nano-tiny,e2fsprogs,linux-image-$version
@@ -24,6 +28,7 @@ mmdebstrap --variant=minbase --include="$packages" \
   --dpkgopt=force-confold \
   --essential-hook='mkdir -p "$1/etc/initramfs-tools" && echo update_initramfs=no > "$1/etc/initramfs-tools/update-initramfs.conf"' \
   --customize-hook='chroot "$1" passwd -d root >/dev/null' \
+  --customize-hook="$serial_login" \
   --customize-hook='echo viver > "$1/etc/hostname"' \
   --customize-hook='rm -f "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap" "$1/etc/resolv.conf" "$1"/boot/initrd.img*; : > "$1/etc/machine-id"' \
   "$suite" "$out.part.tar" - <<END
