@@ -1,9 +1,13 @@
 import { writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { lockMemory } from '../linux/memory.ts';
 import { becomeIoFlusher } from '../linux/process.ts';
 
 /** Never chosen when memory runs out: proc_pid_oom_score_adj(5). */
 const NEVER_KILLED = '-1000';
+
+/** Nice value. */
+const PRIORITY = -10;
 
 /** What a process whose I/O a block device depends on does, in order; each with what is lost without it. */
 const STEPS: readonly { readonly apply: () => void; readonly without: string }[] = [
@@ -11,6 +15,7 @@ const STEPS: readonly { readonly apply: () => void; readonly without: string }[]
     apply: () => writeFileSync('/proc/self/oom_score_adj', NEVER_KILLED),
     without: 'it may be killed when memory runs out',
   },
+  { apply: () => setPriority(PRIORITY), without: 'those who wait for it run before it' },
   { apply: becomeIoFlusher, without: 'it may wait for itself when memory runs out' },
   { apply: lockMemory, without: 'its code may be paged out' },
 ];
