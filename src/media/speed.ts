@@ -11,6 +11,8 @@ export interface SpeedOptions {
   readonly sampleBytes?: number;
   /** Opens an image for reads past the page cache. */
   readonly open?: (path: string) => Promise<SampleFile>;
+  /** Milliseconds from any start. */
+  readonly now?: () => number;
 }
 
 export interface SampleFile {
@@ -70,8 +72,8 @@ export async function measureSpeeds(
 }
 
 async function race(samples: readonly Sample[], options: SpeedOptions): Promise<void> {
-  const { budgetMs = BUDGET_MS } = options;
-  const begun = performance.now();
+  const { budgetMs = BUDGET_MS, now = () => performance.now() } = options;
+  const begun = now();
   const over = Promise.withResolvers<void>();
   const stop = new AbortController();
   let timer = setTimeout(over.resolve, budgetMs);
@@ -82,7 +84,7 @@ async function race(samples: readonly Sample[], options: SpeedOptions): Promise<
     leads = false;
     clearTimeout(timer);
     const untilMs = Math.min(budgetMs, sample.elapsedMs * LEADER_FACTOR);
-    timer = setTimeout(over.resolve, Math.max(0, untilMs - (performance.now() - begun)));
+    timer = setTimeout(over.resolve, Math.max(0, untilMs - (now() - begun)));
   });
   await Promise.race([Promise.all(all), over.promise]);
   clearTimeout(timer);
@@ -91,7 +93,7 @@ async function race(samples: readonly Sample[], options: SpeedOptions): Promise<
 
 async function readSample(sample: Sample, begun: number, options: SpeedOptions, signal: AbortSignal): Promise<void> {
   const { sizeBytes } = sample.candidate.squashfs;
-  const { sampleBytes = SAMPLE_BYTES, open = openDirect } = options;
+  const { sampleBytes = SAMPLE_BYTES, open = openDirect, now = () => performance.now() } = options;
   const start = sampleStart(sizeBytes, sampleBytes);
   const wanted = Math.min(sampleBytes, sizeBytes - start);
   try {
@@ -102,7 +104,7 @@ async function readSample(sample: Sample, begun: number, options: SpeedOptions, 
         if (piece.length === 0) throw new Error(`ends at byte ${start + sample.bytes}`);
         if (signal.aborted) return;
         sample.bytes += piece.length;
-        sample.elapsedMs = performance.now() - begun;
+        sample.elapsedMs = now() - begun;
       }
       sample.done = true;
     } finally {

@@ -43,7 +43,6 @@ function machine({ starts, folders = {}, mountFails = {} }: Machine) {
     access,
     mountRoot: '/m',
     ensureModules: async (names) => void modules.push(...names),
-    deviceTimeoutMs: 50,
   };
   return { options, mounted, calls, modules };
 }
@@ -134,11 +133,11 @@ test('an unreadable, a hung, an odd and an empty disk are reported while the oth
   });
   const reports = await findImages(
     'abcdefg'.split('').map((letter) => device(`sd${letter}`)),
-    options,
+    { ...options, deviceTimeoutMs: 1000 },
   );
   expect(seenOf(reports)).toEqual({
     sda: 'EIO: i/o error, read',
-    sdb: 'no answer in 0.05 s',
+    sdb: 'no answer in 1 s',
     sdc: 'no known file system',
     sdd: 'LUKS: encrypted',
     sde: 'Structure needs cleaning',

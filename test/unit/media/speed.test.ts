@@ -2,29 +2,44 @@ import { expect, test } from 'vitest';
 import { measureSpeeds, type SampleFile, type SpeedOptions } from '../../../src/media/speed.ts';
 import { candidate, device, partition } from './devices.ts';
 
-/** Files by the disk in their path: milliseconds a read takes, an error, or a read that never ends. */
-function filesOf(disks: Readonly<Record<string, number | Error | 'hangs'>>) {
+type Way = 'fast' | 'slow' | 'hangs' | Error;
+
+/**
+ * Files by the disk in their path, on a clock of their own: a fast disk takes 1 ms for a piece, a slow one gets its
+ * first piece when the fast one has three, and no other.
+ */
+function filesOf(disks: Readonly<Record<string, Way>>) {
   const opened: string[] = [];
+  let clock = 0;
+  let pieces = 0;
+  const third = Promise.withResolvers<void>();
   const open: NonNullable<SpeedOptions['open']> = async (path) => {
     const disk = Object.keys(disks).find((name) => path.includes(name)) ?? '';
     const way = disks[disk];
     opened.push(disk);
-    const file: SampleFile = {
+    let reads = 0;
+    return {
       async read(_offset, length) {
+        reads += 1;
         if (way instanceof Error) throw way;
-        if (way === 'hangs') return new Promise(() => {});
-        await new Promise((resolve) => setTimeout(resolve, way));
+        if (way === 'hangs' || (way === 'slow' && reads > 1)) return new Promise(() => {});
+        if (way === 'slow') await third.promise;
+        else {
+          clock += 1;
+          pieces += 1;
+          if (pieces === 3) third.resolve();
+          await new Promise((resolve) => setImmediate(resolve));
+        }
         return { length };
       },
       close: async () => {},
     };
-    return file;
   };
-  return { open, opened };
+  return { open, opened, now: () => clock };
 }
 
 test('a single disk is not measured: there is nothing to compare', async () => {
-  const { open, opened } = filesOf({ sda: 1 });
+  const { open, opened } = filesOf({ sda: 'fast' });
   const rows = await measureSpeeds([candidate('a', partition('sda', 1)), candidate('b', partition('sda', 2))], {
     open,
   });
@@ -33,19 +48,17 @@ test('a single disk is not measured: there is nothing to compare', async () => {
 });
 
 test('the faster disk has the higher figure, and a failing and a hanging one none', async () => {
-  const { open } = filesOf({ sda: 20, sdb: 2, sdc: new Error('EIO: i/o error'), sdd: 'hangs' });
+  const { open, now } = filesOf({ sda: 'slow', sdb: 'fast', sdc: new Error('EIO: i/o error'), sdd: 'hangs' });
   const all = ['sda', 'sdb', 'sdc', 'sdd'].map((name) => candidate('debian', device(name)));
-  const rows = await measureSpeeds(all, { open, budgetMs: 300, sampleBytes: 2 ** 20 });
-  const [slow, fast, failing, hanging] = rows.map((row) => row.bytesPerSecond);
-  expect(fast).toBeGreaterThan((slow ?? 0) * 2);
-  expect([failing, hanging]).toEqual([undefined, undefined]);
-  expect(rows.map((row) => row.measured).slice(2)).toEqual(['EIO: i/o error', 'nothing read within 300 ms']);
+  const rows = await measureSpeeds(all, { open, now, budgetMs: 5000, sampleBytes: 2 ** 20 });
+  expect(rows.map((row) => row.bytesPerSecond)).toEqual([2 ** 18 / 0.003, 2 ** 20 / 0.004, undefined, undefined]);
+  expect(rows.map((row) => row.measured).slice(2)).toEqual(['EIO: i/o error', 'nothing read within 5000 ms']);
 });
 
 test('two candidates on one disk share one sample', async () => {
-  const { open, opened } = filesOf({ sda: 1, sdb: 1 });
+  const { open, opened, now } = filesOf({ sda: 'fast', sdb: 'fast' });
   const all = [candidate('a', partition('sda', 1)), candidate('b', partition('sda', 2)), candidate('a', device('sdb'))];
-  const rows = await measureSpeeds(all, { open, sampleBytes: 2 ** 18 });
+  const rows = await measureSpeeds(all, { open, now, sampleBytes: 2 ** 18 });
   expect(opened.sort()).toEqual(['sda', 'sdb']);
   expect(rows[0]?.bytesPerSecond).toBe(rows[1]?.bytesPerSecond);
 });
