@@ -8,7 +8,7 @@ flavour=$1 version=$2 out=$3
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 sources=$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian')
 [ -n "$sources" ] || { echo "image: this machine's apt sources name no Debian mirror (apt-get update?)" >&2; exit 1; }
-serial_login=: # systemd starts a getty on the kernel's console by itself
+serial_login=true # systemd starts a getty on the kernel's console by itself
 case $flavour in
   debian) init=systemd-sysv,libpam-systemd,dbus ;;
   sysvinit)
