@@ -10,18 +10,24 @@ import type { NodeId } from './record.ts';
 const ON_ORDER_CHUNKS = 12;
 const ON_ORDER_MS = 250;
 /** Bytes on order at one source: chunks at least, time of its measured rate, and an upper bound. */
-const SOURCE_CHUNKS = 2;
-const SOURCE_MS = 250;
+const SOURCE_CHUNKS = 4;
+const SOURCE_MS = 300;
 const SOURCE_LIMIT = 8 << 20;
 /** A source that has sent nothing for so long has us in its queue; what it owes no longer fills our pipe. */
 const QUEUED_MS = 300;
 /** A chunk on order for so long, and for several times what is usual, may be ordered a second time elsewhere. */
 const HEDGE_MS = 400;
 const HEDGE_TIMES = 6;
+/** Who pointed us at another is left alone for so many times that time. */
+const POINTED_TIMES = 2;
 /** An order is given up, and counted against the source, after so long without a byte from it. */
 const DEADLINE_MS = 4000;
 /** Reads that are urgent at once: more would have all nodes of a crowd queue for the same few chunks. */
 const URGENT_CHUNKS = 4;
+/** Chunks confirmed together: every message costs both sides more than its bytes. */
+const CONFIRMED_TOGETHER = 2;
+/** Chunks ordered together, likewise. */
+const ORDERED_TOGETHER = 2;
 /** Candidates looked at to find the rarest one: bounds the work in images of very many chunks. */
 const SCAN_LIMIT = 4096;
 /** Ranges in a request that leaves the choice to the source. */
@@ -52,6 +58,8 @@ export interface Source {
   lastArrival: number;
   delivered: number;
   strikes: number;
+  /** Chunks that came and are not yet confirmed. */
+  unconfirmed: number;
   /** Whether its holdings have come. */
   known: boolean;
 }
@@ -135,6 +143,7 @@ export class Fetcher {
       lastArrival: now,
       delivered: 0,
       strikes: 0,
+      unconfirmed: 0,
       known: false,
     });
   }
@@ -184,6 +193,7 @@ export class Fetcher {
     for (const { start, end } of ranges) {
       for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
         this.#endOrder(source, chunk);
+        if (this.#pointed.get(chunk)?.to === source.node) this.#pointed.delete(chunk);
         if (!source.has.has(chunk)) continue;
         // What it gave up it would have told us of first: `have` comes before `lack` on the same connection.
         source.strikes++;
@@ -219,6 +229,7 @@ export class Fetcher {
     const source = this.sources.get(conn);
     if (source !== undefined) {
       const order = source.orders.get(chunk);
+      source.unconfirmed++;
       this.#endOrder(source, chunk);
       if (good) this.#measure(source, bytes, order?.at ?? source.lastArrival, now);
       if (order !== undefined) this.#usual = 0.95 * this.#usual + 0.05 * (now - order.at);
@@ -242,6 +253,20 @@ export class Fetcher {
     this.#pumpUrgent(now, baskets);
     this.#pumpRest(now, baskets);
     for (const [source, basket] of baskets) this.#ship(source, basket, out);
+    for (const source of this.sources.values()) {
+      if (source.unconfirmed >= CONFIRMED_TOGETHER || source.bytesOnOrder <= 0) this.#confirm(source, out);
+    }
+  }
+
+  /** Confirms everything that has come, wherever it came from. */
+  confirmAll(out: Action[]): void {
+    for (const source of this.sources.values()) this.#confirm(source, out);
+  }
+
+  #confirm(source: Source, out: Action[]): void {
+    if (source.unconfirmed === 0) return;
+    out.push({ kind: 'frame', conn: source.conn, frame: { kind: 'got', count: source.unconfirmed } });
+    source.unconfirmed = 0;
   }
 
   /** Sources that owe us something and have been silent for too long; their orders are free to go elsewhere. */
@@ -303,24 +328,31 @@ export class Fetcher {
     return Math.max(HEDGE_MS, HEDGE_TIMES * this.#usual);
   }
 
+  /** Where a chunk that a read waits for comes from soonest. */
   #bestFor(chunk: number, now: number): Source | undefined {
     const pointed = this.#pointed.get(chunk);
+    const isFresh = pointed !== undefined && now - pointed.at < POINTED_TIMES * this.#patience();
     let best: Source | undefined;
     let bestDelay = Number.POSITIVE_INFINITY;
+    let promised: Source | undefined;
     for (const source of this.sources.values()) {
-      const isPointed = pointed?.to === source.node;
-      if (source.orders.has(chunk) || (!source.has.has(chunk) && !isPointed)) continue;
+      if (source.orders.has(chunk)) continue;
+      if (!source.has.has(chunk)) {
+        // Who is getting it is asked only while nobody who has it is there, lest promises go round in a circle.
+        if (isFresh && pointed.to === source.node) promised = source;
+        continue;
+      }
       // What it is free to choose from comes anyway, and in this order, as long as it gives us anything.
       if (source.choices > 0 && now - Math.max(source.lastArrival, source.choiceAt) < this.#patience()) continue;
       // Who pointed us elsewhere is asked again only after the other has had its time.
-      if (pointed?.from === source.node && now - pointed.at < this.#patience()) continue;
-      const delay = isPointed ? 0 : this.#delay(source);
+      if (isFresh && pointed.from === source.node) continue;
+      const delay = this.#delay(source);
       if (delay < bestDelay) {
         best = source;
         bestDelay = delay;
       }
     }
-    return best;
+    return best ?? promised;
   }
 
   #pumpRest(now: number, baskets: Map<Source, Basket>): void {
@@ -329,18 +361,25 @@ export class Fetcher {
     for (const source of this.sources.values()) {
       if (now - source.lastArrival < QUEUED_MS || source.delivered === 0) onOrder += source.bytesOnOrder;
     }
-    const ready = [...this.sources.values()].filter((source) => source.has.count > 0);
-    while (onOrder < limit && ready.length > 0) {
+    const wanting = [...this.sources.values()].filter(
+      ({ has, bytesOnOrder, rate }) =>
+        has.count > 0 && (bytesOnOrder <= 0 || bytesOnOrder + ORDERED_TOGETHER * this.#mean <= this.#cap(rate)),
+    );
+    while (onOrder < limit && wanting.length > 0) {
       let at = 0;
-      for (let i = 1; i < ready.length; i++) {
-        if (this.#delay(ready[i] as Source) < this.#delay(ready[at] as Source)) at = i;
+      for (let i = 1; i < wanting.length; i++) {
+        if (this.#delay(wanting[i] as Source) < this.#delay(wanting[at] as Source)) at = i;
       }
-      const source = ready[at] as Source;
-      const cap = Math.max(SOURCE_CHUNKS * this.#mean, Math.min((source.rate * SOURCE_MS) / 1000, SOURCE_LIMIT));
-      const bytes = source.bytesOnOrder < cap ? this.#orderOne(source, now, baskets) : 0;
-      if (bytes === 0) ready.splice(at, 1);
+      const source = wanting[at] as Source;
+      const bytes = source.bytesOnOrder < this.#cap(source.rate) ? this.#orderOne(source, now, baskets) : 0;
+      if (bytes === 0) wanting.splice(at, 1);
       onOrder += bytes;
     }
+  }
+
+  /** Bytes that may be on order at a source of that rate. */
+  #cap(rate: number): number {
+    return Math.max(SOURCE_CHUNKS * this.#mean, Math.min((rate * SOURCE_MS) / 1000, SOURCE_LIMIT));
   }
 
   /** Orders one more chunk from a source; gives its bytes, 0 when there is nothing to order. */
@@ -425,6 +464,7 @@ export class Fetcher {
   }
 
   #ship(source: Source, basket: Basket, out: Action[]): void {
+    this.#confirm(source, out);
     const get = (chunks: number[], urgent: boolean, insist: boolean): void => {
       if (chunks.length === 0) return;
       const ranges = toRanges(chunks.sort((a, b) => a - b));

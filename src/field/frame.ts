@@ -16,6 +16,11 @@ export interface Pointer {
 /** Says nothing but its name. */
 type Bare = Record<never, never>;
 
+export interface Peer {
+  readonly node: NodeId;
+  readonly address: Address;
+}
+
 /** The bodies of the frames. Those up to `get index` go from the one that fetches to the one that gives. */
 export interface FrameBodies {
   /** From now on tell me what you hold. */
@@ -32,8 +37,8 @@ export interface FrameBodies {
   };
   /** I have these by now, or no longer want them. */
   cancel: { readonly ranges: readonly ChunkRange[] };
-  /** One more chunk has arrived whole. What the giver's window is counted by. */
-  got: Bare;
+  /** So many more chunks have arrived whole. What the giver's window is counted by. */
+  got: { readonly count: number };
   'get index': Bare;
   /** All that is held, window by window. */
   holdings: { readonly windows: readonly Holdings[] };
@@ -44,7 +49,9 @@ export interface FrameBodies {
   /** I do not hold these. The requests are done with. */
   lack: { readonly ranges: readonly ChunkRange[] };
   /** No room for you here; some others that may have. */
-  refuse: { readonly others: readonly { readonly node: NodeId; readonly address: Address }[] };
+  refuse: { readonly others: readonly Peer[] };
+  /** These are getting the index, and will pass it on. */
+  'index at': { readonly others: readonly Peer[] };
 }
 
 /** Frames that are complete in memory; the bytes of a chunk or an index follow their headers as a stream. */
@@ -72,11 +79,16 @@ const get: Codec<FrameBodies['get']> = mapped(
   ({ choose, urgent, insist, count, ranges }) => ({ flags: { choose, urgent, insist }, count, ranges }),
 );
 
+const peer: Codec<Peer> = struct('peer', [
+  ['node', u48],
+  ['address', addressCodec],
+]);
+
 const BODIES: { readonly [N in ControlName]: Codec<FrameBodies[N]> } = {
   subscribe: bare,
   get,
   cancel: struct('cancel', [['ranges', rangesCodec]]),
-  got: bare,
+  got: struct('got', [['count', varint]]),
   'get index': bare,
   holdings: struct('holdings', [['windows', several(holdingsCodec, PARTS_LIMIT)]]),
   have: struct('have', [
@@ -97,18 +109,8 @@ const BODIES: { readonly [N in ControlName]: Codec<FrameBodies[N]> } = {
     ],
   ]),
   lack: struct('lack', [['ranges', rangesCodec]]),
-  refuse: struct('refuse', [
-    [
-      'others',
-      several(
-        struct('other', [
-          ['node', u48],
-          ['address', addressCodec],
-        ]),
-        64,
-      ),
-    ],
-  ]),
+  refuse: struct('refuse', [['others', several(peer, 64)]]),
+  'index at': struct('index at', [['others', several(peer, 64)]]),
 };
 const NAME_BY_TYPE = new Map<number, FrameName>(Object.entries(FRAME).map(([name, type]) => [type, name as FrameName]));
 

@@ -15,7 +15,7 @@ const SLOW_MS = 400;
 /** Who confirms nothing for so long no longer holds up the others, and gets nothing more until it does. */
 const STUCK_MS = 1000;
 /** News of new chunks are gathered for so long, or until something goes to the same client anyway. */
-const NEWS_MS = 100;
+const NEWS_MS = 150;
 /** How long a request for a chunk that is on its way to us may wait. */
 const PROMISE_MS = 3000;
 /** Others each getter of a chunk is pointed at by: a binary tree. */
@@ -23,6 +23,8 @@ const TREE_WIDTH = 2;
 const TREES = 4096;
 /** Of what a node gives while it has chunks that nobody was given yet, the share that may be repeats. */
 const REPEAT_SHARE = 0.1;
+/** A node sows until so long after the last new chunk it gave. */
+const SOWING_MS = 300;
 const POINTERS_IN_FRAME = 16;
 
 interface Wish {
@@ -79,6 +81,8 @@ export class Giver {
   #mostOnItsWay = 0;
   /** Repeats that may go before chunks never given yet. */
   #credit = 1;
+  /** When a chunk that nobody had been given was last given by choice. */
+  #sownAt = Number.NEGATIVE_INFINITY;
   sent = 0;
   /** Chunks given at least once. */
   distinct = 0;
@@ -92,18 +96,6 @@ export class Giver {
 
   get clients(): number {
     return this.#clients.size;
-  }
-
-  get wishes(): string {
-    let wishes = 0;
-    let choices = 0;
-    let way = 0;
-    for (const c of this.#clients.values()) {
-      wishes += c.wishes.size;
-      choices += c.choices;
-      way += c.bytesOnItsWay;
-    }
-    return `${wishes}+${choices} way ${way >> 10}`;
   }
 
   get window(): number {
@@ -179,18 +171,22 @@ export class Giver {
     }
   }
 
-  /** A client confirms the oldest chunk on its way to it. */
-  got(conn: ConnectionId, now: number): void {
+  /** A client confirms the oldest chunks on their way to it. */
+  got(conn: ConnectionId, count: number, now: number): void {
     const client = this.#clients.get(conn);
-    const oldest = client?.onItsWay.shift();
-    if (client === undefined || oldest === undefined) return;
-    client.bytesOnItsWay -= oldest.bytes;
-    client.lastGot = now;
-    const took = now - oldest.at;
+    if (client === undefined) return;
+    for (const { bytes, at } of client.onItsWay.splice(0, count)) {
+      client.bytesOnItsWay -= bytes;
+      client.lastGot = now;
+      this.#adapt(bytes, now - at, now);
+    }
+  }
+
+  #adapt(bytes: number, took: number, now: number): void {
     // Only a window that was full says anything about the link.
-    if (this.#mostOnItsWay + 2 * oldest.bytes < this.#window) return;
-    if (took < QUICK_MS) this.#window = Math.min(this.#window + oldest.bytes / 2, WINDOW_MOST);
-    else if (took > SLOW_MS) this.#window = Math.max(this.#window - oldest.bytes / 4, WINDOW_LEAST);
+    if (this.#mostOnItsWay + 2 * bytes < this.#window) return;
+    if (took < QUICK_MS) this.#window = Math.min(this.#window + bytes / 2, WINDOW_MOST);
+    else if (took > SLOW_MS) this.#window = Math.max(this.#window - bytes / 4, WINDOW_LEAST);
     this.#mostOnItsWay = this.#load(now);
   }
 
@@ -270,6 +266,9 @@ export class Giver {
       }
     }
     if (best === undefined) return false;
+    // Who hands out what nobody has yet repeats itself only when it would be idle otherwise.
+    const isSowing = now - this.#sownAt < SOWING_MS;
+    if (isSowing && best.rank >= 2 && load > this.#window / 4 && (this.#given[best.chunk] as number) > 0) return false;
     this.#give(best.client, best.chunk, best.chosen, now, out);
     return true;
   }
@@ -339,9 +338,11 @@ export class Giver {
     client.choiceGiven.add(chunk);
     client.bytesOnItsWay += bytes;
     client.lastServed = ++this.#serial;
-    if (this.#given[chunk] === 0) this.distinct++;
-    if (this.#given[chunk] === 0) this.#credit = Math.min(this.#credit + REPEAT_SHARE, 4);
-    else if (!chosen) this.#credit = Math.max(0, this.#credit - 1);
+    if (this.#given[chunk] === 0) {
+      this.distinct++;
+      this.#credit = Math.min(this.#credit + REPEAT_SHARE, 4);
+      if (chosen) this.#sownAt = now;
+    } else if (!chosen) this.#credit = Math.max(0, this.#credit - 1);
     this.#given[chunk] = Math.min((this.#given[chunk] as number) + 1, 255);
     this.#plant(chunk, client);
     this.sent += bytes;

@@ -6,6 +6,7 @@ import type { ControlFrame } from './frame.ts';
 import { Giver } from './giver.ts';
 import { Gossip, type GossipOptions } from './gossip.ts';
 import { toRanges } from './holdings.ts';
+import { IndexSpreader } from './index-spreader.ts';
 import { KeepPolicy } from './keep-policy.ts';
 import { Neighbours } from './neighbours.ts';
 import { ReadQueue } from './read-queue.ts';
@@ -20,7 +21,9 @@ const FIND_MS = 2000;
 /** A leaving node gives up when nothing has been taken off it for so long. */
 const LEAVE_STALL_MS = 3000;
 const LEAVE_LIMIT_MS = 30_000;
-const INDEX_DEADLINE_MS = 3000;
+/** Who was asked for the index must have begun to send it by then, and who pointed us elsewhere is asked again. */
+const INDEX_DEADLINE_MS = 5000;
+const INDEX_AGAIN_MS = 1500;
 
 export interface MachineOptions extends Omit<GossipOptions, 'random'> {
   readonly random: () => number;
@@ -59,7 +62,9 @@ export class FieldMachine {
   readonly #lost = new Set<number>();
   #data: Data | undefined;
   #copies: { readonly at: number; readonly counts: Uint16Array } | undefined;
-  #indexAsked = new Map<ConnectionId, number>();
+  readonly #indexes = new IndexSpreader();
+  readonly #indexAsked = new Map<ConnectionId, number>();
+  #indexAgainAt = 0;
   #tickAt = Number.POSITIVE_INFINITY;
   #findAt = 0;
   #leaving: { readonly since: number; left: number; progressAt: number } | undefined;
@@ -176,11 +181,11 @@ export class FieldMachine {
   #wake(now: number, out: Action[]): void {
     this.gossip.wake(now, out);
     if (now < this.#tickAt) return;
-    for (const [conn, at] of this.#indexAsked) {
-      if (now - at > INDEX_DEADLINE_MS) out.push({ kind: 'close', conn, why: 'gave no index' });
-    }
     const data = this.#data;
-    if (data === undefined) return;
+    if (data === undefined) {
+      this.#askIndexAgain(now, out);
+      return;
+    }
     for (const source of data.fetcher.overdue(now)) {
       data.fetcher.withdraw(source, out);
       this.gossip.doubt(source.node, now, out);
@@ -189,12 +194,26 @@ export class FieldMachine {
         out.push({ kind: 'close', conn: source.conn, why: 'does not deliver' });
       }
     }
+    data.fetcher.confirmAll(out);
     data.giver.breakPromises(now, out);
     for (const conn of this.#neighbours.useless(data.fetcher, data.held, now)) {
       out.push({ kind: 'close', conn, why: 'has nothing new' });
     }
     this.#findNowhere(now, out);
     this.#goOn(now, out);
+  }
+
+  #askIndexAgain(now: number, out: Action[]): void {
+    for (const [conn, at] of this.#indexAsked) {
+      if (now - at > INDEX_DEADLINE_MS) out.push({ kind: 'close', conn, why: 'gave no index' });
+    }
+    if (now < this.#indexAgainAt) return;
+    this.#indexAgainAt = now + INDEX_AGAIN_MS;
+    for (const { conn } of this.#neighbours.connected()) {
+      if (this.#indexAsked.has(conn)) continue;
+      this.#indexAsked.set(conn, now);
+      out.push({ kind: 'frame', conn, frame: { kind: 'get index' } });
+    }
   }
 
   #layout({ lengths, held: chunks, free }: FieldEvent & { kind: 'layout' }, now: number, out: Action[]): void {
@@ -224,6 +243,7 @@ export class FieldMachine {
       out.push({ kind: 'frame', conn, frame: { kind: 'subscribe' } });
     }
     this.#indexAsked.clear();
+    this.#indexes.known(now, out);
     for (const [read, range] of this.#early) this.#read(read, range, now, out);
     this.#early.clear();
   }
@@ -264,6 +284,7 @@ export class FieldMachine {
     const node = this.#accepted.get(conn)?.node ?? this.#neighbours.nodeOf(conn);
     this.#accepted.delete(conn);
     this.#subscribed.delete(conn);
+    this.#indexes.done(conn);
     this.#neighbours.closed(conn, now);
     this.#indexAsked.delete(conn);
     this.#data?.giver.closed(conn);
@@ -293,6 +314,11 @@ export class FieldMachine {
       case 'lack':
         if (fetcher?.lacks(conn, frame) === true) this.#ban(conn, 'lied about what it holds', now, out);
         return;
+      case 'index at':
+        // Asked again there, and here once more if nothing comes of it.
+        this.#indexAsked.delete(conn);
+        for (const { node, address } of frame.others) this.#neighbours.pointed(node, address);
+        return;
       case 'refuse':
         for (const { node, address } of frame.others) this.#neighbours.pointed(node, address);
         this.#neighbours.refused(conn, now);
@@ -306,6 +332,7 @@ export class FieldMachine {
     const giver = this.#data?.giver;
     switch (frame.kind) {
       case 'subscribe':
+        this.#indexes.done(conn);
         if (giver === undefined) this.#subscribed.add(conn);
         else giver.subscribe(conn, out);
         return;
@@ -316,20 +343,24 @@ export class FieldMachine {
         giver?.cancel(conn, frame.ranges);
         return;
       case 'got':
-        giver?.got(conn, now);
+        giver?.got(conn, frame.count, now);
         return;
       case 'get index':
-        if (giver !== undefined) out.push({ kind: 'give index', conn });
+        this.#askedIndex(conn, now, out);
         return;
       default:
         out.push({ kind: 'close', conn, why: `'${frame.kind}' is not for the side that fetches` });
     }
   }
 
+  #askedIndex(conn: ConnectionId, now: number, out: Action[]): void {
+    const client = this.#accepted.get(conn);
+    if (client !== undefined) this.#indexes.ask(conn, client, this.#data !== undefined, now, out);
+  }
+
   #chunk(conn: ConnectionId, chunk: number, good: boolean, now: number, out: Action[]): void {
     const data = this.#data;
     if (data === undefined) return;
-    out.push({ kind: 'frame', conn, frame: { kind: 'got' } });
     for (const other of data.fetcher.arrived(conn, chunk, good, now)) {
       out.push({ kind: 'frame', conn: other, frame: { kind: 'cancel', ranges: toRanges([chunk]) } });
     }

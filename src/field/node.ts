@@ -311,8 +311,7 @@ export class FieldNode {
       body: (piece) => {
         if (incoming === undefined) {
           if (this.#index === undefined) indexParts?.push(piece.slice());
-        }
-        else {
+        } else {
           incoming.bytes.set(piece, incoming.filled);
           incoming.filled += piece.length;
         }

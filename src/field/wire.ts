@@ -50,6 +50,7 @@ export const FRAME = {
   data: 20,
   index: 21,
   refuse: 22,
+  'index at': 23,
 } as const;
 export type FrameName = keyof typeof FRAME;
 

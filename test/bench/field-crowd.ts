@@ -2,6 +2,7 @@
  * A flash crowd in the simulator: one holder, N nodes that start at once and read the image from end to end.
  * `node test/bench/field-crowd.ts [N …]`; prints the last node's time over the goodput fluid limit.
  */
+
 import type { Lengths } from '../../src/field/event.ts';
 import { generator, Simulator } from './field-simulator.ts';
 
@@ -138,7 +139,7 @@ export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): Crowd
                 }
             }
             for (const c of all) if (!f.isOrdered(c)) known++;
-            return `${order >> 10}K/${choices} free ${known} up ${node.up.backlog(simulator.now).toFixed(0)} dn ${node.down.backlog(simulator.now).toFixed(0)} srcs ${f.sources.size} cl ${node.machine.data?.giver.clients} w ${node.machine.data?.giver.wishes}`;
+            return `${order >> 10}K/${choices} free ${known} up ${node.up.backlog(simulator.now).toFixed(0)} dn ${node.down.backlog(simulator.now).toFixed(0)} srcs ${f.sources.size} cl ${node.machine.data?.giver.clients}`;
           });
           console.log(rows.join('\n'));
         }
@@ -152,6 +153,36 @@ export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): Crowd
     }
   }
   simulator.run(400_000, () => finished === nodes);
+  for (const reader of readers) {
+    const data = reader.machine.data;
+    if (reader.doneAt !== undefined || data === undefined || !isVerbose) continue;
+    const missing = data.held.nextMissing(0);
+    console.log(
+      'STUCK',
+      reader.address,
+      data.held.count,
+      'missing',
+      missing,
+      'waits',
+      data.reads.waitsFor(missing),
+      'ordered',
+      data.fetcher.isOrdered(missing),
+      progress.get(reader),
+      data.reads.length,
+    );
+    for (const source of data.fetcher.sources.values())
+      console.log(
+        '  ',
+        source.address,
+        source.has.has(missing),
+        source.orders.get(missing),
+        source.choices,
+        source.bytesOnOrder,
+        source.orders.size,
+        source.strikes,
+        simulator.now - source.lastArrival,
+      );
+  }
   const times = readers.map((reader) => (reader.doneAt ?? Number.POSITIVE_INFINITY) / 1000).sort((a, b) => a - b);
   const limit = (SIZE / (RATE * GOODPUT)) * Math.max(1, nodes / (nodes + 1));
   const all = [holder, ...readers];
