@@ -11,9 +11,10 @@ import type { BootOptions, StageName } from './command-line.ts';
 import { startDrivers } from './drivers.ts';
 import { explainFailure } from './failure.ts';
 import { findMedia } from './find-media.ts';
-import { firstSoundImage } from './first-sound-image.ts';
+import { AllRefused, firstSoundImage } from './first-sound-image.ts';
 import { handOver } from './hand-over.ts';
 import { openSystem } from './open-system.ts';
+import { Refusals } from './refusals.ts';
 import { rescue } from './rescue.ts';
 
 /** Never returns: this process becomes the image's init, or the machine is rebooted. */
@@ -25,10 +26,11 @@ export async function boot(log: BootLog): Promise<never> {
   };
   const drivers = await stage('hardware', () => startDrivers(options, log));
   if (options.rescue) await rescue(log, 'asked for by viver.rescue');
+  const refused = new Refusals();
   for (;;) {
     try {
-      const candidates = await stage('media', () => findMedia(options, drivers, log));
-      const image = await stage('image', () => firstSoundImage(candidates, options, log));
+      const candidates = await stage('media', () => findMedia(options, drivers, refused, log));
+      const image = await stage('image', () => firstSoundImage(candidates, options, refused, log));
       const root = await stage('root', () => buildRoot(image, options, drivers, log));
       await stage('handover', () => handOver(root, drivers, log));
       const result = { image, root, drivers, outcomes: await drivers.outcomes() };
@@ -37,7 +39,10 @@ export async function boot(log: BootLog): Promise<never> {
       log.close();
       switchRoot(root.target, root.init.path, process.argv.slice(2), root.environment);
     } catch (error) {
-      await failed(error, options, log);
+      if (!(error instanceof AllRefused)) {
+        await failed(error, options, log);
+        refused.clear();
+      }
       log.rewind('media');
     }
   }

@@ -15,6 +15,7 @@ import type { BootOptions } from './command-line.ts';
 import type { Drivers } from './drivers.ts';
 import { BootFailure } from './failure.ts';
 import { decideWait } from './media-wait.ts';
+import type { Refusals } from './refusals.ts';
 
 /** Media with images, best first, and how to let go of the others. */
 export interface FoundMedia {
@@ -34,17 +35,22 @@ const SAY_AFTER_MS = 2000;
 
 /**
  * Stage `media`: looks on every disk for images as the disks appear, until there is one and nothing more can come, and
- * ranks what was found.
+ * ranks what was found. Images refused before are not looked at again.
  * @throws Error that tells what was seen on each device when no image was found
  */
-export async function findMedia(options: BootOptions, drivers: Drivers, log: BootLog): Promise<StageDone<FoundMedia>> {
+export async function findMedia(
+  options: BootOptions,
+  drivers: Drivers,
+  refused: Refusals,
+  log: BootLog,
+): Promise<StageDone<FoundMedia>> {
   const policy: ImagePolicy = { name: options.image?.name, media: options.media };
   const search = new MediaSearch({
     ensureModules: (names) => drivers.ensureModules(names),
     access: drivers.mediaAccess,
   });
   const wanted = (candidates: readonly ImageCandidate[]) =>
-    candidates.filter((candidate) => refusal(candidate, policy) === undefined);
+    candidates.filter((candidate) => refusal(candidate, policy) === undefined && !refused.has(candidate));
   const startedMs = uptimeMs();
   let changedMs = startedMs;
   let known = '';
@@ -84,7 +90,7 @@ export async function findMedia(options: BootOptions, drivers: Drivers, log: Boo
       log.choose('end of the search', decision.why);
       break;
     }
-    if (decision.kind === 'fail') throw noImage(search, options, decision.why);
+    if (decision.kind === 'fail') throw noImage(search, options, refused, decision.why);
     if (uptimeMs() - saidMs > SAY_AFTER_MS) {
       log.info(`waiting for a medium with an image: ${decision.why}`);
       saidMs = decision.untilMs;
@@ -99,7 +105,7 @@ export async function findMedia(options: BootOptions, drivers: Drivers, log: Boo
   for (const { candidate, reason } of passedOver)
     log.choose(`passed over ${candidate.path} on ${candidate.device.path}`, reason);
   const [first] = ordered;
-  if (first === undefined) throw noImage(search, options, 'none may be used');
+  if (first === undefined) throw noImage(search, options, refused, 'none may be used');
   return {
     value: { ranked: ordered, release: (keep) => search.release(keep === undefined ? [] : [keep]) },
     note: `${ordered.length === 1 ? '1 image' : `${ordered.length} images`}; ${first.candidate.device.path}: ${first.reason}`,
@@ -126,13 +132,20 @@ function canBePluggedIn(devices: readonly BlockDevice[]): boolean {
   );
 }
 
-function noImage(search: MediaSearch, options: BootOptions, why: string): Error {
+function noImage(search: MediaSearch, options: BootOptions, refused: Refusals, why: string): Error {
   const asked = options.image === undefined ? 'no disk image' : `no disk image '${options.image.name}'`;
   const media = options.media === undefined ? '' : ` on ${options.media.join(', ')}`;
   const seen = search.reports.map((report) => `${report.device.path} (${report.device.medium}): ${report.seen}`);
-  return new BootFailure(`${asked}${media} was found: ${why}`, {
-    saw: seen.length === 0 ? ['no disk at all: is its controller driven? viver explain tells'] : seen,
+  const found = refused.lines.length === 0 ? 'was found' : 'that may be used was found';
+  return new BootFailure(`${asked}${media} ${found}: ${why}`, {
+    saw:
+      seen.length === 0
+        ? ['no disk at all: is its controller driven? viver explain tells']
+        : [...seen, ...refused.lines],
     tryThis: [
+      ...(refused.lines.length > 0 && options.image?.id !== undefined
+        ? ['boot without the pin (viver.image=NAME), if the image is trusted']
+        : []),
       'put in a medium that holds /viver/NAME.sqfs and type exit',
       ...(options.image === undefined && options.media === undefined
         ? []

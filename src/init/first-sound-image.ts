@@ -11,9 +11,9 @@ import type { RankedCandidate } from '../media/choose.ts';
 import { copyToRam } from '../root/toram.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
-import { BootFailure } from './failure.ts';
 import type { FoundMedia } from './find-media.ts';
 import { progressLines } from './progress.ts';
+import type { Refusals } from './refusals.ts';
 
 /** The image this boot uses, checked as far as was asked for. */
 export interface SoundImage {
@@ -30,17 +30,23 @@ export interface SoundImage {
 
 const RAM_COPY = '/run/viver/image';
 
+/** None of the media found so far holds an image that may be used; another may still come. */
+export class AllRefused extends Error {
+  override readonly name = 'AllRefused';
+}
+
 /**
  * Stage `image`: takes the first candidate, best first, that is what it should be: copied to RAM when that is asked
  * for, checked when it is pinned or viver.verify= says so.
- * @throws BootFailure with each candidate's reason when none is left
+ * @param refused takes up what is not used, with the reason
+ * @throws AllRefused when none is left
  */
 export async function firstSoundImage(
   media: FoundMedia,
   options: BootOptions,
+  refused: Refusals,
   log: BootLog,
 ): Promise<StageDone<SoundImage>> {
-  const refused: string[] = [];
   for (const ranked of media.ranked) {
     const { candidate } = ranked;
     try {
@@ -52,17 +58,11 @@ export async function firstSoundImage(
       const why = describeError(error);
       log.warn(`${candidate.path} on ${candidate.device.path} is not used: ${why}`);
       log.choose(`refused ${candidate.path} on ${candidate.device.path}`, why);
-      refused.push(`${candidate.path} on ${candidate.device.path}: ${why}`);
+      refused.add(candidate, why);
     }
   }
   await media.release(undefined);
-  throw new BootFailure('no image that was found may be used', {
-    saw: refused,
-    tryThis: [
-      'another medium, or the image copied anew',
-      ...(options.image?.id === undefined ? [] : ['boot without the pin (viver.image=NAME), if the image is trusted']),
-    ],
-  });
+  throw new AllRefused('no image found so far may be used');
 }
 
 function noteOf(image: SoundImage, options: BootOptions): string {

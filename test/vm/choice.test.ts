@@ -107,6 +107,24 @@ test('a pinned id does not boot a changed image with the right index beside it',
   });
 });
 
+test('when every image so far is refused, the search goes on and takes what comes later', async () => {
+  await runScenario({
+    name: 'pinned-right-comes-later',
+    kernel: viverKernel(`viver.image=small@sha256:${small.id}`),
+    disks: [
+      { name: 'changed', bus: 'nvme', file: await imageDisk(await changedImage(small)) },
+      { name: 'right', bus: 'usb', file: await imageDisk(small), later: true },
+    ],
+    steps: [
+      { wait: /is not used: /, within: 90 },
+      { attach: 'right' },
+      { wait: rootReady({ image: `small@${small.id.slice(0, 12)}`, medium: 'usb' }), within: 60 },
+      ...LOGIN,
+      ...POWER_OFF,
+    ],
+  });
+});
+
 test('a pinned id that no medium has ends in a message and the rescue prompt', async () => {
   const other = await smallImage('two');
   await runScenario({
@@ -114,7 +132,7 @@ test('a pinned id that no medium has ends in a message and the rescue prompt', a
     kernel: viverKernel(`viver.image=small@sha256:${small.id}`),
     disks: [{ name: 'wrong', bus: 'nvme', file: await imageDisk(other) }],
     steps: [
-      { wait: /viver: .*small/, within: 90 },
+      { wait: /viver: boot failed: no disk image 'small' that may be used was found/, within: 90 },
       { prompt: /rescue# $/, within: 30 },
       { type: 'poweroff -f\n' },
       { expect: 'power-off', within: 20 },
