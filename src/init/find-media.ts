@@ -98,7 +98,8 @@ export async function findMedia(
     await drivers.changed(POLL_MS);
   }
 
-  const { ordered, passedOver } = chooseMedium(await measureOnce(wanted(search.candidates), measured), policy);
+  const { ordered, passedOver, warnings } = chooseMedium(await measureSpeeds(wanted(search.candidates)), policy);
+  for (const warning of warnings) log.warn(warning);
   for (const report of search.reports) log.choose(`search ${report.device.path}`, report.seen);
   for (const { candidate, reason } of ordered)
     log.choose(`candidate ${candidate.path} on ${candidate.device.path}`, reason);
@@ -110,16 +111,6 @@ export async function findMedia(
     value: { ranked: ordered, release: (keep) => search.release(keep === undefined ? [] : [keep]) },
     note: `${ordered.length === 1 ? '1 image' : `${ordered.length} images`}; ${first.candidate.device.path}: ${first.reason}`,
   };
-}
-
-/** The measurement that was made while waiting serves if it was of the same images. */
-async function measureOnce(
-  candidates: readonly ImageCandidate[],
-  measured: readonly MeasuredCandidate[],
-): Promise<readonly MeasuredCandidate[]> {
-  const same =
-    candidates.length === measured.length && measured.every(({ candidate }) => candidates.includes(candidate));
-  return same ? measured : measureSpeeds(candidates);
 }
 
 /** Whether there is anything a medium can be put into while the machine runs. */
