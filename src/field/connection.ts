@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { decode, encode } from '../codec/struct.ts';
+import { setReceiveLowWater } from '../linux/socket-option.ts';
 import { type Address, formatAddress, parseAddress } from './address.ts';
 import type { ConnectionId } from './event.ts';
 import { type ControlFrame, encodeControlFrame, encodeDataHeader, FrameDecoder, type FrameSink } from './frame.ts';
@@ -30,6 +31,9 @@ export interface ConnectionEvents extends Omit<FrameSink, 'control'> {
   closed(why: string, hostile: boolean): void;
 }
 
+/** Of a chunk that comes, so many bytes are waited for at a time: one turn of the event loop for all of them. */
+const GATHERED = 128 << 10;
+
 /** All connections read into this one buffer: what is in it is used up before the next read. */
 const RECEIVE_BUFFER = new Uint8Array(256 << 10);
 
@@ -48,6 +52,7 @@ export class Connection {
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
   #corked = false;
+  #lowWater = 1;
 
   private constructor(
     id: ConnectionId,
@@ -140,13 +145,14 @@ export class Connection {
     this.#events.closed(why, hostile);
   }
 
-  /** What is written in one turn of the event loop goes out in one packet. */
+  /** What is written until the stack is empty goes out in one packet. */
   #write(bytes: Uint8Array): void {
     if (this.#isClosed) return;
     if (!this.#corked) {
       this.#corked = true;
       this.#socket.cork();
-      setImmediate(() => {
+      // Not setImmediate: that costs another turn of the event loop with every packet.
+      queueMicrotask(() => {
         this.#corked = false;
         this.#socket.uncork();
       });
@@ -158,10 +164,21 @@ export class Connection {
     if (this.#isClosed) return;
     try {
       if (this.#greeting !== undefined) this.#greet(bytes);
-      else this.#decoder.push(bytes);
+      else {
+        this.#decoder.push(bytes);
+        this.#gather();
+      }
     } catch (error) {
       this.close(error instanceof Error ? error.message : String(error), true);
     }
+  }
+
+  /** Lets the rest of a chunk gather in the kernel instead of taking it packet by packet. */
+  #gather(): void {
+    const wanted = Math.max(1, Math.min(this.#decoder.bodyLeft, GATHERED));
+    if (wanted === this.#lowWater || this.#isClosed) return;
+    this.#lowWater = wanted;
+    setReceiveLowWater(this.#socket, wanted);
   }
 
   /** The dialler says hello; the one dialled answers with its own and a proof; the dialler proves itself. */

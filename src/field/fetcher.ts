@@ -23,11 +23,11 @@ const POINTED_TIMES = 2;
 /** An order is given up, and counted against the source, after so long without a byte from it. */
 const DEADLINE_MS = 4000;
 /** Reads that are urgent at once: more would have all nodes of a crowd queue for the same few chunks. */
-const URGENT_CHUNKS = 4;
+const URGENT_CHUNKS = 2;
 /** Chunks confirmed together: every message costs both sides more than its bytes. */
-const CONFIRMED_TOGETHER = 2;
+const CONFIRMED_TOGETHER = 3;
 /** Chunks ordered together, likewise. */
-const ORDERED_TOGETHER = 2;
+const ORDERED_TOGETHER = 3;
 /** Candidates looked at to find the rarest one: bounds the work in images of very many chunks. */
 const SCAN_LIMIT = 4096;
 /** Ranges in a request that leaves the choice to the source. */
@@ -122,7 +122,12 @@ export class Fetcher {
   }
 
   hasSource(chunk: number): boolean {
-    return (this.#copies[chunk] as number) > 0;
+    return this.copiesSeen(chunk) > 0;
+  }
+
+  /** How many of our sources have a chunk. */
+  copiesSeen(chunk: number): number {
+    return this.#copies[chunk] as number;
   }
 
   isOrdered(chunk: number): boolean {

@@ -177,6 +177,11 @@ export class FrameDecoder {
     this.#sink = sink;
   }
 
+  /** Bytes of a chunk or index that are still to come; 0 between frames. */
+  get bodyLeft(): number {
+    return Math.max(0, this.#bodyLeft);
+  }
+
   /** @throws CodecError, or what the sink throws: the connection is to be closed */
   push(bytes: Uint8Array): void {
     let offset = 0;

@@ -6,8 +6,8 @@ import { packHoldings, toRanges } from './holdings.ts';
 import { type NodeId, partCount, partRange } from './record.ts';
 
 /** Bytes on their way that nobody has confirmed: few uploads at a time, each quick, so that chains form. */
-const WINDOW_FIRST = 768 << 10;
-const WINDOW_LEAST = 768 << 10;
+const WINDOW_FIRST = 1024 << 10;
+const WINDOW_LEAST = 1024 << 10;
 const WINDOW_MOST = 16 << 20;
 /** The window grows while a chunk is confirmed sooner than this, and shrinks when it takes longer than that. */
 const QUICK_MS = 100;
@@ -15,14 +15,15 @@ const SLOW_MS = 400;
 /** Who confirms nothing for so long no longer holds up the others, and gets nothing more until it does. */
 const STUCK_MS = 1000;
 /** News of new chunks are gathered for so long, or until something goes to the same client anyway. */
-const NEWS_MS = 150;
+const NEWS_MS = 300;
+const RARE_NEWS_MS = 5;
 /** How long a request for a chunk that is on its way to us may wait. */
 const PROMISE_MS = 3000;
 /** Others each getter of a chunk is pointed at by: a binary tree. */
 const TREE_WIDTH = 2;
 const TREES = 4096;
 /** Of what a node gives while it has chunks that nobody was given yet, the share that may be repeats. */
-const REPEAT_SHARE = 0.1;
+const REPEAT_SHARE = 0.02;
 /** A node sows until so long after the last new chunk it gave. */
 const SOWING_MS = 300;
 const POINTERS_IN_FRAME = 16;
@@ -56,7 +57,8 @@ interface Client {
   subscribed: boolean;
   added: number[];
   removed: number[];
-  newsSince: number;
+  /** When the news go out at the latest. */
+  newsAt: number;
 }
 
 export interface GiverOptions {
@@ -122,7 +124,7 @@ export class Giver {
       subscribed: false,
       added: [],
       removed: [],
-      newsSince: 0,
+      newsAt: Number.POSITIVE_INFINITY,
     });
   }
 
@@ -136,6 +138,7 @@ export class Giver {
     client.subscribed = true;
     client.added = [];
     client.removed = [];
+    client.newsAt = Number.POSITIVE_INFINITY;
     const windows = Array.from({ length: partCount(this.#lengths.count) }, (_, part) =>
       packHoldings(this.#held, partRange(this.#lengths.count, part)),
     );
@@ -190,31 +193,29 @@ export class Giver {
     this.#mostOnItsWay = this.#load(now);
   }
 
-  /** A chunk is held from now on. */
-  gained(chunk: number, now: number): void {
+  /** A chunk is held from now on. `isRare`: hardly anybody else has it, so that others wait for these news. */
+  gained(chunk: number, isRare: boolean, now: number): void {
     for (const client of this.#clients.values()) {
       if (!client.subscribed) continue;
-      if (client.added.length + client.removed.length === 0) client.newsSince = now;
       client.added.push(chunk);
+      client.newsAt = Math.min(client.newsAt, now + (isRare ? RARE_NEWS_MS : NEWS_MS));
     }
   }
 
   lost(chunk: number, now: number): void {
     for (const client of this.#clients.values()) {
       if (!client.subscribed) continue;
-      if (client.added.length + client.removed.length === 0) client.newsSince = now;
       const at = client.added.indexOf(chunk);
       if (at >= 0) client.added.splice(at, 1);
       client.removed.push(chunk);
+      client.newsAt = Math.min(client.newsAt, now + NEWS_MS);
     }
   }
 
   /** When news are due at the latest; Infinity when there are none. */
   nextNews(): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const client of this.#clients.values()) {
-      if (client.added.length + client.removed.length > 0) next = Math.min(next, client.newsSince + NEWS_MS);
-    }
+    for (const { newsAt } of this.#clients.values()) next = Math.min(next, newsAt);
     return next;
   }
 
@@ -228,9 +229,7 @@ export class Giver {
 
   pump(now: number, out: Action[]): void {
     for (const client of this.#clients.values()) {
-      if (client.added.length + client.removed.length > 0 && now >= client.newsSince + NEWS_MS) {
-        this.#sendNews(client, out);
-      }
+      if (now >= client.newsAt) this.#sendNews(client, out);
     }
     for (;;) {
       const load = this.#load(now);
@@ -369,6 +368,7 @@ export class Giver {
     const frame = { kind: 'have', added: sorted(client.added), removed: sorted(client.removed) } as const;
     client.added = [];
     client.removed = [];
+    client.newsAt = Number.POSITIVE_INFINITY;
     out.push({ kind: 'frame', conn: client.conn, frame });
   }
 

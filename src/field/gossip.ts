@@ -41,11 +41,15 @@ const ANSWER_MS = 500;
 /** Questions without answer before a node is suspected, and the time it has to refute before it is down. */
 const SILENCES = 2;
 const SUSPECT_MS = 4000;
-/** News are passed on in datagrams this far apart, to so many nodes each time: a bound on what gossip can cost. */
+/**
+ * News are passed on in datagrams this far apart, to so many nodes each time: a bound on what gossip can cost. Who came
+ * and went is told soon; what is held changes with every chunk in a crowd, and is told faster over the connections.
+ */
 const NEWS_MS = 250;
+const HOLDINGS_NEWS_MS = 1000;
 const NEWS_FANOUT = 2;
 /** Own changes are published no more often than this. */
-const PUBLISH_MS = 1000;
+const PUBLISH_MS = 2000;
 /** How long a tombstone keeps old records out, and how often one is knocked at in case a partition has healed. */
 const GRAVE_MS = 600_000;
 const KNOCK_MS = 5000;
@@ -113,6 +117,7 @@ export class Gossip {
   #publishAt = 0;
   #knockAt = 0;
   #isIn = false;
+  #missing: readonly Address[];
   /** Hears of nodes that come and go. */
   onUp: (record: NodeRecord) => void = () => {};
   onDown: (record: NodeRecord, left: boolean) => void = () => {};
@@ -121,6 +126,7 @@ export class Gossip {
     this.#options = options;
     this.#life = options.life;
     this.#address = options.address;
+    this.#missing = options.peers;
   }
 
   get address(): Address {
@@ -157,7 +163,7 @@ export class Gossip {
 
   leaving(now: number, out: Action[]): void {
     this.#state = STATE_LEAVING;
-    this.#publish(now);
+    this.#publish(now, true);
     this.#spread(now, out, 4);
   }
 
@@ -248,19 +254,20 @@ export class Gossip {
   }
 
   #mustJoin(): boolean {
-    return !this.#isIn || this.#missingPeers().length > 0;
+    return !this.#isIn || this.#missing.length > 0;
   }
 
-  #missingPeers(): Address[] {
-    if (this.#options.peers.length === 0) return [];
+  /** Named peers that the table does not have. Looked for when nodes come and go, not with every packet. */
+  #findMissingPeers(): void {
+    if (this.#options.peers.length === 0) return;
     const known = new Set<Address>();
     for (const { address } of this.table.nodes()) known.add(address);
-    return this.#options.peers.filter((peer) => !known.has(peer) && peer !== this.#address);
+    this.#missing = this.#options.peers.filter((peer) => !known.has(peer) && peer !== this.#address);
   }
 
   #join(now: number, out: Action[]): void {
     const sections = { records: [this.#own(0)] };
-    for (const peer of this.#missingPeers()) this.#send('join', peer, sections, now, out);
+    for (const peer of this.#missing) this.#send('join', peer, sections, now, out);
     if (!this.#isIn && this.#options.multicast) out.push({ kind: 'multicast', datagram: this.#make('join', sections) });
     this.#joinAt = now + this.#joinEvery * (0.75 + 0.5 * this.#options.random());
     this.#joinEvery = Math.min(this.#joinEvery * 1.5, this.#isIn && this.#held !== undefined ? CALL_MS : JOIN_LAST_MS);
@@ -310,17 +317,19 @@ export class Gossip {
     const before = this.table.get(record.node);
     const wasSuspect = this.#suspects.get(record.node);
     if (this.table.merge(record) !== 'news') return;
-    this.#rumour(record);
+    const isChange = before === undefined || before.life !== record.life || before.state !== record.state;
+    this.#rumour(record, isChange, now);
     if (record.state === STATE_DOWN) {
       this.#graves.set(record.node, now);
       this.#suspects.delete(record.node);
-      if (before !== undefined) this.onDown(before, true);
+      if (before !== undefined) this.#wentDown(before, true);
       return;
     }
     if (wasSuspect !== undefined && compareRecords(record, wasSuspect.record) > 0) this.#suspects.delete(record.node);
     if (before === undefined || before.life !== record.life) {
       this.#graves.delete(record.node);
       this.#evictNamesakes(record, now);
+      this.#findMissingPeers();
       this.onUp(record);
     }
   }
@@ -379,19 +388,23 @@ export class Gossip {
       const known = this.table.get(record.node, part);
       // Part 0 stands for the node and goes out in any case; another only when what it says has changed.
       if (!all && part > 0 && known !== undefined && same(known, record)) continue;
-      if (this.table.merge(record) === 'news') this.#rumour(record);
+      if (this.table.merge(record) === 'news') this.#rumour(record, all, now);
     }
   }
 
-  #rumour(record: NodeRecord): void {
+  #rumour(record: NodeRecord, isUrgent: boolean, now: number): void {
     const key = keyOf(record.node, record.part);
+    this.#newsAt = Math.min(
+      this.#rumours.size === 0 ? Number.POSITIVE_INFINITY : this.#newsAt,
+      now + (isUrgent ? NEWS_MS : HOLDINGS_NEWS_MS),
+    );
     this.#rumours.delete(key);
     this.#rumours.set(key, { record, sent: 0 });
   }
 
   /** Passes on news, the least told first, until each has been told about as often as it takes to reach everybody. */
   #spread(now: number, out: Action[], fanout: number): void {
-    this.#newsAt = now + NEWS_MS;
+    this.#newsAt = now + HOLDINGS_NEWS_MS;
     const enough = Math.ceil(Math.log2(this.table.size + 2)) + 1;
     const budget = DATAGRAM_TARGET - HEADER_SIZE - 8;
     const byTold = [...this.#rumours].sort((a, b) => a[1].sent - b[1].sent);
@@ -399,14 +412,19 @@ export class Gossip {
     let size = 0;
     const peers = this.#pick(fanout);
     if (peers.length === 0) return;
+    let isMore = false;
     for (const [key, rumour] of byTold) {
       const bytes = recordCodec.sizeOf(rumour.record);
-      if (size + bytes > budget && records.length > 0) break;
+      if (size + bytes > budget && records.length > 0) {
+        isMore = true;
+        break;
+      }
       size += bytes;
       records.push(rumour.record);
       rumour.sent += peers.length;
       if (rumour.sent >= enough) this.#rumours.delete(key);
     }
+    if (isMore) this.#newsAt = now + NEWS_MS;
     for (const peer of peers) this.#send('notify up', peer.address, { records }, now, out);
   }
 
@@ -633,7 +651,12 @@ export class Gossip {
     const down = makeRecord({ ...record, version, state: STATE_DOWN, part: 0, holdings: nothing(record) });
     if (this.table.merge(down) !== 'news') return;
     this.#graves.set(record.node, now);
-    this.#rumour(down);
+    this.#rumour(down, true, now);
+    this.#wentDown(record, left);
+  }
+
+  #wentDown(record: NodeRecord, left: boolean): void {
+    this.#findMissingPeers();
     this.onDown(record, left);
   }
 

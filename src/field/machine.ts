@@ -13,9 +13,11 @@ import { ReadQueue } from './read-queue.ts';
 import { formatNode, type NodeId } from './record.ts';
 
 /** While anything is on order or on its way, deadlines are looked at this often. */
-const TICK_MS = 100;
+const TICK_MS = 200;
 /** Nodes that may fetch from one node at a time; others are told of these. */
 const CLIENTS_LIMIT = 64;
+/** A chunk that so few of our sources have is news. */
+const RARE_COPIES = 1;
 /** How often the field is asked for a chunk that nobody holds. */
 const FIND_MS = 2000;
 /** A leaving node gives up when nothing has been taken off it for so long. */
@@ -34,6 +36,35 @@ export interface MachineOptions extends Omit<GossipOptions, 'random'> {
   /** There are origins to ask when no peer has a chunk. */
   readonly hasOrigin: boolean;
 }
+
+/** What has to be looked at again after an event: whom to dial, what to order, what to give. */
+interface Sides {
+  readonly connect: boolean;
+  readonly fetch: boolean;
+  readonly give: boolean;
+}
+
+const NOTHING: Sides = { connect: false, fetch: false, give: false };
+const ALL: Sides = { connect: true, fetch: true, give: true };
+
+const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
+  start: ALL,
+  wake: ALL,
+  datagram: { connect: true, fetch: false, give: false },
+  connected: NOTHING,
+  accepted: NOTHING,
+  closed: ALL,
+  frame: { connect: false, fetch: true, give: true },
+  incoming: NOTHING,
+  chunk: ALL,
+  layout: ALL,
+  index: { connect: true, fetch: false, give: false },
+  read: { connect: true, fetch: true, give: false },
+  unread: NOTHING,
+  origin: ALL,
+  unheld: { connect: true, fetch: true, give: false },
+  leave: NOTHING,
+};
 
 interface Data {
   readonly lengths: Lengths;
@@ -101,21 +132,27 @@ export class FieldMachine {
   handle(event: FieldEvent, now: number): Action[] {
     const out: Action[] = [];
     this.#take(event, now, out);
-    this.#connect(now, out);
+    const side = SIDES[event.kind];
+    if (side.connect && this.#leaving === undefined) this.#connect(now, out);
     if (this.#data !== undefined) {
-      this.#data.fetcher.pump(now, out);
-      this.#data.giver.pump(now, out);
-      const isBusy = this.#data.fetcher.busy || this.#data.giver.busy || this.#data.reads.length > 0;
-      this.#arm(now, isBusy || this.#leaving !== undefined);
-    } else this.#arm(now, this.#indexAsked.size > 0 || this.gossip.isIn);
-    out.push(...this.#log);
-    this.#log = [];
+      if (side.fetch) this.#data.fetcher.pump(now, out);
+      if (side.give) this.#data.giver.pump(now, out);
+    }
+    // Whatever starts something that has a deadline arms the tick; the tick itself sees whether it is still needed.
+    if (this.#tickAt === Number.POSITIVE_INFINITY && (out.length > 0 || event.kind === 'read')) {
+      this.#tickAt = now + TICK_MS;
+    }
+    if (this.#log.length > 0) {
+      out.push(...this.#log);
+      this.#log = [];
+    }
     return out;
   }
 
-  #arm(now: number, isBusy: boolean): void {
-    if (!isBusy) this.#tickAt = Number.POSITIVE_INFINITY;
-    else if (this.#tickAt <= now || this.#tickAt === Number.POSITIVE_INFINITY) this.#tickAt = now + TICK_MS;
+  #isBusy(): boolean {
+    const data = this.#data;
+    if (data === undefined) return this.#indexAsked.size > 0 || this.gossip.isIn;
+    return data.fetcher.busy || data.giver.busy || data.reads.length > 0 || this.#leaving !== undefined;
   }
 
   #take(event: FieldEvent, now: number, out: Action[]): void {
@@ -181,6 +218,7 @@ export class FieldMachine {
   #wake(now: number, out: Action[]): void {
     this.gossip.wake(now, out);
     if (now < this.#tickAt) return;
+    this.#tickAt = this.#isBusy() ? now + TICK_MS : Number.POSITIVE_INFINITY;
     const data = this.#data;
     if (data === undefined) {
       this.#askIndexAgain(now, out);
@@ -383,7 +421,7 @@ export class FieldMachine {
     out.push({ kind: 'keep', chunk });
     data.held.add(chunk);
     data.keep.added(chunk, now);
-    data.giver.gained(chunk, now);
+    data.giver.gained(chunk, data.fetcher.copiesSeen(chunk) <= RARE_COPIES, now);
     this.gossip.changed();
     if (this.#lost.delete(chunk) && this.#lost.size === 0)
       this.#say('every chunk that reads wait for is to be had again');
@@ -462,7 +500,6 @@ export class FieldMachine {
   }
 
   #connect(now: number, out: Action[]): void {
-    if (this.#leaving !== undefined) return;
     const data = this.#data;
     const isComplete = data !== undefined && data.held.count === data.lengths.count;
     if (isComplete) {

@@ -107,9 +107,9 @@ export class Neighbours {
 
   /** Whom to dial now. `held` undefined: any node that has an index will do. */
   plan(held: ChunkSet | undefined, now: number): { conn: ConnectionId; address: Address }[] {
-    const dialling = this.#dials.size - this.connected().length;
     const limit = held === undefined ? 2 : SOURCES;
-    let room = Math.min(DIALS - dialling, limit - this.#dials.size);
+    if (this.#wanted.size === 0 && (this.#dials.size >= limit || now < this.#planAt)) return [];
+    let room = Math.min(DIALS - this.#dialling(), limit - this.#dials.size);
     const planned: { conn: ConnectionId; address: Address }[] = [];
     for (const [node, address] of this.#wanted) {
       if (planned.length + this.#dials.size >= SOURCES_LIMIT) break;
@@ -140,6 +140,12 @@ export class Neighbours {
     // Looking through the table of a large field for nothing should not happen with every packet.
     if (planned.length === 0) this.#planAt = now + 200;
     return planned;
+  }
+
+  #dialling(): number {
+    let count = 0;
+    for (const { isOpen } of this.#dials.values()) if (!isOpen) count++;
+    return count;
   }
 
   #isDialable(node: NodeId, now: number): boolean {
