@@ -15,7 +15,16 @@ const DEVICE = {
 } as const;
 
 function loaded(name: string): LoadOutcome {
-  const module = { name, path: `/${name}.ko`, parameters: '', needs: [], after: [], reason: '', wantedBy: [], optional: false };
+  const module = {
+    name,
+    path: `/${name}.ko`,
+    parameters: '',
+    needs: [],
+    after: [],
+    reason: '',
+    wantedBy: [],
+    optional: false,
+  };
   return { kind: 'loaded', module, ms: 1 };
 }
 
