@@ -97,9 +97,14 @@ export class Machine implements AsyncDisposable {
     await Promise.race([this.qmp.command('screendump', { filename, format: 'png' }), sleep(3000)]);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends QEMU at once. */
+  async kill(): Promise<void> {
     if (this.exit === undefined) this.#child.kill('SIGKILL');
     await this.#ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
     for (const disk of this.scenario.disks ?? []) rmSync(overlayPath(this.directory, disk.name), { force: true });
     rmSync(join(this.directory, 'uefi-variables.fd'), { force: true });
   }
@@ -154,7 +159,8 @@ async function tryStart(
   try {
     await machine.qmp.ready;
   } catch (cause) {
-    await machine[Symbol.asyncDispose]();
+    // Its disks stay: it is tried again when the slots were taken.
+    await machine.kill();
     if (machine.exit === `status ${SLOT_TAKEN}`) return undefined;
     const words = readFileSync(join(directory, 'qemu.log'), 'utf8').trim();
     throw new Error(`${scenario.name}: QEMU does not start: ${words || machine.exit}`, { cause });
