@@ -12,7 +12,13 @@ export type FieldEvent =
   | { readonly kind: 'start' }
   /** The time that `nextWake` named has come. */
   | { readonly kind: 'wake' }
-  | { readonly kind: 'datagram'; readonly from: Address; readonly datagram: Datagram; readonly size: number }
+  | {
+      readonly kind: 'datagram';
+      readonly from: Address;
+      readonly datagram: Datagram;
+      readonly size: number;
+      readonly isMulticast: boolean;
+    }
   /** Our dial was answered and both sides know each other: we fetch. */
   | { readonly kind: 'connected'; readonly conn: ConnectionId; readonly node: NodeId; readonly address: Address }
   /** Somebody dialled us: we give. `address` is where that node itself listens. */

@@ -56,6 +56,7 @@ export interface Source {
   /** Bytes per second while something was on order. */
   rate: number;
   lastArrival: number;
+  lastHeard: number;
   delivered: number;
   strikes: number;
   /** Chunks that came and are not yet confirmed. */
@@ -130,6 +131,12 @@ export class Fetcher {
     return this.#copies[chunk] as number;
   }
 
+  /** When a node last sent a chunk or news; -Infinity when it is no source. */
+  lastHeard(node: NodeId): number {
+    for (const source of this.sources.values()) if (source.node === node) return source.lastHeard;
+    return Number.NEGATIVE_INFINITY;
+  }
+
   isOrdered(chunk: number): boolean {
     return this.#ordered.has(chunk);
   }
@@ -146,6 +153,7 @@ export class Fetcher {
       bytesOnOrder: 0,
       rate: 1 << 20,
       lastArrival: now,
+      lastHeard: now,
       delivered: 0,
       strikes: 0,
       unconfirmed: 0,
@@ -171,9 +179,10 @@ export class Fetcher {
     source.known = true;
   }
 
-  have(conn: ConnectionId, { added, removed }: FrameBodies['have']): void {
+  have(conn: ConnectionId, { added, removed }: FrameBodies['have'], now: number): void {
     const source = this.sources.get(conn);
     if (source === undefined) return;
+    source.lastHeard = now;
     for (const { start, end } of added) {
       for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) this.#gain(source, chunk);
     }
@@ -522,6 +531,7 @@ export class Fetcher {
     // The mean of seconds a byte, not of bytes a second: chunks that come in a burst would count for too much.
     source.rate = 1 / (0.75 / source.rate + 0.25 * (seconds / bytes));
     source.lastArrival = now;
+    source.lastHeard = now;
     source.delivered++;
     source.strikes = 0;
     this.#rateBytes += bytes;

@@ -53,6 +53,7 @@ interface Client {
   readonly onItsWay: OnItsWay[];
   bytesOnItsWay: number;
   lastGot: number;
+  lastHeard: number;
   lastServed: number;
   subscribed: boolean;
   added: number[];
@@ -108,6 +109,12 @@ export class Giver {
     for (const { node, address } of this.#clients.values()) yield { node, address };
   }
 
+  /** When a client last confirmed or asked for anything; -Infinity when it is none. */
+  lastHeard(node: NodeId): number {
+    for (const client of this.#clients.values()) if (client.node === node) return client.lastHeard;
+    return Number.NEGATIVE_INFINITY;
+  }
+
   accepted(conn: ConnectionId, node: NodeId, address: Address, now: number): void {
     this.#clients.set(conn, {
       conn,
@@ -120,6 +127,7 @@ export class Giver {
       onItsWay: [],
       bytesOnItsWay: 0,
       lastGot: now,
+      lastHeard: now,
       lastServed: 0,
       subscribed: false,
       added: [],
@@ -148,6 +156,7 @@ export class Giver {
   get(conn: ConnectionId, request: FrameBodies['get'], now: number, out: Action[]): void {
     const client = this.#clients.get(conn);
     if (client === undefined) return;
+    client.lastHeard = now;
     if (request.choose) {
       client.choices = Math.min(client.choices + request.count, this.#lengths.count);
       client.choiceRanges = request.ranges;
@@ -181,6 +190,7 @@ export class Giver {
     for (const { bytes, at } of client.onItsWay.splice(0, count)) {
       client.bytesOnItsWay -= bytes;
       client.lastGot = now;
+      client.lastHeard = now;
       this.#adapt(bytes, now - at, now);
     }
   }

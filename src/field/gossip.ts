@@ -7,16 +7,16 @@ import {
   datagramSize,
   HEADER_SIZE,
   type RowName,
-  SCOPE_SIZE,
   type Sections,
-  type Summary,
 } from './datagram.ts';
 import type { Action } from './event.ts';
-import { packHoldings } from './holdings.ts';
+import { emptyHoldings, heldRanges } from './holdings.ts';
+import { Liveness } from './liveness.ts';
+import { OwnRecords } from './own-records.ts';
+import { compareTables, differingScope, SUMMARY_ROWS, summariesOf, wholeScope } from './reconcile.ts';
 import {
   compareRecords,
   formatNode,
-  keyOf,
   makeRecord,
   type NodeId,
   type NodeRecord,
@@ -25,30 +25,22 @@ import {
   recordCodec,
   STATE_DOWN,
   STATE_LEAVING,
-  STATE_UP,
 } from './record.ts';
-import { BUCKETS, bucketOf, VTable } from './v-table.ts';
+import { Rumours } from './rumours.ts';
+import { BUCKETS, VTable } from './v-table.ts';
 import { DATAGRAM_TARGET, type Kind } from './wire.ts';
 
 /** Joins are repeated until somebody answers: soon at first, for a machine that waits for its root. */
 const JOIN_FIRST_MS = 200;
 const JOIN_LAST_MS = 500;
-/** A member calls out by multicast so often: two fields that never met, or a healed partition, find each other. */
+/** A named peer that a member misses, and everybody by multicast, are called so often: fields that were apart meet. */
 const CALL_MS = 30_000;
+/** Members that answer a call by multicast, on average. */
+const CALL_ANSWERS = 6;
 /** One member is asked (Find) in each period: is it alive, is its table like mine? */
 const PROBE_MS = 1000;
-const ANSWER_MS = 500;
-/** Questions without answer before a node is suspected, and the time it has to refute before it is down. */
-const SILENCES = 2;
-const SUSPECT_MS = 4000;
-/**
- * News are passed on in datagrams this far apart, to so many nodes each time: a bound on what gossip can cost. Who came
- * and went is told soon; what is held changes with every chunk in a crowd, and is told faster over the connections.
- */
-const NEWS_MS = 250;
-const HOLDINGS_NEWS_MS = 1000;
-const NEWS_FANOUT = 2;
-/** Own changes are published no more often than this. */
+const RUMOUR_FANOUT = 2;
+/** What this node holds is published no more often than this. */
 const PUBLISH_MS = 2000;
 /** How long a tombstone keeps old records out, and how often one is knocked at in case a partition has healed. */
 const GRAVE_MS = 600_000;
@@ -58,12 +50,15 @@ const BURST = 8;
 /** Addresses believed to be real, and for how long. */
 const PROVEN_LIMIT = 16_384;
 const PROVEN_MS = 600_000;
-/** With no more rows than this, an answer names them all instead of going by way of the buckets. */
-const SUMMARY_ROWS = 80;
+const COOKIES_LIMIT = 64;
+/** Bytes of records in a datagram. */
+const RECORD_BYTES = DATAGRAM_TARGET - HEADER_SIZE - 16;
 
 export interface GossipOptions {
+  /** First 8 bytes of the image id as hex. */
   readonly field: string;
   readonly node: NodeId;
+  /** Wall clock in ms at which the node started. */
   readonly life: number;
   /** Where this node listens; 0.0.0.0 until somebody tells it how it is seen. */
   readonly address: Address;
@@ -71,185 +66,168 @@ export interface GossipOptions {
   readonly peers: readonly Address[];
   readonly multicast: boolean;
   readonly random: () => number;
-  /** Makes and checks cookies: a keyed hash of an address and an hour. */
+  /** Makes the cookie of an address: only who receives there can know it. */
   readonly cookie: (address: Address) => Uint8Array;
 }
 
-interface Question {
-  readonly node: NodeId;
-  readonly address: Address;
-  readonly at: number;
-  readonly probe: boolean;
-}
-
-interface Rumour {
-  readonly record: NodeRecord;
-  sent: number;
+/** What the rest of the node tells gossip, and hears from it. */
+export interface GossipLinks {
+  /** Whether something came from a node over a connection within the last few seconds: it is alive then. */
+  readonly isHeard: (node: NodeId, now: number) => boolean;
+  readonly onUp: (record: NodeRecord) => void;
+  readonly onDown: (record: NodeRecord, hasLeft: boolean) => void;
 }
 
 /** Membership and the V-Table's spreading: Join, Find, Notify Up, Notify Down. */
 export class Gossip {
   readonly table = new VTable();
+  readonly own: OwnRecords;
   readonly #options: GossipOptions;
+  readonly #links: GossipLinks;
+  readonly #liveness = new Liveness();
+  readonly #rumours = new Rumours();
   readonly #proven = new Map<Address, number>();
+  /** Cookies others gave us, to be said back to them. */
   readonly #cookies = new Map<Address, Uint8Array>();
-  readonly #questions = new Map<number, Question>();
-  readonly #silences = new Map<NodeId, number>();
-  readonly #suspects = new Map<NodeId, { readonly record: NodeRecord; readonly until: number }>();
   readonly #graves = new Map<NodeId, number>();
-  readonly #rumours = new Map<number, Rumour>();
-  readonly rtts = new Map<NodeId, number>();
   /** Members in the order they are asked in, shuffled anew in each round. */
   #round: NodeId[] = [];
-  #nextQuestion = 1;
-  #life: number;
-  #version = 0;
-  #address: Address;
-  #state = STATE_UP;
-  #chunks = 0;
-  #held: ChunkSet | undefined;
-  #dirty = false;
+  #missing: readonly Address[];
+  #isIn = false;
+  #isDirty = false;
+  #publishAt = 0;
+  #published = 0;
   #joinAt = 0;
   #joinEvery = JOIN_FIRST_MS;
   #callAt = 0;
   #probeAt = 0;
-  #newsAt = 0;
-  #publishAt = 0;
   #knockAt = 0;
-  #isIn = false;
-  #missing: readonly Address[];
-  /** Hears of nodes that come and go. */
-  onUp: (record: NodeRecord) => void = () => {};
-  onDown: (record: NodeRecord, left: boolean) => void = () => {};
 
-  constructor(options: GossipOptions) {
+  constructor(options: GossipOptions, links: GossipLinks) {
     this.#options = options;
-    this.#life = options.life;
-    this.#address = options.address;
+    this.#links = links;
+    this.own = new OwnRecords(options.node, options.life, options.address);
     this.#missing = options.peers;
   }
 
   get address(): Address {
-    return this.#address;
+    return this.own.address;
   }
 
-  /** Whether this node has heard from any other. */
+  /** Whether any other node has answered yet. */
   get isIn(): boolean {
     return this.#isIn;
   }
 
+  rtt(node: NodeId): number | undefined {
+    return this.#liveness.rtts.get(node);
+  }
+
+  describe(node: NodeId): string {
+    const record = this.table.get(node);
+    return record === undefined ? formatNode(node) : `${formatNode(node)} at ${record.address}`;
+  }
+
   start(now: number, out: Action[]): void {
-    this.#publish(now);
+    this.#publish(now, true);
     this.#joinAt = now;
-    this.#callAt = now + CALL_MS * (0.5 + this.#options.random());
+    this.#callAt = now + this.#jitter(CALL_MS);
     this.#probeAt = now + PROBE_MS * this.#options.random();
     this.wake(now, out);
   }
 
   /** What this node holds, from now on; `changed` is to be called whenever the set has. */
   holdsIn(chunks: number, held: ChunkSet, now: number): void {
-    this.#chunks = chunks;
-    this.#held = held;
+    this.own.setHeld(chunks, held);
     // What was heard before the index was known may have been about another cut of the image.
-    for (const record of [...this.table.rows()]) {
-      if (!fits(record, chunks)) this.table.remove(record.node);
-    }
-    this.#publish(now);
+    for (const record of [...this.table.rows()]) if (!fits(record, chunks)) this.table.remove(record.node);
+    this.#publish(now, true);
   }
 
   changed(): void {
-    this.#dirty = true;
+    this.#isDirty = true;
   }
 
   leaving(now: number, out: Action[]): void {
-    this.#state = STATE_LEAVING;
+    this.own.setState(STATE_LEAVING);
     this.#publish(now, true);
-    this.#spread(now, out, 4);
+    this.#tell(now, out, 4);
   }
 
   /** Says goodbye to as many as hear it at once; the rest hear it from them. */
-  leave(now: number, out: Action[]): void {
-    this.#state = STATE_DOWN;
-    this.#version++;
-    const record = this.#own(0);
-    const down = { node: this.#options.node, reason: DOWN_LEFT };
-    for (const peer of this.#pick(8)) this.#send('notify down', peer.address, { records: [record], down }, now, out);
-    if (this.#options.multicast)
-      out.push({ kind: 'multicast', datagram: this.#make('notify down', { records: [record], down }) });
+  leave(out: Action[]): void {
+    this.own.setState(STATE_DOWN);
+    this.own.bump();
+    const sections = { records: [this.own.record()], down: { node: this.#options.node, reason: DOWN_LEFT } };
+    for (const peer of this.#pick(8)) this.#send('notify down', peer.address, sections, out);
+    if (this.#options.multicast) out.push({ kind: 'multicast', datagram: this.#make('notify down', sections) });
   }
 
-  /** Asks who holds these; the answers are Notify Ups. */
-  find(ranges: readonly ChunkRange[], now: number, out: Action[]): void {
-    const sections = { records: [this.#own(0)], ranges, digest: this.#digest() };
-    for (const peer of this.#pick(3)) this.#send('find', peer.address, sections, now, out);
+  /** Asks who holds these. Who does answers with a Notify Up. */
+  find(ranges: readonly ChunkRange[], out: Action[]): void {
+    const sections = { records: [this.own.record()], ranges, digest: this.#digest() };
+    for (const peer of this.#pick(3)) this.#send('find', peer.address, sections, out);
     if (this.#options.multicast) out.push({ kind: 'multicast', datagram: this.#make('find', sections) });
   }
 
   /** Something else (a connection that broke) makes a node's life doubtful: ask it now. */
   doubt(node: NodeId, now: number, out: Action[]): void {
     const record = this.table.get(node);
-    if (record === undefined || this.#suspects.has(node)) return;
-    this.#ask(record, now, out);
+    if (record !== undefined && !this.#liveness.isSuspect(node)) this.#probe(record, now, out);
   }
 
   /** The address was met by other means (a TCP handshake): it is real. */
   prove(address: Address, now: number): void {
     this.#proven.delete(address);
     this.#proven.set(address, now);
-    if (this.#proven.size <= PROVEN_LIMIT) return;
-    for (const oldest of this.#proven.keys()) {
-      this.#proven.delete(oldest);
-      return;
-    }
+    dropOldest(this.#proven, PROVEN_LIMIT);
   }
 
   nextWake(): number {
-    let next = Math.min(this.#probeAt, this.#callAt, this.#knockAt);
+    let next = Math.min(this.#probeAt, this.#callAt, this.#knockAt, this.#rumours.nextAt, this.#liveness.nextAt());
     if (this.#mustJoin()) next = Math.min(next, this.#joinAt);
-    if (this.#rumours.size > 0) next = Math.min(next, this.#newsAt);
-    if (this.#dirty) next = Math.min(next, this.#publishAt);
-    for (const { at } of this.#questions.values()) next = Math.min(next, at + ANSWER_MS);
-    for (const { until } of this.#suspects.values()) next = Math.min(next, until);
+    if (this.#isDirty) next = Math.min(next, this.#publishAt);
     return next;
   }
 
   wake(now: number, out: Action[]): void {
-    if (this.#dirty && now >= this.#publishAt) this.#publish(now);
+    if (this.own.isDown) return;
+    if (this.#isDirty && now >= this.#publishAt) this.#publish(now, false);
     if (this.#mustJoin() && now >= this.#joinAt) this.#join(now, out);
-    if (now >= this.#callAt) {
-      this.#callAt = now + CALL_MS * (0.5 + this.#options.random());
-      if (this.#options.multicast)
-        out.push({ kind: 'multicast', datagram: this.#make('join', { records: [this.#own(0)] }) });
-    }
-    this.#silent(now, out);
+    if (now >= this.#callAt) this.#call(now, out);
+    this.#hearSilence(now, out);
     this.#bury(now, out);
     if (now >= this.#probeAt) {
       this.#probeAt = now + PROBE_MS;
       const next = this.#nextInRound();
-      if (next !== undefined) this.#ask(next, now, out);
+      if (next !== undefined) this.#probe(next, now, out);
     }
     if (now >= this.#knockAt) this.#knock(now, out);
-    if (this.#rumours.size > 0 && now >= this.#newsAt) this.#spread(now, out, NEWS_FANOUT);
+    if (now >= this.#rumours.nextAt) this.#tell(now, out, RUMOUR_FANOUT);
   }
 
-  /** @returns false when the datagram makes no sense */
-  datagram(from: Address, datagram: Datagram, size: number, now: number, out: Action[]): boolean {
+  /**
+   * @param size bytes it took on the wire: what an unproven address may get back
+   * @returns false when the datagram cannot be of this field
+   */
+  datagram(from: Address, datagram: Datagram, size: number, isMulticast: boolean, now: number, out: Action[]): boolean {
     if (datagram.field !== this.#options.field || datagram.sender === this.#options.node) return true;
-    if (this.#chunks !== 0 && datagram.chunks !== 0 && datagram.chunks !== this.#chunks) return false;
+    if (this.own.chunks !== 0 && datagram.chunks !== 0 && datagram.chunks !== this.own.chunks) return false;
+    if (this.own.isDown) return true;
     if (datagram.kind === 'prove') return this.#proved(from, datagram, now, out);
-    if (datagram.cookie !== undefined && equal(datagram.cookie, this.#options.cookie(from))) this.prove(from, now);
-    const isProven = now - (this.#proven.get(from) ?? Number.NEGATIVE_INFINITY) < PROVEN_MS;
-    if (datagram.kind === 'join' && !isProven) {
-      this.#challenge(from, datagram, size, now, out);
+    if (datagram.cookie !== undefined && isSame(datagram.cookie, this.#options.cookie(from))) this.prove(from, now);
+    const isProven = now < (this.#proven.get(from) ?? Number.NEGATIVE_INFINITY) + PROVEN_MS;
+    // Of those who hear a call by multicast a few answer, however large the field.
+    if (isMulticast && this.#options.random() * this.table.size > CALL_ANSWERS) return true;
+    if (!isProven && (datagram.kind === 'join' || isMulticast)) {
+      this.#challenge(from, size, out);
       return true;
     }
     for (const record of datagram.records ?? []) this.#learn(record, from, datagram.sender, now);
-    if (datagram.answer !== undefined) this.#answered(datagram, now);
-    if (datagram.question !== undefined || datagram.kind === 'join')
-      this.#answer(from, datagram, size, isProven, now, out);
-    else if (datagram.buckets !== undefined || datagram.wants !== undefined || datagram.summaries !== undefined) {
-      this.#reconcile(from, datagram, isProven, now, out);
-    }
+    if (datagram.answer !== undefined) this.#answered(datagram.answer, datagram.sender, now);
+    if (datagram.question !== undefined || datagram.kind === 'join') this.#answer(from, datagram, size, isProven, out);
+    if (isProven) this.#reconcile(from, datagram, out);
+    if (isProven && datagram.ranges !== undefined) this.#tellHolders(from, datagram.ranges, out);
     return true;
   }
 
@@ -262,209 +240,139 @@ export class Gossip {
     if (this.#options.peers.length === 0) return;
     const known = new Set<Address>();
     for (const { address } of this.table.nodes()) known.add(address);
-    this.#missing = this.#options.peers.filter((peer) => !known.has(peer) && peer !== this.#address);
+    this.#missing = this.#options.peers.filter((peer) => !known.has(peer) && peer !== this.own.address);
   }
 
   #join(now: number, out: Action[]): void {
-    const sections = { records: [this.#own(0)] };
-    for (const peer of this.#missing) this.#send('join', peer, sections, now, out);
+    const sections = { records: [this.own.record()], digest: this.#digest() };
+    for (const peer of this.#missing) this.#send('join', peer, sections, out);
     if (!this.#isIn && this.#options.multicast) out.push({ kind: 'multicast', datagram: this.#make('join', sections) });
     this.#joinAt = now + this.#joinEvery * (0.75 + 0.5 * this.#options.random());
-    this.#joinEvery = Math.min(this.#joinEvery * 1.5, this.#isIn && this.#held !== undefined ? CALL_MS : JOIN_LAST_MS);
+    // Who has no index yet is waiting; a member that misses a peer is not.
+    const slowest = this.#isIn && this.own.chunks > 0 ? CALL_MS : JOIN_LAST_MS;
+    this.#joinEvery = Math.min(this.#joinEvery * 1.5, slowest);
   }
 
-  /** Who joins by multicast is answered by some, not by all: three on average however large the field. */
-  #challenge(from: Address, datagram: Datagram, size: number, now: number, out: Action[]): void {
-    const isNamed = this.#options.peers.includes(from);
-    if (!isNamed && this.#options.random() * Math.max(1, this.table.size) > 4 && this.#isIn) {
-      // A named join comes to one node only, and again soon; the chance rises with every repeat it makes elsewhere.
-      if ((datagram.question ?? 0) === 0 && this.table.size > 8) {
-        if (this.#options.random() * this.table.size > 12) return;
-      }
-    }
-    const answer = this.#make('prove', { cookie: this.#options.cookie(from), observed: from });
-    if (datagramSize(answer) <= size) out.push({ kind: 'send', to: from, datagram: answer });
-    void now;
+  #call(now: number, out: Action[]): void {
+    this.#callAt = now + this.#jitter(CALL_MS);
+    if (!this.#options.multicast) return;
+    const sections = { records: [this.own.record()], digest: this.#digest() };
+    out.push({ kind: 'multicast', datagram: this.#make('join', sections) });
   }
 
-  /** Somebody wants to know that we are where we say we are: tell it, and join. */
+  /** An address that nothing is known of gets a cookie, in less bytes than it sent, and everything else later. */
+  #challenge(to: Address, size: number, out: Action[]): void {
+    const datagram = this.#make('prove', { cookie: this.#options.cookie(to), observed: to });
+    if (datagramSize(datagram) <= size) out.push({ kind: 'send', to, datagram });
+  }
+
+  /** Somebody wants to know that we are where we say we are: say it, and join. */
   #proved(from: Address, { cookie, observed }: Datagram, now: number, out: Action[]): boolean {
     if (cookie === undefined) return false;
+    this.#cookies.delete(from);
     this.#cookies.set(from, cookie);
-    if (this.#cookies.size > 64) for (const first of this.#cookies.keys()) if (this.#cookies.delete(first)) break;
-    if (observed !== undefined && isUnspecified(this.#address) && !isUnspecified(observed)) {
-      const port = this.#address.slice(this.#address.lastIndexOf(':'));
-      this.#address = observed.slice(0, observed.lastIndexOf(':')) + port;
-      this.#publish(now);
-    }
-    this.#sendQuestion('join', { node: 0, address: from, at: now, probe: false }, { cookie }, now, out);
+    dropOldest(this.#cookies, COOKIES_LIMIT);
+    if (observed !== undefined && this.own.observed(observed)) this.#publish(now, true);
+    const number = this.#liveness.asked({ node: 0, address: from, at: now, isProbe: false });
+    this.#send('join', from, { records: [this.own.record()], question: number, digest: this.#digest() }, out);
     return true;
   }
 
   #learn(received: NodeRecord, from: Address, sender: NodeId, now: number): void {
-    let record = received;
-    if (record.node === this.#options.node) {
-      this.#hearOfSelf(record, now);
+    if (received.node === this.#options.node) {
+      if (this.own.hear(received, this.#published)) this.#publish(now, true);
       return;
     }
-    if (this.#chunks !== 0 && !fits(record, this.#chunks)) return;
+    if (this.own.chunks !== 0 && !fits(received, this.own.chunks)) return;
+    let record = received;
     if (isUnspecified(record.address)) {
-      // Only the node itself may leave its address open; what its datagram came from is it.
+      // Only the node itself may leave its address open: it is where its datagram came from.
       if (record.node !== sender) return;
       const port = record.address.slice(record.address.lastIndexOf(':'));
       record = makeRecord({ ...record, address: from.slice(0, from.lastIndexOf(':')) + port });
     }
     const before = this.table.get(record.node);
-    const wasSuspect = this.#suspects.get(record.node);
     if (this.table.merge(record) !== 'news') return;
-    const isChange = before === undefined || before.life !== record.life || before.state !== record.state;
-    this.#rumour(record, isChange, now);
+    this.#liveness.clear(record.node, record);
     if (record.state === STATE_DOWN) {
+      this.#rumours.add(record, true, now);
       this.#graves.set(record.node, now);
-      this.#suspects.delete(record.node);
       if (before !== undefined) this.#wentDown(before, true);
       return;
     }
-    if (wasSuspect !== undefined && compareRecords(record, wasSuspect.record) > 0) this.#suspects.delete(record.node);
-    if (before === undefined || before.life !== record.life) {
-      this.#graves.delete(record.node);
-      this.#evictNamesakes(record, now);
-      this.#findMissingPeers();
-      this.onUp(record);
-    }
+    const isNew = before === undefined || before.life !== record.life;
+    this.#rumours.add(record, isNew || before.state !== record.state, now);
+    if (!isNew) return;
+    this.#graves.delete(record.node);
+    this.#evictNamesakes(record, now);
+    this.#findMissingPeers();
+    if (record.part === 0) this.#links.onUp(record);
   }
 
   /** One address, one node: who came later is there now. */
   #evictNamesakes(record: NodeRecord, now: number): void {
     for (const other of [...this.table.nodes()]) {
       if (other.address !== record.address || other.node === record.node) continue;
-      const older = other.life <= record.life ? other : record;
-      this.#down(older, now, false);
+      if (other.node === this.#options.node) continue;
+      this.#down(other.life <= record.life ? other : record, now);
     }
   }
 
-  /** Others may think we are gone, or remember an earlier life of ours: say something newer. */
-  #hearOfSelf(record: NodeRecord, now: number): void {
-    if (record.life > this.#life) {
-      this.#life = record.life + 1;
-      this.#version = 0;
-    } else if (record.life < this.#life || this.#state === STATE_DOWN) return;
-    else if (record.state === STATE_DOWN && record.version >= this.#firstVersion())
-      this.#version = Math.max(this.#version, record.version);
-    else if (record.version > this.#version) this.#version = record.version;
-    else return;
-    this.#publish(now, true);
-  }
-
-  #firstVersion(): number {
-    const own = this.table.get(this.#options.node);
-    return own?.version ?? 0;
-  }
-
-  #own(part: number): NodeRecord {
-    const { node } = this.#options;
-    const range = this.#held === undefined ? { start: 0, end: 0 } : partRange(this.#chunks, part);
-    const holdings =
-      this.#held === undefined || this.#state === STATE_DOWN
-        ? { start: range.start, size: range.end - range.start, count: 0, form: 0, packed: new Uint8Array(0) }
-        : packHoldings(this.#held, range);
-    return makeRecord({
-      node,
-      life: this.#life,
-      version: this.#version,
-      state: this.#state,
-      address: this.#address,
-      part,
-      holdings,
-    });
-  }
-
-  #publish(now: number, all = false): void {
-    this.#dirty = false;
+  /** `all`: also what has not changed, because others may have forgotten it. */
+  #publish(now: number, all: boolean): void {
+    this.#isDirty = false;
     this.#publishAt = now + PUBLISH_MS;
-    this.#version++;
-    for (let part = 0; part < (this.#held === undefined ? 1 : partCount(this.#chunks)); part++) {
-      const record = this.#own(part);
-      const known = this.table.get(record.node, part);
-      // Part 0 stands for the node and goes out in any case; another only when what it says has changed.
-      if (!all && part > 0 && known !== undefined && same(known, record)) continue;
-      if (this.table.merge(record) === 'news') this.#rumour(record, all, now);
+    this.own.bump();
+    for (const record of this.own.records()) {
+      const known = this.table.get(record.node, record.part);
+      // Part 0 stands for the node and goes out in any case.
+      if (!all && record.part > 0 && known !== undefined && saysTheSame(known, record)) continue;
+      this.table.merge(record);
+      this.#rumours.add(record, all, now);
+      if (record.part === 0) this.#published = record.version;
     }
   }
 
-  #rumour(record: NodeRecord, isUrgent: boolean, now: number): void {
-    const key = keyOf(record.node, record.part);
-    this.#newsAt = Math.min(
-      this.#rumours.size === 0 ? Number.POSITIVE_INFINITY : this.#newsAt,
-      now + (isUrgent ? NEWS_MS : HOLDINGS_NEWS_MS),
-    );
-    this.#rumours.delete(key);
-    this.#rumours.set(key, { record, sent: 0 });
-  }
-
-  /** Passes on news, the least told first, until each has been told about as often as it takes to reach everybody. */
-  #spread(now: number, out: Action[], fanout: number): void {
-    this.#newsAt = now + HOLDINGS_NEWS_MS;
-    const enough = Math.ceil(Math.log2(this.table.size + 2)) + 1;
-    const budget = DATAGRAM_TARGET - HEADER_SIZE - 8;
-    const byTold = [...this.#rumours].sort((a, b) => a[1].sent - b[1].sent);
-    const records: NodeRecord[] = [];
-    let size = 0;
+  #tell(now: number, out: Action[], fanout: number): void {
     const peers = this.#pick(fanout);
-    if (peers.length === 0) return;
-    let isMore = false;
-    for (const [key, rumour] of byTold) {
-      const bytes = recordCodec.sizeOf(rumour.record);
-      if (size + bytes > budget && records.length > 0) {
-        isMore = true;
-        break;
-      }
-      size += bytes;
-      records.push(rumour.record);
-      rumour.sent += peers.length;
-      if (rumour.sent >= enough) this.#rumours.delete(key);
+    if (peers.length === 0) {
+      this.#rumours.postpone(now);
+      return;
     }
-    if (isMore) this.#newsAt = now + NEWS_MS;
-    for (const peer of peers) this.#send('notify up', peer.address, { records }, now, out);
+    const records = this.#rumours.take(RECORD_BYTES, peers.length, this.table.size, now);
+    if (records.length === 0) return;
+    for (const peer of peers) this.#send('notify up', peer.address, { records }, out);
   }
 
+  /** Some members, chosen at random. */
   #pick(count: number): NodeRecord[] {
     const rows = this.table.rows();
     const picked: NodeRecord[] = [];
     for (let tries = 0; tries < count * 6 && picked.length < count; tries++) {
       const record = rows[Math.floor(this.#options.random() * rows.length)];
-      if (record === undefined || record.node === this.#options.node) continue;
-      if (!picked.some((other) => other.node === record.node)) picked.push(record);
+      if (record === undefined || record.node === this.#options.node || isUnspecified(record.address)) continue;
+      if (!picked.some(({ node }) => node === record.node)) picked.push(record);
     }
     return picked;
   }
 
   #nextInRound(): NodeRecord | undefined {
-    for (let refilled = false; ; ) {
-      const node = this.#round.pop();
-      if (node === undefined) {
-        if (refilled) return undefined;
-        refilled = true;
-        this.#round = [...this.table.nodes()].map((record) => record.node).filter((id) => id !== this.#options.node);
-        shuffle(this.#round, this.#options.random);
-        continue;
-      }
+    if (this.#round.length === 0) {
+      this.#round = [...this.table.nodes()].map(({ node }) => node).filter((node) => node !== this.#options.node);
+      shuffle(this.#round, this.#options.random);
+    }
+    for (let node = this.#round.pop(); node !== undefined; node = this.#round.pop()) {
       const record = this.table.get(node);
       if (record !== undefined) return record;
     }
+    return undefined;
   }
 
-  #ask(record: NodeRecord, now: number, out: Action[]): void {
-    const question = { node: record.node, address: record.address, at: now, probe: true };
-    this.#sendQuestion('find', question, { records: [this.#own(0)], digest: this.#digest() }, now, out);
-  }
-
-  #sendQuestion(kind: Kind, question: Question, sections: Sections, now: number, out: Action[]): void {
-    const number = this.#nextQuestion;
-    this.#nextQuestion = (this.#nextQuestion % 0xffffffff) + 1;
-    this.#questions.set(number, question);
-    const records = sections.records ?? [this.#own(0)];
-    this.#send(kind, question.address, { ...sections, records, question: number, digest: this.#digest() }, now, out);
+  /** Is it alive, and is its table like ours? */
+  #probe(record: NodeRecord, now: number, out: Action[]): void {
+    const { node, address } = record;
+    const question = this.#liveness.asked({ node, address, at: now, isProbe: true });
+    this.#send('find', address, { records: [this.own.record()], question, digest: this.#digest() }, out);
   }
 
   #digest(): { sum: number; rows: number } {
@@ -472,228 +380,177 @@ export class Gossip {
   }
 
   /** Answers with ourselves, and, when the tables differ, with what brings them together. */
-  #answer(from: Address, datagram: Datagram, size: number, isProven: boolean, now: number, out: Action[]): void {
-    const sections: Sections = { records: [this.#own(0)], digest: this.#digest() };
+  #answer(from: Address, datagram: Datagram, size: number, isProven: boolean, out: Action[]): void {
+    const sections: Sections = { records: [this.own.record()], digest: this.#digest() };
     if (datagram.question !== undefined) sections.answer = datagram.question;
-    const differs =
+    const isDifferent =
       datagram.digest !== undefined &&
       (datagram.digest.sum !== this.table.digest() || datagram.digest.rows !== this.table.size);
     if (!isProven) {
-      const short = this.#make('notify up', sections);
-      if (datagramSize(short) > size) sections.records = [];
-      if (datagramSize(this.#make('notify up', sections)) <= size) this.#send('notify up', from, sections, now, out);
-      if (differs) {
-        const prove = this.#make('prove', { cookie: this.#options.cookie(from), observed: from });
-        // Both together stay within what was asked with, or the address must first be proven by another question.
-        if (datagramSize(prove) <= size - datagramSize(this.#make('notify up', sections))) {
-          out.push({ kind: 'send', to: from, datagram: prove });
-        }
-      }
+      this.#answerBriefly(from, sections, size, isDifferent, out);
       return;
     }
-    if (!differs) this.#send('notify up', from, sections, now, out);
-    else if (this.table.size <= SUMMARY_ROWS && (datagram.digest?.rows ?? 0) <= SUMMARY_ROWS * 4) {
-      const scope = new Uint8Array(SCOPE_SIZE).fill(255);
-      this.#send('notify up', from, { ...sections, scope, summaries: this.#summaries(scope) }, now, out);
-    } else {
-      this.#send('notify up', from, { ...sections, records: [], buckets: this.table.buckets }, now, out);
+    if (isDifferent && this.table.size <= SUMMARY_ROWS && (datagram.digest?.rows ?? 0) <= SUMMARY_ROWS * 4) {
+      sections.scope = wholeScope();
+      sections.summaries = summariesOf(this.table, sections.scope);
+    } else if (isDifferent) {
+      // Both would not fit: our own record is one of the rows that will be found to differ.
+      sections.records = [];
+      sections.buckets = this.table.buckets;
     }
-    if (datagram.wants !== undefined || datagram.summaries !== undefined)
-      this.#reconcile(from, datagram, true, now, out);
+    this.#send('notify up', from, sections, out);
   }
 
-  #answered(datagram: Datagram, now: number): void {
-    const number = datagram.answer ?? 0;
-    const question = this.#questions.get(number);
+  /** To an address that may be somebody else's: never more bytes than came from there. */
+  #answerBriefly(from: Address, sections: Sections, size: number, isDifferent: boolean, out: Action[]): void {
+    if (datagramSize(this.#make('notify up', sections)) > size) sections.records = [];
+    const answer = this.#make('notify up', sections);
+    const left = size - datagramSize(answer);
+    if (left < 0) return;
+    out.push({ kind: 'send', to: from, datagram: answer });
+    if (isDifferent) this.#challenge(from, left, out);
+  }
+
+  #answered(number: number, by: NodeId, now: number): void {
+    const question = this.#liveness.answered(number, by, now);
     if (question === undefined) return;
-    this.#questions.delete(number);
+    if (!this.#isIn) this.#joinEvery = JOIN_FIRST_MS;
     this.#isIn = true;
-    this.#joinEvery = JOIN_LAST_MS;
     this.prove(question.address, now);
-    this.#silences.delete(datagram.sender);
-    const rtt = now - question.at;
-    const known = this.rtts.get(datagram.sender);
-    this.rtts.set(datagram.sender, known === undefined ? rtt : known * 0.8 + rtt * 0.2);
   }
 
   /** Brings two tables together: sends what the other lacks, asks for what it has that is not here. */
-  #reconcile(from: Address, datagram: Datagram, isProven: boolean, now: number, out: Action[]): void {
-    if (!isProven) return;
-    if (datagram.buckets !== undefined) {
-      const scope = this.#differing(datagram.buckets);
-      this.#send('notify up', from, { scope, summaries: this.#summaries(scope) }, now, out);
+  #reconcile(from: Address, { buckets, wants, scope, summaries }: Datagram, out: Action[]): void {
+    if (buckets !== undefined) {
+      const differing = differingScope(this.table, buckets, Math.floor(this.#options.random() * BUCKETS));
+      this.#send('notify up', from, { scope: differing, summaries: summariesOf(this.table, differing) }, out);
     }
-    const missing: NodeRecord[] = [];
-    for (const { node, part } of datagram.wants ?? []) {
+    const send: NodeRecord[] = [];
+    for (const { node, part } of wants ?? []) {
       const record = this.table.get(node, part) ?? this.table.tombstone(node);
-      if (record !== undefined) missing.push(record);
+      if (record !== undefined) send.push(record);
     }
-    const wants: RowName[] = [];
-    if (datagram.summaries !== undefined && datagram.scope !== undefined) {
-      const theirs = new Map<number, Summary>(datagram.summaries.map((each) => [keyOf(each.node, each.part), each]));
-      for (const record of this.table.rows()) {
-        if (!inScope(datagram.scope, bucketOf(record.node))) continue;
-        const key = keyOf(record.node, record.part);
-        const their = theirs.get(key);
-        theirs.delete(key);
-        if (their?.hash === record.hash) continue;
-        missing.push(record);
-        if (their !== undefined) wants.push({ node: record.node, part: record.part });
-      }
-      for (const { node, part } of theirs.values()) {
-        // What they still list and we know to be gone, they should know too.
-        const grave = this.table.tombstone(node);
-        if (grave !== undefined) missing.push(grave);
-        wants.push({ node, part });
-      }
+    let want: RowName[] = [];
+    if (scope !== undefined && summaries !== undefined) {
+      const difference = compareTables(this.table, scope, summaries);
+      send.push(...difference.send);
+      want = difference.want;
     }
-    this.#sendRecords(from, missing, wants, now, out);
+    this.#sendRecords(from, send, want.slice(0, 128), out);
   }
 
-  #sendRecords(
-    from: Address,
-    records: readonly NodeRecord[],
-    wants: readonly RowName[],
-    now: number,
-    out: Action[],
-  ): void {
-    const wanted = wants.slice(0, 128);
+  /** As many datagrams as it takes, up to a burst. What does not fit comes up again with the next question. */
+  #sendRecords(to: Address, records: readonly NodeRecord[], wants: readonly RowName[], out: Action[]): void {
+    let sections: Sections = wants.length > 0 ? { wants } : {};
     let batch: NodeRecord[] = [];
-    let size = wanted.length * 7;
+    let left = RECORD_BYTES - wants.length * 7;
     let sent = 0;
-    let ask: readonly RowName[] = wanted;
     const flush = (): void => {
-      if (batch.length === 0 && ask.length === 0) return;
-      this.#send('notify up', from, ask.length > 0 ? { records: batch, wants: ask } : { records: batch }, now, out);
+      if (batch.length > 0) sections.records = batch;
+      if (sections.records !== undefined || sections.wants !== undefined) this.#send('notify up', to, sections, out);
+      sections = {};
       batch = [];
-      ask = [];
-      size = 0;
+      left = RECORD_BYTES;
       sent++;
     };
     for (const record of records) {
-      const bytes = recordCodec.sizeOf(record);
-      if (size + bytes > DATAGRAM_TARGET - HEADER_SIZE - 16) flush();
+      const size = recordCodec.sizeOf(record);
+      if (size > left && (batch.length > 0 || sections.wants !== undefined)) flush();
       if (sent >= BURST) return;
       batch.push(record);
-      size += bytes;
+      left -= size;
     }
     flush();
   }
 
-  /** Buckets that differ, as many as one datagram can name the rows of, starting anywhere. */
-  #differing(theirs: Uint32Array): Uint8Array {
-    const scope = new Uint8Array(SCOPE_SIZE);
-    const counts = new Uint16Array(BUCKETS);
-    for (const { node } of this.table.rows()) counts[bucketOf(node)] = (counts[bucketOf(node)] as number) + 1;
-    const first = Math.floor(this.#options.random() * BUCKETS);
-    let rows = 0;
-    for (let i = 0; i < BUCKETS; i++) {
-      const bucket = (first + i) % BUCKETS;
-      if (theirs[bucket] === this.table.buckets[bucket]) continue;
-      if (rows > 0 && rows + (counts[bucket] as number) > SUMMARY_ROWS) break;
-      rows += counts[bucket] as number;
-      scope[bucket >>> 3] = (scope[bucket >>> 3] as number) | (1 << (bucket & 7));
-    }
-    return scope;
+  /** Somebody looks for chunks: here is who has some of them, as far as we know. */
+  #tellHolders(to: Address, ranges: readonly ChunkRange[], out: Action[]): void {
+    const holders = this.table.rows().filter(({ holdings }) => {
+      for (const held of heldRanges(holdings)) {
+        if (ranges.some(({ start, end }) => start < held.end && end > held.start)) return true;
+      }
+      return false;
+    });
+    this.#sendRecords(to, holders.slice(0, 32), [], out);
   }
 
-  #summaries(scope: Uint8Array): Summary[] {
-    const summaries: Summary[] = [];
-    for (const { node, part, hash } of this.table.rows()) {
-      if (inScope(scope, bucketOf(node))) summaries.push({ node, part, hash });
-    }
-    return summaries;
-  }
-
-  /** Questions nobody answered: after a few, the node is suspected, and everybody hears of it, the node included. */
-  #silent(now: number, out: Action[]): void {
-    for (const [number, question] of this.#questions) {
-      if (now < question.at + ANSWER_MS) continue;
-      this.#questions.delete(number);
-      const record = question.probe ? this.table.get(question.node) : undefined;
-      if (record === undefined || this.#suspects.has(record.node)) continue;
-      const silences = (this.#silences.get(record.node) ?? 0) + 1;
-      this.#silences.set(record.node, silences);
-      if (silences <= SILENCES) {
-        this.#ask(record, now, out);
+  /** Nobody answered: asked again, then suspected, and told so, in case it can still speak. */
+  #hearSilence(now: number, out: Action[]): void {
+    for (const node of this.#liveness.silent(now)) {
+      const record = this.table.get(node);
+      if (record === undefined || this.#liveness.isSuspect(node) || this.#links.isHeard(node, now)) continue;
+      if (!this.#liveness.suspect(record, now)) {
+        this.#probe(record, now, out);
         continue;
       }
-      this.#silences.delete(record.node);
-      this.#suspects.set(record.node, { record, until: now + SUSPECT_MS });
-      // Not yet merged here: told to it and to a few others, who may reach it where we do not.
-      const down = makeRecord({ ...record, state: STATE_DOWN, part: 0, holdings: nothing(record) });
-      const sections = { records: [down], down: { node: record.node, reason: DOWN_LOST } };
-      this.#send('notify down', record.address, sections, now, out);
+      const sections = { records: [this.#downRecord(record)], down: { node, reason: DOWN_LOST } };
+      this.#send('notify down', record.address, sections, out);
     }
   }
 
   #bury(now: number, out: Action[]): void {
-    for (const [node, { record, until }] of this.#suspects) {
-      if (now < until) continue;
-      this.#suspects.delete(node);
-      const current = this.table.get(node);
-      if (current === undefined || compareRecords(current, record) > 0) continue;
-      this.#down(current, now, false);
-      this.#spread(now, out, NEWS_FANOUT);
+    for (const suspected of this.#liveness.condemned(now)) {
+      const current = this.table.get(suspected.node);
+      if (current === undefined || compareRecords(current, suspected) > 0) continue;
+      if (this.#links.isHeard(suspected.node, now)) continue;
+      this.#down(current, now);
+      this.#tell(now, out, RUMOUR_FANOUT);
     }
     for (const [node, at] of this.#graves) {
-      if (now - at < GRAVE_MS) continue;
+      if (now < at + GRAVE_MS) continue;
       this.#graves.delete(node);
       this.table.forgetTombstone(node);
     }
   }
 
-  #down(record: NodeRecord, now: number, left: boolean): void {
-    let version = record.version;
-    for (let part = 1; part < partCount(Math.max(1, this.#chunks)); part++) {
+  #downRecord(record: NodeRecord): NodeRecord {
+    let { version } = record;
+    const parts = partCount(Math.max(1, this.own.chunks));
+    for (let part = 1; part < parts; part++) {
       version = Math.max(version, this.table.get(record.node, part)?.version ?? 0);
     }
-    const down = makeRecord({ ...record, version, state: STATE_DOWN, part: 0, holdings: nothing(record) });
+    const holdings = emptyHoldings(0, record.part === 0 ? record.holdings.size : 0);
+    return makeRecord({ ...record, version, state: STATE_DOWN, part: 0, holdings });
+  }
+
+  #down(record: NodeRecord, now: number): void {
+    const down = this.#downRecord(record);
     if (this.table.merge(down) !== 'news') return;
     this.#graves.set(record.node, now);
-    this.#rumour(down, true, now);
-    this.#wentDown(record, left);
+    this.#rumours.add(down, true, now);
+    this.#wentDown(record, false);
   }
 
-  #wentDown(record: NodeRecord, left: boolean): void {
+  #wentDown(record: NodeRecord, hasLeft: boolean): void {
+    this.#liveness.forget(record.node);
     this.#findMissingPeers();
-    this.onDown(record, left);
+    this.#links.onDown(record, hasLeft);
   }
 
-  /** A partition that healed is noticed by asking the dead. */
+  /** A partition that has healed is noticed by asking the dead. */
   #knock(now: number, out: Action[]): void {
-    this.#knockAt = now + KNOCK_MS * (0.5 + this.#options.random());
+    this.#knockAt = now + this.#jitter(KNOCK_MS);
     const graves = [...this.table.tombstones()];
     const grave = graves[Math.floor(this.#options.random() * graves.length)];
     if (grave === undefined || isUnspecified(grave.address)) return;
-    const sections = { records: [this.#own(0), grave], digest: this.#digest() };
-    this.#sendQuestion('find', { node: grave.node, address: grave.address, at: now, probe: false }, sections, now, out);
+    const question = this.#liveness.asked({ node: grave.node, address: grave.address, at: now, isProbe: false });
+    // It hears what is thought of it, and says otherwise if it can.
+    this.#send('find', grave.address, { records: [this.own.record(), grave], question, digest: this.#digest() }, out);
+  }
+
+  #jitter(period: number): number {
+    return period * (0.5 + this.#options.random());
   }
 
   #make(kind: Kind, sections: Sections): Datagram {
-    return { kind, field: this.#options.field, sender: this.#options.node, chunks: this.#chunks, ...sections };
+    return { kind, field: this.#options.field, sender: this.#options.node, chunks: this.own.chunks, ...sections };
   }
 
-  #send(kind: Kind, to: Address, sections: Sections, _now: number, out: Action[]): void {
+  #send(kind: Kind, to: Address, sections: Sections, out: Action[]): void {
     const cookie = this.#cookies.get(to);
     const datagram = this.#make(kind, cookie === undefined ? sections : { ...sections, cookie });
     out.push({ kind: 'send', to, datagram });
   }
-
-  describe(node: NodeId): string {
-    const record = this.table.get(node);
-    return record === undefined ? formatNode(node) : `${formatNode(node)} (${record.address})`;
-  }
-}
-
-function nothing(record: NodeRecord): NodeRecord['holdings'] {
-  return {
-    start: 0,
-    size: record.holdings.start === 0 ? record.holdings.size : 0,
-    count: 0,
-    form: 0,
-    packed: new Uint8Array(0),
-  };
 }
 
 function fits({ holdings, part }: NodeRecord, chunks: number): boolean {
@@ -702,23 +559,28 @@ function fits({ holdings, part }: NodeRecord, chunks: number): boolean {
   return holdings.start === start && holdings.size === end - start;
 }
 
-function same(a: NodeRecord, b: NodeRecord): boolean {
+function saysTheSame(a: NodeRecord, b: NodeRecord): boolean {
   return (
     a.life === b.life &&
     a.state === b.state &&
     a.address === b.address &&
     a.holdings.form === b.holdings.form &&
     a.holdings.count === b.holdings.count &&
-    equal(a.holdings.packed, b.holdings.packed)
+    isSame(a.holdings.packed, b.holdings.packed)
   );
 }
 
-function equal(a: Uint8Array, b: Uint8Array): boolean {
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
-function inScope(scope: Uint8Array, bucket: number): boolean {
-  return ((scope[bucket >>> 3] as number) & (1 << (bucket & 7))) !== 0;
+/** A Map keeps the order of insertion: the oldest goes. */
+function dropOldest<K>(map: Map<K, unknown>, limit: number): void {
+  if (map.size <= limit) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
+  }
 }
 
 function shuffle<T>(list: T[], random: () => number): void {

@@ -29,6 +29,10 @@ export interface Holdings {
 
 const NOTHING = new Uint8Array(0);
 
+export function emptyHoldings(start: number, size: number): Holdings {
+  return { start, size, count: 0, form: NONE, packed: NOTHING };
+}
+
 /** Packs the window [start, end) of a set in the shorter of the two forms. */
 export function packHoldings(set: ChunkSet, { start, end }: ChunkRange): Holdings {
   const size = end - start;

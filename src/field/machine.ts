@@ -16,6 +16,8 @@ import { formatNode, type NodeId } from './record.ts';
 const TICK_MS = 200;
 /** Nodes that may fetch from one node at a time; others are told of these. */
 const CLIENTS_LIMIT = 64;
+/** Who sent anything over a connection within this time is alive, whatever became of its datagrams. */
+const HEARD_MS = 5000;
 /** A chunk that so few of our sources have is news. */
 const RARE_COPIES = 1;
 /** How often the field is asked for a chunk that nobody holds. */
@@ -99,17 +101,26 @@ export class FieldMachine {
   #tickAt = Number.POSITIVE_INFINITY;
   #findAt = 0;
   #leaving: { readonly since: number; left: number; progressAt: number } | undefined;
+  /** Nodes that went down since the last event: their connections are of no use any more. */
+  #gone: NodeId[] = [];
   #log: Action[] = [];
 
   constructor(options: MachineOptions) {
     this.#options = options;
-    this.gossip = new Gossip(options);
+    this.gossip = new Gossip(options, {
+      isHeard: (node, now) => this.#isHeard(node, now),
+      onUp: ({ node, address }) => {
+        this.#neighbours.forgive(node);
+        this.#say(`${formatNode(node)} joined at ${address}`);
+      },
+      onDown: ({ node, address }, hasLeft) => {
+        this.#gone.push(node);
+        this.#say(`${formatNode(node)} at ${address} ${hasLeft ? 'left' : 'is lost'}`);
+      },
+    });
     this.#neighbours = new Neighbours(this.gossip.table, options.node, options.random, (node) =>
       this.#banned.has(node),
     );
-    this.gossip.onUp = ({ node, address }) => this.#say(`${formatNode(node)} joined at ${address}`);
-    this.gossip.onDown = ({ node, address }, left) =>
-      this.#say(`${formatNode(node)} at ${address} ${left ? 'left' : 'is lost'}`);
   }
 
   get nodeId(): NodeId {
@@ -132,6 +143,7 @@ export class FieldMachine {
   handle(event: FieldEvent, now: number): Action[] {
     const out: Action[] = [];
     this.#take(event, now, out);
+    if (this.#gone.length > 0) this.#hangUp(now, out);
     const side = SIDES[event.kind];
     if (side.connect && this.#leaving === undefined) this.#connect(now, out);
     if (this.#data !== undefined) {
@@ -149,6 +161,25 @@ export class FieldMachine {
     return out;
   }
 
+  /** Whether something came from a node over a connection just now. */
+  #isHeard(node: NodeId, now: number): boolean {
+    return (
+      this.#data !== undefined &&
+      Math.max(this.#data.fetcher.lastHeard(node), this.#data.giver.lastHeard(node)) > now - HEARD_MS
+    );
+  }
+
+  #hangUp(now: number, out: Action[]): void {
+    const gone = new Set(this.#gone);
+    this.#gone = [];
+    const conns = [...this.#accepted].filter(([, { node }]) => gone.has(node)).map(([conn]) => conn);
+    for (const { conn, node } of this.#neighbours.connected()) if (gone.has(node)) conns.push(conn);
+    for (const conn of conns) {
+      out.push({ kind: 'close', conn, why: 'is gone' });
+      this.#closed(conn, 'is gone', false, now, out);
+    }
+  }
+
   #isBusy(): boolean {
     const data = this.#data;
     if (data === undefined) return this.#indexAsked.size > 0 || this.gossip.isIn;
@@ -164,7 +195,7 @@ export class FieldMachine {
         this.#wake(now, out);
         return;
       case 'datagram':
-        if (!this.gossip.datagram(event.from, event.datagram, event.size, now, out)) {
+        if (!this.gossip.datagram(event.from, event.datagram, event.size, event.isMulticast, now, out)) {
           this.#say(`datagram from ${event.from} does not fit this field`);
         }
         return;
@@ -343,7 +374,7 @@ export class FieldMachine {
         fetcher?.holdings(conn, frame.windows);
         return;
       case 'have':
-        fetcher?.have(conn, frame);
+        fetcher?.have(conn, frame, now);
         return;
       case 'pointers':
         for (const { node, address } of frame.pointers) this.#neighbours.pointed(node, address);
@@ -496,7 +527,7 @@ export class FieldMachine {
         this.#say(`chunk ${chunk} is nowhere in the field: reads of it wait until somebody has it`);
       this.#lost.add(chunk);
     }
-    this.gossip.find(toRanges(nowhere.sort((a, b) => a - b)), now, out);
+    this.gossip.find(toRanges(nowhere.sort((a, b) => a - b)), out);
   }
 
   #connect(now: number, out: Action[]): void {
@@ -539,7 +570,7 @@ export class FieldMachine {
       this.gossip.table.size < 2 || now - leaving.progressAt > LEAVE_STALL_MS || now - leaving.since > LEAVE_LIMIT_MS;
     if (only.length > 0 && !isHopeless) return;
     if (only.length > 0) this.#say(`leaving: the field loses ${only.length} chunks that only this node holds`);
-    this.gossip.leave(now, out);
+    this.gossip.leave(out);
     out.push({ kind: 'gone' });
   }
 

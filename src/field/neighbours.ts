@@ -63,7 +63,12 @@ export class Neighbours {
   }
 
   avoid(node: NodeId, now: number): void {
-    this.#avoided.set(node, now + 10 * RETRY_MS);
+    this.#avoided.set(node, now + 4 * RETRY_MS);
+  }
+
+  /** It came back: what was held against it is forgotten. */
+  forgive(node: NodeId): void {
+    this.#avoided.delete(node);
   }
 
   refused(conn: ConnectionId, now: number): void {

@@ -102,8 +102,8 @@ export class FieldNode {
       fill: true,
       hasOrigin: false,
     });
-    this.#udp.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port)));
-    this.#group?.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port)));
+    this.#udp.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port), false));
+    this.#group?.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port), true));
     // A datagram to a port nobody listens on comes back as an error; that the node is silent says enough.
     this.#udp.on('error', () => {});
     this.#server.on('connection', (socket) =>
@@ -254,7 +254,7 @@ export class FieldNode {
     });
   }
 
-  #datagram(sealed: Uint8Array, from: Address): void {
+  #datagram(sealed: Uint8Array, from: Address, isMulticast: boolean): void {
     const { key, id } = this.#options;
     const bytes = key === undefined ? sealed : key.open(sealed);
     let datagram: Datagram | undefined;
@@ -268,7 +268,7 @@ export class FieldNode {
       return;
     }
     if (datagram.field !== id.slice(0, 16)) return;
-    this.#feed({ kind: 'datagram', from, datagram, size: sealed.length });
+    this.#feed({ kind: 'datagram', from, datagram, size: bytes?.length ?? 0, isMulticast });
   }
 
   #dial(conn: ConnectionId, address: Address): void {

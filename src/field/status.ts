@@ -30,7 +30,7 @@ export function fieldStatus(field: FieldNode, image: { id: string; name: string 
   const peers = [...gossip.table.nodes()]
     .filter(({ node }) => node !== field.node)
     .map(({ node, address }) => {
-      const rtt = gossip.rtts.get(node);
+      const rtt = gossip.rtt(node);
       const rttMs = rtt === undefined ? null : Math.round(rtt * 100) / 100;
       return { id: formatNode(node), address, held: gossip.table.heldBy(node), rttMs };
     });

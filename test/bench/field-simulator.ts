@@ -271,7 +271,13 @@ export class Simulator {
         this.at(left + this.#options.latencyMs, () => {
           if (!to.isAlive || !this.reachable(node, to)) return;
           const arrived = to.down.take(size + UDP_OVERHEAD, this.now);
-          const event = { kind: 'datagram', from: node.address, datagram: action.datagram, size } as const;
+          const event = {
+            kind: 'datagram',
+            from: node.address,
+            datagram: action.datagram,
+            size,
+            isMulticast: false,
+          } as const;
           this.at(arrived, () => this.event(to, event));
         });
         break;
