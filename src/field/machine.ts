@@ -339,7 +339,7 @@ export class FieldMachine {
       out.push({ kind: 'close', conn, why: 'shut out' });
       return;
     }
-    if (this.#accepted.size >= CLIENTS_LIMIT || (this.#leaving === undefined) === false) {
+    if (this.#accepted.size >= CLIENTS_LIMIT) {
       const others = [...this.#accepted.values()].slice(0, 16);
       out.push({ kind: 'frame', conn, frame: { kind: 'refuse', others } });
       out.push({ kind: 'close', conn, why: 'no room' });

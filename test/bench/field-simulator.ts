@@ -179,6 +179,7 @@ export class Simulator {
   readonly nodes: SimulatedNode[] = [];
   readonly random: () => number;
   readonly #options: SimulatorOptions;
+  lossRate: number;
   readonly #agenda = new Agenda();
   readonly #byAddress = new Map<Address, SimulatedNode>();
   readonly logs: string[] = [];
@@ -189,11 +190,22 @@ export class Simulator {
   constructor(options: SimulatorOptions) {
     this.#options = options;
     this.random = generator(options.seed);
+    this.lossRate = options.lossRate ?? 0;
   }
 
-  add(link: LinkRates, peers: readonly Address[], keep = Number.MAX_SAFE_INTEGER, isSeed = false): SimulatedNode {
+  /** A dead node's successor: another node at the same address. */
+  restart(dead: SimulatedNode, peers: readonly Address[]): SimulatedNode {
+    return this.#addAt(dead.address, { up: dead.up.rate, down: dead.down.rate }, peers, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** `hasImage`: it has the image on a medium, and nothing to keep. */
+  add(link: LinkRates, peers: readonly Address[], keep = Number.MAX_SAFE_INTEGER, hasImage = false): SimulatedNode {
     const number = this.nodes.length + 1;
     const address = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}:20070`;
+    return this.#addAt(address, link, peers, hasImage ? 0 : keep);
+  }
+
+  #addAt(address: Address, link: LinkRates, peers: readonly Address[], keep: number): SimulatedNode {
     const random = generator(this.random() * 2 ** 32);
     const machine = new FieldMachine({
       field: '00112233445566ff',
@@ -204,7 +216,7 @@ export class Simulator {
       multicast: false,
       random,
       cookie: (from) => Uint8Array.from({ length: 8 }, (_, i) => (from.charCodeAt(i % from.length) * (i + 3)) & 255),
-      keep: isSeed ? 0 : keep,
+      keep,
       fill: this.#options.fill ?? true,
       hasOrigin: false,
     });
@@ -267,7 +279,7 @@ export class Simulator {
         node.datagramBytes += size + UDP_OVERHEAD;
         const to = this.#byAddress.get(action.to);
         const left = node.up.take(size + UDP_OVERHEAD, this.now);
-        if (to === undefined || (this.#options.lossRate ?? 0) > this.random()) break;
+        if (to === undefined || this.lossRate > this.random()) break;
         this.at(left + this.#options.latencyMs, () => {
           if (!to.isAlive || !this.reachable(node, to)) return;
           const arrived = to.down.take(size + UDP_OVERHEAD, this.now);
