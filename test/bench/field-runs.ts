@@ -1,6 +1,10 @@
 /** One timed run each of the ways to bring an image to N machines at once, in a lab of shaped links. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,11 +98,16 @@ function watchLinks(lab: Lab, hosts: number, directory: string): NodeJS.Timeout 
   let at = performance.now();
   return setInterval(async () => {
     const held: number[] = [];
-    for (let i = 1; i < hosts; i++) held.push((await askStatus(join(directory, `c${i}`))).node.held);
+    for (let i = 1; i < hosts; i++)
+      held.push((await askStatus(join(directory, `c${i}`)).catch(() => undefined))?.node.held ?? -1);
     const now = Array.from({ length: hosts }, (_, i) => lab.sentBytes(i));
     const seconds = (performance.now() - at) / 1000;
     at += seconds * 1000;
-    console.log(now.map((bytes, i) => (((bytes - (before[i] as number)) * 8) / 1e6 / seconds).toFixed(1)).join(' '), 'held', held.join(' '));
+    console.log(
+      now.map((bytes, i) => (((bytes - (before[i] as number)) * 8) / 1e6 / seconds).toFixed(1)).join(' '),
+      'held',
+      held.join(' '),
+    );
     before = now;
   }, 1000);
 }
@@ -117,9 +126,12 @@ export async function runField({ image, id, nodes, shape, verbose }: FieldRunOpt
   const directory = mkdtempSync(join(tmpdir(), 'vf-'));
   const lab = Lab.create(nodes + 1, shape);
   const processes: ChildProcess[] = [];
+  /** Settled by each node's line on standard output: it serves reads. */
+  const ready: Promise<void>[] = [];
   try {
     const launch = (host: number, words: readonly string[]): void => {
       const args = [
+        ...(process.env.VF_ARGS ? process.env.VF_ARGS.split(' ') : []),
         program,
         'field',
         'up',
@@ -129,9 +141,18 @@ export async function runField({ image, id, nodes, shape, verbose }: FieldRunOpt
         join(directory, `c${host}`),
         ...words,
       ];
-      processes.push(
-        lab.spawn(host, NODE, args, { stdio: ['ignore', 'ignore', verbose === true ? 'inherit' : 'ignore'] }),
-      );
+      const child = lab.spawn(host, NODE, args, {
+        stdio: [
+          'ignore',
+          process.env.VF_OUT ? require('node:fs').openSync('/tmp/gc' + host, 'w') : 'pipe',
+          verbose === true ? 'inherit' : 'ignore',
+        ],
+      });
+      ready.push(new Promise((resolve) => child.stdout?.once('data', () => resolve())));
+      child.once('exit', (code, signal) => {
+        if (signal !== 'SIGKILL') console.error(`node ${host} ended early: ${signal ?? code}`);
+      });
+      processes.push(child);
     };
     const isServing = (host: number) => existsSync(join(directory, `c${host}`));
     launch(0, ['--image', image]);
@@ -154,7 +175,8 @@ export async function runField({ image, id, nodes, shape, verbose }: FieldRunOpt
     const times = await Promise.all(
       Array.from({ length: nodes }, async (_, i) => {
         const socket = join(directory, `n${i + 1}`);
-        while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 20));
+        if (process.env.VF_OUT) await new Promise((r) => setTimeout(r, 3000));
+        else await ready[i + 1];
         return copy(`nbd+unix:///?socket=${socket}`, start);
       }),
     );
