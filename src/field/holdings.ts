@@ -119,7 +119,7 @@ export const holdingsCodec: Codec<Holdings> = {
     else if (form !== NONE && form !== ALL) throw new CodecError(`unknown form of holdings ${form}`);
     if (length > source.length - next) throw new CodecError('holdings cut short');
     // A copy: the datagram's buffer is not kept alive by a few bytes of it.
-    const packed = length === 0 ? NOTHING : source.slice(next, next + length);
+    const packed = length === 0 ? NOTHING : new Uint8Array(source.subarray(next, next + length));
     const count = countPacked(size, form, packed);
     return [{ start, size, count, form, packed }, next + length];
   },

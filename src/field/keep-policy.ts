@@ -74,7 +74,7 @@ export class KeepPolicy {
     for (const victim of this.#byUselessness(copies)) {
       if (pinned.has(victim)) continue;
       const others = copies[victim] as number;
-      if (others === 0 || (!demanded && others < worth + MARGIN)) break;
+      if (others === 0 || (!demanded && others < worth + MARGIN)) continue;
       victims.push(victim);
       freed += this.#lengths.length(victim);
       if (freed >= needed) return victims;

@@ -1,0 +1,115 @@
+/** Values of the wire format for property tests. */
+import fc from 'fast-check';
+import { ChunkSet } from '../../../src/field/chunk-set.ts';
+import type { Datagram, Sections } from '../../../src/field/datagram.ts';
+import type { ControlFrame } from '../../../src/field/frame.ts';
+import { type Holdings, packHoldings, toRanges } from '../../../src/field/holdings.ts';
+import { makeRecord, type NodeRecord } from '../../../src/field/record.ts';
+import { KIND, type Kind } from '../../../src/field/wire.ts';
+
+/** Plain objects, as decoders make them. */
+const PLAIN = { noNullPrototype: true } as const;
+
+const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+const u48 = fc.integer({ min: 0, max: 2 ** 48 - 1 });
+
+export const anyAddress = fc.oneof(
+  fc.tuple(fc.ipV4(), fc.nat(65_535)).map(([host, port]) => `${host}:${port}`),
+  fc.constantFrom('[::1]:1', '[fe80::1:2]:65535', '[2001:db8::]:80', '[1:2:3:4:5:6:7:8]:9'),
+);
+
+export const anyChunks = fc
+  .uniqueArray(fc.nat(2000), { maxLength: 200 })
+  .map((chunks) => [...chunks].sort((a, b) => a - b));
+
+export const anyRanges = anyChunks.map((chunks) => toRanges(chunks));
+
+export const anyHoldings: fc.Arbitrary<Holdings> = fc
+  .tuple(fc.nat(5000), fc.nat(3000), fc.infiniteStream(fc.nat(9)), fc.nat(10))
+  .map(([start, size, stream, density]) => {
+    const set = new ChunkSet(start + size);
+    for (let chunk = start; chunk < start + size; chunk++) {
+      if ((stream.next().value as number) < density) set.add(chunk);
+    }
+    return packHoldings(set, { start, end: start + size });
+  });
+
+export const anyRecord: fc.Arbitrary<NodeRecord> = fc
+  .record(
+    {
+      node: u48,
+      life: u48,
+      version: fc.nat(),
+      state: fc.nat(2),
+      address: anyAddress,
+      part: fc.nat(31),
+      holdings: anyHoldings,
+    },
+    PLAIN,
+  )
+  .map(makeRecord);
+
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const row = fc.record({ node: u48, part: fc.nat(255) }, PLAIN);
+
+const anySections: fc.Arbitrary<Sections> = fc.record(
+  {
+    records: fc.array(anyRecord, { maxLength: 5 }),
+    question: u32,
+    answer: u32,
+    cookie: bytes(8),
+    observed: anyAddress,
+    digest: fc.record({ sum: u32, rows: u32 }, PLAIN),
+    buckets: fc.array(u32, { minLength: 256, maxLength: 256 }).map((sums) => Uint32Array.from(sums)),
+    scope: bytes(32),
+    summaries: fc.array(fc.record({ node: u48, part: fc.nat(255), hash: u32 }, PLAIN), { maxLength: 20 }),
+    wants: fc.array(row, { maxLength: 20 }),
+    down: fc.record({ node: u48, reason: fc.nat(255) }, PLAIN),
+    ranges: anyRanges,
+  },
+  { requiredKeys: [], noNullPrototype: true },
+);
+
+export const anyDatagram: fc.Arbitrary<Datagram> = fc
+  .tuple(
+    fc.record(
+      {
+        kind: fc.constantFrom(...(Object.keys(KIND) as Kind[])),
+        field: bytes(8).map((id) => Buffer.from(id).toString('hex')),
+        sender: u48,
+        chunks: u32,
+      },
+      PLAIN,
+    ),
+    anySections,
+  )
+  .map(([head, sections]) => ({ ...head, ...sections }));
+
+const peers = fc.array(fc.record({ node: u48, address: anyAddress }, PLAIN), { maxLength: 8 });
+
+export const anyFrame: fc.Arbitrary<ControlFrame> = fc.oneof(
+  fc.constantFrom({ kind: 'subscribe' as const }, { kind: 'get index' as const }),
+  fc.record(
+    {
+      kind: fc.constant('get' as const),
+      choose: fc.boolean(),
+      urgent: fc.boolean(),
+      insist: fc.boolean(),
+      count: fc.nat(),
+      ranges: anyRanges,
+    },
+    PLAIN,
+  ),
+  fc.record({ kind: fc.constantFrom('cancel' as const, 'lack' as const), ranges: anyRanges }, PLAIN),
+  fc.record({ kind: fc.constant('got' as const), count: fc.nat() }, PLAIN),
+  fc.record({ kind: fc.constant('holdings' as const), windows: fc.array(anyHoldings, { maxLength: 4 }) }, PLAIN),
+  fc.record({ kind: fc.constant('have' as const), added: anyRanges, removed: anyRanges }, PLAIN),
+  fc.record(
+    {
+      kind: fc.constant('pointers' as const),
+      pointers: fc.array(fc.record({ chunk: u32, node: u48, address: anyAddress }, PLAIN), { maxLength: 8 }),
+    },
+    PLAIN,
+  ),
+  fc.record({ kind: fc.constantFrom('refuse' as const, 'index at' as const), others: peers }, PLAIN),
+);
