@@ -223,7 +223,10 @@ export class Gossip {
       this.#challenge(from, size, out);
       return true;
     }
-    for (const record of datagram.records ?? []) this.#learn(record, from, datagram.sender, now);
+    // What an address says that is neither proven nor a member's may come from anybody.
+    if (isProven || this.table.get(datagram.sender)?.address === from) {
+      for (const record of datagram.records ?? []) this.#learn(record, from, datagram.sender, now);
+    } else if (datagram.question === undefined) this.#challenge(from, size, out);
     if (datagram.answer !== undefined) this.#answered(datagram.answer, datagram.sender, now);
     if (datagram.question !== undefined || datagram.kind === 'join') this.#answer(from, datagram, size, isProven, out);
     if (isProven) this.#reconcile(from, datagram, out);

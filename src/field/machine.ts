@@ -313,6 +313,7 @@ export class FieldMachine {
     }
     this.#indexAsked.clear();
     this.#indexes.known(now, out);
+    this.#trim(now, out);
     for (const [read, range] of this.#early) this.#read(read, range, now, out);
     this.#early.clear();
   }

@@ -13,6 +13,7 @@ import type { Action, ConnectionId, FieldEvent } from './event.ts';
 import { encodeIndexHeader } from './frame.ts';
 import type { FieldKey } from './key.ts';
 import { FieldMachine } from './machine.ts';
+import type { Origins } from './origin.ts';
 import { FieldReader } from './reader.ts';
 import type { NodeId } from './record.ts';
 import { DEFAULT_PORT, MULTICAST_GROUP } from './wire.ts';
@@ -31,6 +32,7 @@ export interface FieldNodeOptions {
   readonly keep: number;
   readonly key?: FieldKey | undefined;
   readonly node?: NodeId | undefined;
+  readonly origins?: Origins | undefined;
   readonly log: (line: string) => void;
 }
 
@@ -41,6 +43,9 @@ export interface Traffic {
   toPeers: number;
   rejected: number;
 }
+
+/** Trouble with origins is told no more often than this. */
+const ORIGIN_SAY_MS = 10_000;
 
 interface Incoming {
   readonly chunk: number;
@@ -66,6 +71,8 @@ export class FieldNode {
   /** Chunks being received in their final place: a second copy of one of these goes elsewhere. */
   readonly #placing = new Set<number>();
   readonly #arrived = new Map<number, Uint8Array>();
+  readonly #asking = new Set<number>();
+  #originSaidAt = Number.NEGATIVE_INFINITY;
   #index: ChunkIndex | undefined;
   #indexBytes: Uint8Array | undefined;
   #holder: ChunkHolder | undefined;
@@ -100,7 +107,7 @@ export class FieldNode {
       cookie: (address) => createHmac('sha256', secret).update(address).digest().subarray(0, 8),
       keep: options.keep,
       fill: true,
-      hasOrigin: false,
+      hasOrigin: (options.origins?.count ?? 0) > 0,
     });
     this.#udp.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port), false));
     this.#group?.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port), true));
@@ -233,6 +240,9 @@ export class FieldNode {
       case 'drop':
         this.#holder?.drop(action.chunk);
         return;
+      case 'ask origin':
+        this.#askOrigin(action.chunk);
+        return;
       case 'ready':
         this.#reader?.ready(action.read);
         return;
@@ -345,6 +355,34 @@ export class FieldNode {
     else this.traffic.rejected += bytes.length;
     if (good) this.#arrived.set(chunk, bytes);
     this.#feed({ kind: 'chunk', conn, chunk, good });
+  }
+
+  #askOrigin(chunk: number): void {
+    const { origins } = this.#options;
+    const index = this.#index;
+    if (origins === undefined || index === undefined || this.#asking.has(chunk)) return;
+    this.#asking.add(chunk);
+    origins
+      .fetch(index, chunk, performance.now())
+      .then((bytes) => {
+        if (!isChunk(index, chunk, bytes)) throw new Error(`an origin gave a false chunk ${chunk}`);
+        this.traffic.fromOrigin += bytes.length;
+        this.#arrived.set(chunk, bytes);
+        this.#feed({ kind: 'origin', chunk, good: true });
+      })
+      .catch((error: unknown) => {
+        this.#originTrouble(error);
+        this.#feed({ kind: 'origin', chunk, good: false });
+      })
+      .finally(() => this.#asking.delete(chunk));
+  }
+
+  /** Said once, not with every chunk. */
+  #originTrouble(error: unknown): void {
+    const now = performance.now();
+    if (now - this.#originSaidAt < ORIGIN_SAY_MS) return;
+    this.#originSaidAt = now;
+    this.#options.log(error instanceof Error ? error.message : String(error));
   }
 
   #give(conn: ConnectionId, chunk: number, chosen: boolean): void {

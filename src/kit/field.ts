@@ -1,11 +1,13 @@
-import { access, readFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseAddress } from '../field/address.ts';
 import { askStatus, serveControl } from '../field/control.ts';
 import { FieldKey } from '../field/key.ts';
 import { FieldNode } from '../field/node.ts';
+import { Origins } from '../field/origin.ts';
 import { type FieldStatus, fieldStatus } from '../field/status.ts';
 import { DEFAULT_PORT } from '../field/wire.ts';
 import type { ChunkIndex } from '../image/chunk-index.ts';
@@ -112,7 +114,8 @@ interface OpenedImage {
 async function open(values: Values, signal: AbortSignal): Promise<OpenedImage> {
   if (values.image === undefined) {
     const id = (values.id ?? '').toLowerCase();
-    return { file: undefined, index: undefined, id, name: id.slice(0, 12) };
+    const index = values.store === undefined ? undefined : await keptIndex(values.store, id);
+    return { file: undefined, index, id, name: id.slice(0, 12) };
   }
   const paths = imagePaths(values.image);
   const file = await openImage(values.image);
@@ -132,6 +135,36 @@ async function open(values: Values, signal: AbortSignal): Promise<OpenedImage> {
   }
   await writeIndexFile(paths.index, index).catch((error: unknown) => say(`index not kept: ${String(error)}`));
   return { file, index, id: index.id, name: basename(paths.name) };
+}
+
+function indexPath(store: string, id: string): string {
+  return join(store, `${id}.caibx`);
+}
+
+/** A directory store keeps the index too: its node serves what it has even while no peer is there. */
+async function keptIndex(store: string, id: string): Promise<ChunkIndex | undefined> {
+  const path = indexPath(store, id);
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return undefined;
+  return readIndexFile(path, id).catch((error: unknown) => {
+    say(`kept index is of no use: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  });
+}
+
+/** A node with a directory is the same node in its next life. */
+async function nodeIdOf(store: string): Promise<number> {
+  const path = join(store, 'node');
+  await mkdir(store, { recursive: true });
+  const text = await readFile(path, 'latin1').catch(() => '');
+  const known = /^[0-9a-f]{12}\n$/.test(text) ? Number.parseInt(text, 16) : undefined;
+  if (known !== undefined) return known;
+  const node = randomBytes(6).readUIntBE(0, 6);
+  await writeFile(path, `${node.toString(16).padStart(12, '0')}\n`);
+  return node;
 }
 
 function say(line: string): void {
@@ -156,6 +189,7 @@ async function up(values: Values, signal: AbortSignal): Promise<void> {
   const keep = values.keep === undefined ? Math.floor(totalmem() * KEEP_SHARE) : parseBytes(values.keep);
   const target = values.nbd === undefined ? undefined : word('nbd', () => parseNbdTarget(values.nbd ?? ''));
   const key = values.key === undefined ? undefined : new FieldKey(await readFile(values.key));
+  const origins = word('origin', () => new Origins(values.origin ?? []));
   const opened = await open(values, signal);
   await using stack = new AsyncDisposableStack();
   if (opened.file !== undefined) stack.use(opened.file);
@@ -164,6 +198,8 @@ async function up(values: Values, signal: AbortSignal): Promise<void> {
     index: opened.index,
     medium: opened.file,
     store: values.store === undefined ? undefined : new ChunkStore(values.store),
+    node: values.store === undefined ? undefined : await nodeIdOf(values.store),
+    origins,
     listen,
     peers,
     // On loopback there is no wire to call out on.
@@ -181,6 +217,9 @@ async function up(values: Values, signal: AbortSignal): Promise<void> {
     stack.defer(() => void control.close());
   }
   const index = await waitFor(node.ready(), signal);
+  if (values.store !== undefined && opened.file === undefined) {
+    await writeIndexFile(indexPath(values.store, opened.id), index);
+  }
   const served = target === undefined ? undefined : await serve(target, node.source, opened.id);
   if (served !== undefined) stack.defer(served.close);
   const where = served === undefined ? '' : ` nbd=${served.where}`;

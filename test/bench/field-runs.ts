@@ -1,9 +1,6 @@
 /** One timed run each of the ways to bring an image to N machines at once, in a lab of shaped links. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-
-const require = createRequire(import.meta.url);
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -131,7 +128,6 @@ export async function runField({ image, id, nodes, shape, verbose }: FieldRunOpt
   try {
     const launch = (host: number, words: readonly string[]): void => {
       const args = [
-        ...(process.env.VF_ARGS ? process.env.VF_ARGS.split(' ') : []),
         program,
         'field',
         'up',
@@ -142,11 +138,7 @@ export async function runField({ image, id, nodes, shape, verbose }: FieldRunOpt
         ...words,
       ];
       const child = lab.spawn(host, NODE, args, {
-        stdio: [
-          'ignore',
-          process.env.VF_OUT ? require('node:fs').openSync('/tmp/gc' + host, 'w') : 'pipe',
-          verbose === true ? 'inherit' : 'ignore',
-        ],
+        stdio: ['ignore', 'pipe', verbose === true ? 'inherit' : 'ignore'],
       });
       ready.push(new Promise((resolve) => child.stdout?.once('data', () => resolve())));
       child.once('exit', (code, signal) => {
@@ -175,8 +167,7 @@ export async function runField({ image, id, nodes, shape, verbose }: FieldRunOpt
     const times = await Promise.all(
       Array.from({ length: nodes }, async (_, i) => {
         const socket = join(directory, `n${i + 1}`);
-        if (process.env.VF_OUT) await new Promise((r) => setTimeout(r, 3000));
-        else await ready[i + 1];
+        await ready[i + 1];
         return copy(`nbd+unix:///?socket=${socket}`, start);
       }),
     );
