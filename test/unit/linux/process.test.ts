@@ -9,7 +9,11 @@ beforeAll(async () => {
 });
 
 test('the program after exec has every signal at its default and none blocked', () => {
-  expect(found.signals).toMatch(/^0{16} 0{16} 0{16}$/);
+  // Signals 32 and 33 are glibc's own: its posix_spawn leaves them ignored in what it starts (make starts this test so),
+  // and its sigaction refuses them. The kernel starts PID 1 without.
+  const masks = String(found.signals).split(' ');
+  const glibcs = 0x1_8000_0000n;
+  expect(masks.map((mask) => BigInt(`0x${mask}`) & ~glibcs)).toEqual([0n, 0n, 0n]);
 });
 
 test('it has no descriptor but its standard streams, and those block', () => {
