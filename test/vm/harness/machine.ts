@@ -141,6 +141,11 @@ function command(slots: readonly number[], args: readonly string[]): readonly st
   return ['--pdeathsig', 'KILL', '--', ...locks, 'qemu-system-x86_64', ...args];
 }
 
+/** A machine's port on a wire goes by the machine's name, with the card's after it where there are several. */
+export function portName(scenario: Scenario, nic: string): string {
+  return (scenario.nics ?? []).length > 1 ? `${scenario.name}:${nic}` : scenario.name;
+}
+
 /** Starts QEMU; undefined when the slots are taken. */
 async function tryStart(
   scenario: Scenario,
@@ -165,7 +170,9 @@ async function tryStart(
     const words = readFileSync(join(directory, 'qemu.log'), 'utf8').trim();
     throw new Error(`${scenario.name}: QEMU does not start: ${words || machine.exit}`, { cause });
   }
-  for (const [index, [, wire]] of wires.entries()) wire.plug(child.stdio[4 + index] as Duplex);
+  for (const [index, [nic, wire]] of wires.entries()) {
+    wire.plug(child.stdio[4 + index] as Duplex, portName(scenario, nic));
+  }
   return machine;
 }
 
