@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { type ChunkIndex, encodeChunkIndex, INDEX_SIZE_LIMIT, verifyIndex } from '../image/chunk-index.ts';
 import type { ChunkStore } from '../image/chunk-store.ts';
+import { hearOwnGroupsOnly } from '../linux/socket-option.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
 import { type Address, type Endpoint, formatAddress, parseAddress } from './address.ts';
 import { ChunkHolder, isChunk, type Medium } from './chunk-holder.ts';
@@ -13,14 +14,18 @@ import type { Action, ConnectionId, FieldEvent } from './event.ts';
 import { encodeIndexHeader } from './frame.ts';
 import type { FieldKey } from './key.ts';
 import { FieldMachine } from './machine.ts';
+import { Multicast } from './multicast.ts';
 import type { Origins } from './origin.ts';
 import { FieldReader } from './reader.ts';
 import type { NodeId } from './record.ts';
+import { decodeSeek, encodeOffer } from './seek.ts';
 import { DEFAULT_PORT, MULTICAST_GROUP } from './wire.ts';
 
 export interface FieldNodeOptions {
   /** The image id, 64 hex digits. */
   readonly id: string;
+  /** What people call the image. */
+  readonly name: string;
   /** Known when the image is here; else it comes from the peers, checked against the id. */
   readonly index?: ChunkIndex | undefined;
   readonly medium?: Medium | undefined;
@@ -47,6 +52,9 @@ export interface Traffic {
 /** Trouble with origins is told no more often than this. */
 const ORIGIN_SAY_MS = 10_000;
 
+/** Nodes that answer a seek by multicast, on average, however large the field. */
+const OFFERS = 4;
+
 interface Incoming {
   readonly chunk: number;
   readonly bytes: Uint8Array;
@@ -63,6 +71,7 @@ export class FieldNode {
   readonly #identity: Identity;
   readonly #udp: UdpSocket;
   readonly #group: UdpSocket | undefined;
+  readonly #multicast: Multicast | undefined;
   readonly #server: Server;
   readonly #connections = new Map<ConnectionId, Connection>();
   readonly #queue: FieldEvent[] = [];
@@ -91,6 +100,7 @@ export class FieldNode {
     this.#udp = sockets.udp;
     this.#group = sockets.group;
     this.#server = sockets.server;
+    this.#multicast = this.#group && new Multicast(this.#udp, this.#group, options.listen.host);
     this.node = options.node ?? randomBytes(6).readUIntBE(0, 6);
     const life = Date.now();
     const { port } = sockets.udp.address();
@@ -175,6 +185,7 @@ export class FieldNode {
     for (const connection of this.#connections.values()) connection.close('this node ends');
     this.#server.close();
     this.#udp.close();
+    this.#multicast?.close();
     this.#group?.close();
   }
 
@@ -215,7 +226,7 @@ export class FieldNode {
         this.#send(action.datagram, parseAddress(action.to));
         return;
       case 'multicast':
-        this.#send(action.datagram, { host: MULTICAST_GROUP, port: DEFAULT_PORT });
+        this.#multicast?.send(this.#sealed(encodeDatagram(action.datagram)));
         return;
       case 'dial':
         this.#dial(action.conn, action.address);
@@ -257,16 +268,35 @@ export class FieldNode {
   }
 
   #send(datagram: Datagram, to: Endpoint): void {
-    const plain = encodeDatagram(datagram);
-    const bytes = this.#options.key?.seal(plain) ?? plain;
+    this.#sendBytes(this.#sealed(encodeDatagram(datagram)), to);
+  }
+
+  #sealed(plain: Uint8Array): Uint8Array {
+    return this.#options.key?.seal(plain) ?? plain;
+  }
+
+  #sendBytes(bytes: Uint8Array, to: Endpoint): void {
     this.#udp.send(bytes, to.port, to.host, () => {
       // Lost like any other datagram (no route, no buffer): what it said is said again.
     });
   }
 
+  /** Tells a machine that looks for any field of this one. */
+  #offer(number: number, to: Address, isMulticast: boolean): void {
+    const { id, name } = this.#options;
+    const sizeBytes = this.#index?.size;
+    if (sizeBytes === undefined || (isMulticast && Math.random() * this.machine.gossip.table.size > OFFERS)) return;
+    this.#sendBytes(this.#sealed(encodeOffer({ number, node: this.node, id, sizeBytes, name })), parseAddress(to));
+  }
+
   #datagram(sealed: Uint8Array, from: Address, isMulticast: boolean): void {
     const { key, id } = this.#options;
     const bytes = key === undefined ? sealed : key.open(sealed);
+    const sought = bytes && decodeSeek(bytes);
+    if (sought !== undefined) {
+      this.#offer(sought, from, isMulticast);
+      return;
+    }
     let datagram: Datagram | undefined;
     try {
       if (bytes !== undefined) datagram = decodeDatagram(bytes);
@@ -463,7 +493,8 @@ async function openSockets({ listen, multicast, log }: FieldNodeOptions): Promis
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port;
   const type = listen.host.includes(':') ? 'udp6' : 'udp4';
-  const udp = createSocket({ type, recvBufferSize: 1 << 20 });
+  // The group's socket has the same port; that nobody else has it is seen by the one that listens for connections.
+  const udp = createSocket({ type, recvBufferSize: 1 << 20, reuseAddr: true });
   udp.bind({ address: listen.host, port });
   try {
     await once(udp, 'listening');
@@ -476,8 +507,7 @@ async function openSockets({ listen, multicast, log }: FieldNodeOptions): Promis
   try {
     group.bind({ address: MULTICAST_GROUP, port: DEFAULT_PORT });
     await once(group, 'listening');
-    group.addMembership(MULTICAST_GROUP, listen.host === '0.0.0.0' ? undefined : listen.host);
-    if (listen.host !== '0.0.0.0') udp.setMulticastInterface(listen.host);
+    if (!hearOwnGroupsOnly(udp)) log('calls by multicast are heard twice');
     return { udp, group, server };
   } catch (error) {
     group.close();

@@ -6,6 +6,9 @@
  *     datagram (UDP)      0 "VF" · 2 version · 3 kind · 4 field (8 bytes of the image id) · 12 sender (6)
  *                        18 chunks in the image (4; 0: not known yet) · 22 sections · MAC (16) when the field has a key
  *       section           type (1) · length (2) · body
+ *       seek              0 "VF" · 2 version · 3 kind 6 · 4 number (4) · 8 zeroes (200) · MAC as above
+ *       offer             0 "VF" · 2 version · 3 kind 7 · 4 number (4) · 8 node (6) · 14 image id (32)
+ *                        46 bytes in the image (8) · 54 its name, length (1) before it, UTF-8 · MAC as above
  *     connection (TCP)    the dialler fetches, the one dialled gives
  *       hello, both ways  0 "VIVER-FD" · 8 version · 9 flags · 10 image id (32) · 42 node (6) · 48 life (6)
  *                        54 port (2) · 56 nonce (16)
@@ -20,6 +23,9 @@ export const HELLO_MAGIC = 'VIVER-FD';
 
 export const KIND = { join: 1, find: 2, 'notify up': 3, 'notify down': 4, prove: 5 } as const;
 export type Kind = keyof typeof KIND;
+/** Of datagrams that belong to no field (seek.ts): magic, version and kind as above, then a number of the seeker's. */
+export const SEEK_KIND = 6;
+export const OFFER_KIND = 7;
 
 export const SECTION = {
   records: 1,

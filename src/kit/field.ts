@@ -195,6 +195,7 @@ async function up(values: Values, signal: AbortSignal): Promise<void> {
   if (opened.file !== undefined) stack.use(opened.file);
   const node = await FieldNode.start({
     id: opened.id,
+    name: opened.name,
     index: opened.index,
     medium: opened.file,
     store: values.store === undefined ? undefined : new ChunkStore(values.store),

@@ -1,9 +1,12 @@
+import type { Socket as UdpSocket } from 'node:dgram';
 import type { Socket } from 'node:net';
 import { i32le } from '../codec/struct.ts';
 import { call } from './libc.ts';
 
 const SOL_SOCKET = 1;
 const SO_RCVLOWAT = 18;
+const IPPROTO_IP = 0;
+const IP_MULTICAST_ALL = 49;
 
 const value = new Uint8Array(4);
 
@@ -20,5 +23,23 @@ export function setReceiveLowWater(socket: Socket, bytes: number): boolean {
   if (fd === undefined || fd < 0) return false;
   i32le.write(bytes, value, 0);
   call('setsockopt SO_RCVLOWAT', `socket ${fd}`, (c) => c.setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, value, value.length));
+  return true;
+}
+
+/**
+ * IP_MULTICAST_ALL off, ip(7): a socket bound to no address hears only those groups that it has joined itself. Linux
+ * otherwise gives it whatever any socket of the machine has joined.
+ * @returns false when Node does not let its descriptor be found
+ */
+export function hearOwnGroupsOnly(socket: UdpSocket): boolean {
+  // dgram keeps its handle behind a symbol; the public way to it says that it is deprecated.
+  const state = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol');
+  const { handle } = (state === undefined ? {} : Reflect.get(socket, state)) as { handle?: { fd?: number } };
+  const fd = handle?.fd;
+  if (fd === undefined || fd < 0) return false;
+  i32le.write(0, value, 0);
+  call('setsockopt IP_MULTICAST_ALL', `socket ${fd}`, (c) =>
+    c.setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, value, value.length),
+  );
   return true;
 }
