@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { parseAddress } from '../field/address.ts';
 import { askStatus, serveControl } from '../field/control.ts';
@@ -20,6 +21,7 @@ import type { BlockSource } from '../nbd/block-source.ts';
 import { KernelDevice } from '../nbd/kernel-device.ts';
 import { openNbdDriver } from '../nbd/kernel-driver.ts';
 import { type NbdAddress, NbdServer } from '../nbd/server.ts';
+import { becomeStorageDaemon } from '../nbd/storage-daemon.ts';
 import { type NbdTarget, parseNbdTarget } from '../nbd/target.ts';
 import { type Command, UsageError } from './command.ts';
 import { withProgress } from './progress.ts';
@@ -30,6 +32,7 @@ const KEEP_SHARE = 0.25;
 const OPTIONS = {
   image: { type: 'string' },
   id: { type: 'string' },
+  name: { type: 'string' },
   listen: { type: 'string' },
   peer: { type: 'string', multiple: true },
   origin: { type: 'string', multiple: true },
@@ -46,7 +49,7 @@ export const field: Command = {
   summary: 'share a disk image with other machines, block by block; show how it goes',
   usage: `usage: viver field up (--image FILE.sqfs | --id HEX) [--listen ADDR:PORT] [--peer ADDR:PORT]…
                       [--origin URL]… [--keep BYTES] [--store DIR] [--nbd unix:PATH|tcp:ADDR:PORT|/dev/nbdN]
-                      [--control PATH] [--key FILE]
+                      [--control PATH] [--key FILE] [--name NAME]
        viver field status --control PATH [--json]
 
 up       makes this machine a node of the field of one image and stays until SIGTERM or SIGINT. When it can serve
@@ -60,9 +63,11 @@ up       makes this machine a node of the field of one image and stays until SIG
          --keep BYTES        of the image to keep for oneself and others (K, M, G allowed), default a quarter of the
                              machine's memory
          --store DIR         keeps the chunks there, over restarts, instead of in memory
-         --nbd TARGET        the image as a block device
+         --nbd TARGET        the image as a block device. As long as a kernel device (/dev/nbdN) is mounted, SIGTERM
+                             is put off
          --control PATH      a unix socket for status
          --key FILE          a secret that all nodes of the field have; strangers are refused
+         --name NAME         what people call the image, default the file's name
 status   what a running node knows of itself and the field. With --json one object:
          {image:{id,name,size,chunks}, node:{id,address,held}, peers:[{id,address,held,rttMs}],
          redundancy:{min,mean}, traffic:{fromPeers,fromMedium,fromOrigin,toPeers,rejected}, shutOut:[{id,reason}]}
@@ -115,7 +120,7 @@ async function open(values: Values, signal: AbortSignal): Promise<OpenedImage> {
   if (values.image === undefined) {
     const id = (values.id ?? '').toLowerCase();
     const index = values.store === undefined ? undefined : await keptIndex(values.store, id);
-    return { file: undefined, index, id, name: id.slice(0, 12) };
+    return { file: undefined, index, id, name: values.name ?? id.slice(0, 12) };
   }
   const paths = imagePaths(values.image);
   const file = await openImage(values.image);
@@ -127,14 +132,14 @@ async function open(values: Values, signal: AbortSignal): Promise<OpenedImage> {
     const index = await readIndexFile(paths.index, values.id);
     if (index.size !== file.size)
       throw new Error(`${paths.index} is of an image of ${index.size} bytes, not ${file.size}`);
-    return { file, index, id: index.id, name: basename(paths.name) };
+    return { file, index, id: index.id, name: values.name ?? basename(paths.name) };
   }
   const index = await withProgress('index', (onProgress) => makeChunkIndex(file, { signal, onProgress }));
   if (values.id !== undefined && values.id.toLowerCase() !== index.id) {
     throw new Error(`${values.image} has the id ${index.id}, wanted ${values.id}`);
   }
   await writeIndexFile(paths.index, index).catch((error: unknown) => say(`index not kept: ${String(error)}`));
-  return { file, index, id: index.id, name: basename(paths.name) };
+  return { file, index, id: index.id, name: values.name ?? basename(paths.name) };
 }
 
 function indexPath(store: string, id: string): string {
@@ -188,6 +193,7 @@ async function up(values: Values, signal: AbortSignal): Promise<void> {
   );
   const keep = values.keep === undefined ? Math.floor(totalmem() * KEEP_SHARE) : parseBytes(values.keep);
   const target = values.nbd === undefined ? undefined : word('nbd', () => parseNbdTarget(values.nbd ?? ''));
+  if (target?.kind === 'kernel') becomeStorageDaemon(say);
   const key = values.key === undefined ? undefined : new FieldKey(await readFile(values.key));
   const origins = word('origin', () => new Origins(values.origin ?? []));
   const opened = await open(values, signal);
@@ -227,7 +233,8 @@ async function up(values: Values, signal: AbortSignal): Promise<void> {
   process.stdout.write(
     `viver field: ready image=${image.name}@${opened.id.slice(0, 12)} size=${index.size} chunks=${index.count} node=${node.address}${where}\n`,
   );
-  await Promise.race([aborted(signal), ...(served === undefined ? [] : [served.ended])]);
+  const told = served === undefined ? aborted(signal) : aborted(signal).then(served.unused);
+  await Promise.race([told, ...(served === undefined ? [] : [served.ended])]);
   await node.leave();
 }
 
@@ -249,6 +256,8 @@ function waitFor<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 interface Served {
   readonly where: string;
   readonly ended: Promise<unknown>;
+  /** Waits until ending this would fail nobody's reads. */
+  readonly unused: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -261,11 +270,21 @@ async function serve(target: NbdTarget, source: BlockSource, id: string): Promis
       index: target.index,
       log: say,
     });
-    return { where: device.path, ended: device.ended, close: () => device.abandon() };
+    const close = () => (device.inUse() ? device.abandon() : device.detach());
+    return { where: device.path, ended: device.ended, unused: () => unused(device), close };
   }
   const server = new NbdServer({ source, log: say });
   const address = await server.listen(target.address);
-  return { where: formatTarget(address), ended: new Promise(() => {}), close: () => server.close() };
+  const never = new Promise<never>(() => {});
+  return { where: formatTarget(address), ended: never, unused: async () => {}, close: () => server.close() };
+}
+
+const UNUSED_LOOK_MS = 200;
+
+/** A root that lies on the device would stop for good: the machine's shutdown unmounts it first. */
+async function unused(device: KernelDevice): Promise<void> {
+  if (device.inUse()) say(`told to end, but ${device.path} is mounted: ends when it is not`);
+  while (device.inUse()) await sleep(UNUSED_LOOK_MS);
 }
 
 function formatTarget(address: NbdAddress): string {

@@ -1,6 +1,7 @@
-import { closeSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hasCode } from '../linux/errno.ts';
 import { socketPair } from '../linux/socket-pair.ts';
 import type { BlockSource } from './block-source.ts';
 import type { NbdDriver } from './kernel-driver.ts';
@@ -119,6 +120,16 @@ export class KernelDevice {
   /** Settles with the reason when the device is no more: detached here, or disconnected by someone else. */
   get ended(): Promise<string> {
     return this.#ended.promise;
+  }
+
+  /** Whether somebody has it mounted, or holds it for himself in another way: open(2), O_EXCL on a block device. */
+  inUse(): boolean {
+    try {
+      closeSync(openSync(this.path, constants.O_RDONLY | constants.O_EXCL));
+      return false;
+    } catch (error) {
+      return !hasCode(error, 'ENXIO', 'ENOENT');
+    }
   }
 
   /** Disconnects the device. What still uses it gets I/O errors: unmount first. */

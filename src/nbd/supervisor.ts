@@ -9,8 +9,8 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
  * (KernelDevice.attach), so that starting it again is all there is to do.
  *
  * The loop is started before the switch to the image's root and stays in the initramfs, so nothing it runs is ever read
- * from the device it stands for. After the switch the kernel's file systems are not there any more (they moved to the
- * new root): each time it takes them from process 1.
+ * from the device it stands for. Should the kernel's file systems not be there any more (they belong to the new root
+ * after the switch), it takes them from process 1.
  */
 export interface SupervisedDaemon {
   /** The daemon: program and arguments, by paths in the initramfs. */
@@ -21,20 +21,35 @@ export interface SupervisedDaemon {
   readonly busybox: string;
   /** Where the loop says that the daemon died: the kernel's log. */
   readonly log?: string;
+  /** A shell command that ends when the daemon is to be started for the first time, or $stopping is set. */
+  readonly after?: string;
+  /**
+   * Debian's sysvinit kills all but the processes named here, a file each (initscripts, /etc/init.d/sendsigs).
+   * undefined: nobody is told.
+   */
+  readonly omitDirectory?: string;
 }
+
+/** Debian's sysvinit looks here. */
+export const OMIT_DIRECTORY = '/run/sendsigs.omit.d';
+
+/** A machine whose network comes up later, by whatever: some route is there then (/proc/net/route has a line of headings). */
+export const UNTIL_NETWORK =
+  'until [ -n "$stopping" ] || { read -r heading && read -r row; } < /proc/net/route; do sleep 1; done';
 
 /** A daemon that ran this long had not failed at its start: the next failure starts again at no delay. */
 const STABLE_SECONDS = 60;
 const SLOWEST_RESTART_SECONDS = 16;
 
 /**
- * $1: the daemon's name, $2: the log, then the command. The first restart is at once, then the delay doubles.
+ * $1: the daemon's name, $2: the log, $3: what to wait for, $4: directory for process ids or nothing, then the command. The first restart is at once, then the delay doubles.
  * Exit status 0 means that the daemon was told to end; SIGTERM to the loop is passed on and ends it.
  */
 const LOOP = `
-name=$1 log=$2 delay=0 child= stopping=
-shift 2
+name=$1 log=$2 after=$3 omit=$4 delay=0 child= stopping=
+shift 4
 stop() { stopping=1; [ -z "$child" ] || kill -TERM "$child"; }
+note() { [ -z "$omit" ] || echo "$2" > "$omit/\${name#@}$1"; }
 trap stop TERM INT
 bind() { mount -o bind /proc/1/root/$1 /$1; }
 see() {
@@ -44,10 +59,15 @@ see() {
   [ -e /run/viver ] || [ ! -e /proc/1/root/run/viver ] || bind run
 }
 see
+[ -z "$omit" ] || mkdir -p "$omit"
+note -supervisor $$
+eval "$after"
+[ -z "$stopping" ] || exit 0
 while :; do
   read -r started rest < /proc/uptime
   (exec -a "$name" "$@") &
   child=$!
+  note '' $child
   [ -z "$stopping" ] || kill -TERM "$child" # told before there was a child to tell
   wait "$child"; status=$?
   see
@@ -59,6 +79,7 @@ while :; do
   [ $((\${ended%.*} - \${started%.*})) -lt ${STABLE_SECONDS} ] || delay=0
   echo "viver: $name ended with status $status, starts again in $delay s" >> "$log"
   [ "$delay" = 0 ] || sleep "$delay"
+  [ -z "$stopping" ] || exit 0
   delay=$((delay * 2 + 1))
   [ "$delay" -le ${SLOWEST_RESTART_SECONDS} ] || delay=${SLOWEST_RESTART_SECONDS}
 done
@@ -71,10 +92,15 @@ export interface SupervisorPlan {
   readonly args: readonly string[];
 }
 
-export function planSupervisor({ command, name, busybox, log = '/dev/kmsg' }: SupervisedDaemon): SupervisorPlan {
+export function planSupervisor(daemon: SupervisedDaemon): SupervisorPlan {
+  const { command, name, busybox, log = '/dev/kmsg', after = '', omitDirectory = '' } = daemon;
   if (command.length === 0) throw new Error(`supervisor of ${name}: no command`);
   // BusyBox takes its applet from what follows the last slash of the name it is called by.
-  return { file: busybox, argv0: `${name}-supervisor/sh`, args: ['-c', LOOP, 'sh', name, log, ...command] };
+  return {
+    file: busybox,
+    argv0: `${name}-supervisor/sh`,
+    args: ['-c', LOOP, 'sh', name, log, after, omitDirectory, ...command],
+  };
 }
 
 /**

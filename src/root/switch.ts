@@ -10,6 +10,9 @@ export const KEPT_INITRAMFS = '/run/initramfs';
 /** The kernel's file systems, moved into the root as they are: the image's init finds them mounted and goes on. */
 const MOVED = ['/dev', '/proc', '/sys', '/run'];
 
+/** Where the second view of each waits until the first has gone to the root. */
+const ASIDE = '/tmp/kept';
+
 /**
  * Keeps the initramfs reachable at /run/initramfs: a bind mount, so nothing is copied. Call before the switch.
  */
@@ -28,10 +31,15 @@ export function switchRoot(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): never {
+  mkdirSync(ASIDE, { recursive: true });
   for (const directory of MOVED) {
     const target = join(root, directory);
     mkdirSync(target, { recursive: true, mode: 0o755 });
+    // What was started here and lives on (the daemon below the root, the DHCP client) still needs it at its old place.
+    // Without the mounts below: a second view of a medium would keep it in use at the end of the machine.
+    bindMount(directory, ASIDE);
     moveMount(directory, target);
+    moveMount(ASIDE, directory);
   }
   process.chdir(root);
   // the rootfs itself can be neither unmounted nor pivoted away from (Documentation/filesystems/ramfs-rootfs-initramfs.rst)

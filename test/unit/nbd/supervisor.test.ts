@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -83,4 +83,39 @@ test('SIGTERM is passed on, and the loop waits for the daemon to end', async () 
 
 test('a daemon without a command is refused', () => {
   expect(() => planSupervisor({ command: [], name: '@x', busybox: '/bin/busybox' })).toThrow('no command');
+});
+
+test('the daemon starts only when what it waits for is over; process ids are left where sysvinit looks', async () => {
+  const omit = file('omit');
+  const plan = planSupervisor({
+    command: ['/bin/sh', '-c', 'echo up > "$0/up"; exec sleep 1000', directory],
+    name: '@daemon',
+    busybox: '/bin/busybox',
+    log: file('log'),
+    after: `until [ -n "$stopping" ] || [ -e ${file('go')} ]; do sleep 0.05; done`,
+    omitDirectory: omit,
+  });
+  child = spawn(plan.file, plan.args, { argv0: plan.argv0, stdio: 'ignore' });
+  await until(() => existsSync(join(omit, 'daemon-supervisor')));
+  expect(existsSync(file('up'))).toBe(false);
+  writeFileSync(file('go'), '');
+  await until(() => existsSync(file('up')));
+  expect(Number(readFileSync(join(omit, 'daemon-supervisor'), 'utf8'))).toBe(child.pid);
+  expect(commandLine(Number(readFileSync(join(omit, 'daemon'), 'utf8')))).toContain('sleep');
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+test('told to end while it still waits to start, it ends', async () => {
+  const plan = planSupervisor({
+    command: ['/bin/true'],
+    name: '@daemon',
+    busybox: '/bin/busybox',
+    log: file('log'),
+    after: `echo > ${file('waits')}; until [ -n "$stopping" ]; do sleep 0.05; done`,
+  });
+  child = spawn(plan.file, plan.args, { argv0: plan.argv0, stdio: 'ignore' });
+  await until(() => existsSync(file('waits')));
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
 });
