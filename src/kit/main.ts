@@ -6,8 +6,10 @@ import { field } from './field.ts';
 import { image } from './image.ts';
 import { javascript } from './javascript.ts';
 import { kernelConfig } from './kernel-config.ts';
+import { role } from './role.ts';
+import { runes } from './runes.ts';
 
-const COMMANDS: readonly Command[] = [image, chunk, field, explain, kernelConfig, javascript];
+const COMMANDS: readonly Command[] = [image, chunk, field, role, runes, explain, kernelConfig, javascript];
 
 function help(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length), 4);

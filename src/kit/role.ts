@@ -1,0 +1,69 @@
+import { parseArgs } from 'node:util';
+import { KEPT_INITRAMFS } from '../root/switch.ts';
+import { type LoadedRunes, loadRunes } from '../runes/load.ts';
+import { readMachine } from '../runes/machine.ts';
+import { type Command, UsageError } from './command.ts';
+
+export const role: Command = {
+  name: 'role',
+  summary: "this machine's role and what it is made of",
+  usage: `usage: viver role [--explain] [--json]
+
+Prints the name of this machine's role. Nothing is started.
+  --explain  why it has this role, its plugins in the order they start, what each does, needs and gives
+  --json     the same as one object
+Roles come from /etc/RUNES/roles of the initrd or the image; viver.role= on the kernel command line overrides them.
+`,
+  async run(args) {
+    const values = parseOptions(args);
+    const loaded = loadRunes({ machine: readMachine(), roots: [KEPT_INITRAMFS, ''] });
+    for (const problem of loaded.problems) process.stderr.write(`viver role: ${problem}\n`);
+    if (values.json === true) process.stdout.write(`${JSON.stringify(explained(loaded))}\n`);
+    else process.stdout.write(values.explain === true ? describeRole(loaded) : `${loaded.role.name}\n`);
+  },
+};
+
+function parseOptions(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: { explain: { type: 'boolean' }, json: { type: 'boolean' } } }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function explained({ role: chosen, why, graph }: LoadedRunes) {
+  return {
+    role: chosen.name,
+    why,
+    plugins: graph.order.map(({ name, summary, provides = [], requires = [], uses = [], prepare, start }) => ({
+      name,
+      summary,
+      provides,
+      requires,
+      uses,
+      asks: graph.asks.get(name) ?? [],
+      moments: [...(prepare === undefined ? [] : ['before the switch']), ...(start === undefined ? [] : ['after it'])],
+    })),
+  };
+}
+
+/** The graph as text: a plugin a paragraph, in the order they start. */
+export function describeRole(loaded: LoadedRunes): string {
+  const { role: name, why, plugins } = explained(loaded);
+  const paragraphs = plugins.flatMap(({ name: plugin, summary, provides, requires, uses, moments }, i) => [
+    `${i + 1}. ${plugin} (${moments.join(' and ')}): ${summary}`,
+    ...(provides.length === 0 ? [] : [`   gives ${provides.join(', ')}`]),
+    ...(requires.length === 0 ? [] : [`   needs ${requires.map((one) => from(one, loaded)).join(', ')}`]),
+    ...(uses.length === 0 ? [] : [`   asks where there ${uses.map((one) => from(one, loaded)).join(', ')}`]),
+  ]);
+  return `${[`role ${name}: ${why}`, ...paragraphs].join('\n')}\n`;
+}
+
+function from(wanted: string, { graph }: LoadedRunes): string {
+  const provider = graph.providers.get(wanted);
+  return provider === undefined
+    ? `${wanted} (nobody gives it)`
+    : provider === wanted
+      ? wanted
+      : `${wanted} (${provider})`;
+}

@@ -1,0 +1,39 @@
+import { KEPT_INITRAMFS } from '../root/switch.ts';
+import { loadRunes } from '../runes/load.ts';
+import { readMachine } from '../runes/machine.ts';
+import { Runner } from '../runes/runner.ts';
+import { type Command, UsageError } from './command.ts';
+
+export const runes: Command = {
+  name: 'runes',
+  summary: "runs the plugins of this machine's role (RUNES)",
+  usage: `usage: viver runes
+
+Starts the plugins of this machine's role in the order of their need and stays until SIGTERM or SIGINT, which stop them
+in reverse. A plugin that fails takes down only what needs it and is tried again. The init system of the booted machine
+runs it. What would run and why: viver role --explain
+`,
+  async run(args, signal) {
+    if (args.length > 0) throw new UsageError(`unexpected '${args[0]}'`);
+    const say = (line: string) => void process.stdout.write(`viver runes: ${line}\n`);
+    const { machine, role, why, graph, problems } = loadRunes({ machine: readMachine(), roots: [KEPT_INITRAMFS, ''] });
+    for (const problem of problems) say(problem);
+    say(`role ${role.name} (${why}): ${graph.order.map(({ name }) => name).join(', ')}`);
+    const runner = new Runner({ graph, machine, role: role.name, log: say });
+    const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    // Plugins that only wait for others keep no process.
+    const alive = setInterval(() => {}, 60_000);
+    await Promise.race([runner.start(), ended]);
+    if (!signal.aborted) {
+      const down = runner.states.filter(({ state }) => state !== 'running');
+      say(
+        down.length === 0
+          ? 'ready'
+          : `ready but for ${down.map(({ name, why: reason }) => `${name} (${reason})`).join(', ')}`,
+      );
+    }
+    await ended;
+    await runner.stop();
+    clearInterval(alive);
+  },
+};

@@ -1,0 +1,58 @@
+import { describeError } from '../linux/describe-error.ts';
+import type { InitSystem } from '../root/find-init.ts';
+import { type LoadedRunes, loadRunes } from './load.ts';
+import { readMachine } from './machine.ts';
+import { openNewRoot } from './new-root.ts';
+import { planService } from './service.ts';
+
+export interface BeforeSwitchOptions {
+  /** Where the new root is put together. */
+  readonly target: string;
+  readonly init: InitSystem;
+  /** What was done and why, for boot.json. */
+  readonly note: (what: string, why: string) => void;
+  readonly warn: (text: string) => void;
+}
+
+/**
+ * RUNES' first moment: the plugins of this machine's role set things in the new root, and `viver runes` is made to start
+ * after the switch. Nothing that fails here stops the boot: it is warned of.
+ */
+export async function beforeSwitch({ target, init, note, warn }: BeforeSwitchOptions): Promise<void> {
+  let runes: LoadedRunes;
+  try {
+    runes = await loadRunes({ machine: readMachine(), roots: ['', target] });
+  } catch (error) {
+    warn(`no plugin runs: ${describeError(error)}`);
+    return;
+  }
+  for (const problem of runes.problems) warn(problem);
+  note(`role ${runes.role.name}`, runes.why);
+  for (const plugin of runes.graph.order) {
+    if (plugin.prepare === undefined) continue;
+    const root = openNewRoot(target, {
+      machine: runes.machine,
+      role: runes.role.name,
+      note: (what) => note(`plugin ${plugin.name}`, what),
+    });
+    try {
+      await plugin.prepare(root);
+    } catch (error) {
+      warn(`plugin ${plugin.name}: ${describeError(error)}`);
+    }
+  }
+  if (!runes.graph.order.some(({ start }) => start !== undefined)) return;
+  try {
+    const root = openNewRoot(target, {
+      machine: runes.machine,
+      role: runes.role.name,
+      note: (what) => note('runes', what),
+    });
+    const plan = planService(init, root);
+    for (const { path, text, mode } of plan.files) root.write(path, text, mode);
+    for (const { path, target: to } of plan.links) root.link(path, to);
+    root.note(plan.note);
+  } catch (error) {
+    warn(`viver runes is not started: ${describeError(error)}`);
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What iPXE runs on a machine that boots by network, https://ipxe.org/cmd. Pure. Every command a stripped iPXE may lack
+ * (menu, prompt, sanboot) has a way on without it.
+ */
+
+export interface ScriptImage {
+  readonly name: string;
+  /** Image id; undefined: the machine takes what the field offers. */
+  readonly id: string | undefined;
+}
+
+export interface BootScript {
+  /** Where everything is fetched from: `http://ADDRESS:PORT`. */
+  readonly base: string;
+  readonly image: ScriptImage;
+  /** Others that a person may choose. */
+  readonly others: readonly ScriptImage[];
+  /** Nodes of the field, `ADDRESS` or `ADDRESS:PORT`. */
+  readonly peers: readonly string[];
+  /** Words that the started machine gets as this one has them: its consoles. */
+  readonly words: readonly string[];
+  readonly hasMemtest: boolean;
+}
+
+/** A person has this long to press a key. */
+const PROMPT_MS = 1500;
+
+/** What may stand in a word of the kernel's command line, and in iPXE's script without being expanded. */
+const SAFE = /^[A-Za-z0-9._+:,=@/[\]-]+$/;
+
+/** iPXE's own `${NAME}`, expanded on the machine that boots. */
+const BASE = ipxe('base');
+const PLATFORM = ipxe('platform');
+
+function ipxe(name: string): string {
+  return `\${${name}}`;
+}
+
+function safe(word: string): string {
+  if (!SAFE.test(word)) throw new Error(`boot script: ${JSON.stringify(word)} cannot be a word of the command line`);
+  return word;
+}
+
+/** Words of this machine's command line that hold for the machines it boots: consoles and what follows a failure. */
+export function inheritedWords(commandLine: string): string[] {
+  const [kernels = ''] = commandLine.split(/\s--(?:\s|$)/);
+  return kernels
+    .split(/\s+/)
+    .filter((word) => /^(console|panic|viver\.verify|viver\.debug)(=|$)/.test(word) && SAFE.test(word));
+}
+
+function kernelLine(script: BootScript, image: ScriptImage, extra: readonly string[]): string {
+  const { peers, words } = script;
+  const pin = image.id === undefined ? '' : `@sha256:${image.id}`;
+  return [
+    // by UEFI the kernel asks for its initrd by name
+    'initrd=viverrd.zst',
+    safe(`viver.image=${image.name}${pin}`),
+    'viver.media=net',
+    ...(peers.length === 0 ? [] : [safe(`viver.peer=${peers.join(',')}`)]),
+    // a hexadecimal MAC with hyphens, as PXELINUX writes it
+    `BOOTIF=01-${ipxe('netX/mac:hexhyp')}`,
+    ...words.map(safe),
+    ...extra,
+  ].join(' ');
+}
+
+/** @throws Error when a name or peer could be taken for something else by iPXE or the kernel */
+export function bootScript(script: BootScript): string {
+  const { base, image, others, hasMemtest } = script;
+  const start = (label: string, of: ScriptImage, extra: readonly string[] = []) => [
+    `:${label}`,
+    `kernel ${BASE}/boot/vmlinuz ${kernelLine(script, of, extra)} || goto failed`,
+    `initrd ${BASE}/boot/viverrd.zst || goto failed`,
+    'boot || goto failed',
+    '',
+  ];
+  return [
+    '#!ipxe',
+    '# Served by VIVER. Boots at once; a key pressed shows the menu.',
+    `set base ${safe(base)}`,
+    `prompt --timeout ${PROMPT_MS} VIVER ${safe(image.name)}: press any key for the menu && goto menu || goto viver`,
+    '',
+    ':menu',
+    `menu VIVER from ${base} || goto viver`,
+    `item viver VIVER ${image.name}`,
+    ...others.map((other, i) => `item other${i} VIVER ${safe(other.name)}`),
+    "item local This machine's own disk",
+    ...(hasMemtest ? ['item memtest Memory test (memtest86+)'] : []),
+    'item rescue VIVER, rescue prompt',
+    'item shell iPXE shell',
+    `choose --default viver selected && goto ${ipxe('selected')} || goto viver`,
+    '',
+    ...start('viver', image),
+    ...others.flatMap((other, i) => start(`other${i}`, other)),
+    ...start('rescue', image, ['viver.rescue']),
+    ':local',
+    '# A UEFI firmware goes on with its next boot entry.',
+    `iseq ${PLATFORM} efi && exit 0 ||`,
+    'sanboot --no-describe --drive 0x80 || goto menu',
+    '',
+    ...(hasMemtest
+      ? [
+          ':memtest',
+          `iseq ${PLATFORM} efi && goto memtestefi ||`,
+          `kernel ${BASE}/boot/memtest.bin && boot || goto menu`,
+          ':memtestefi',
+          `chain ${BASE}/boot/memtest.efi || goto menu`,
+          '',
+        ]
+      : []),
+    ':shell',
+    'shell || goto menu',
+    'goto menu',
+    '',
+    ':failed',
+    'echo VIVER could not be loaded; trying again in 3 seconds',
+    'sleep 3 ||',
+    'imgfree ||',
+    // the server may be another one by now
+    'dhcp || goto failed',
+    `chain ${ipxe('filename')} || goto failed`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,72 @@
+import type { FieldStatus } from '../field/status.ts';
+
+/** The boot interface and what lies behind it: the only network a machine serves. */
+export interface Network {
+  readonly interfaceName: string;
+  readonly mac: string;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly gateway: string | undefined;
+  readonly dns: readonly string[];
+  /** `lease`: a DHCP server gave it; `static`: viver.ip=; `chosen`: nobody answered, so VIVER took a free range. */
+  readonly origin: 'lease' | 'static' | 'chosen';
+  /** The DHCP server that gave the lease. */
+  readonly server: string | undefined;
+}
+
+/** Addresses a DHCP server may give, both ends included. */
+export interface AddressRange {
+  readonly first: string;
+  readonly last: string;
+  readonly mask: string;
+}
+
+export interface AddressInterface {
+  network(): Promise<Network>;
+  /** What a DHCP server of this network may give. */
+  range(): Promise<AddressRange>;
+}
+
+/** PXE's names for what a machine starts with (RFC 4578, section 2.1). */
+export type BootArchitecture = 'bios' | 'efi64';
+
+export interface BootLoaderInterface {
+  /** Where the boot loaders lie; every file in it may be given to anybody. */
+  directory(): Promise<string>;
+  /** The file in that directory for a machine of this kind. */
+  file(architecture: BootArchitecture): Promise<string>;
+}
+
+export interface TftpInterface {
+  /** The path by which the boot loader is to be had from this machine. */
+  path(architecture: BootArchitecture): Promise<string>;
+}
+
+export interface HttpInterface {
+  /** `http://ADDRESS:PORT`, without a slash at the end. */
+  base(): Promise<string>;
+  /** What iPXE loads and runs. */
+  scriptUrl(): Promise<string>;
+}
+
+export interface FieldInterface {
+  status(): Promise<FieldStatus>;
+}
+
+export type DhcpMode = 'full' | 'proxy' | 'standby';
+
+export interface DhcpInterface {
+  mode(): Promise<{ readonly mode: DhcpMode; readonly why: string }>;
+}
+
+/** Every interface by its name. A plugin file of one's own may add its names by declaration merging. */
+export interface Interfaces {
+  address: AddressInterface;
+  'boot-loader': BootLoaderInterface;
+  tftp: TftpInterface;
+  http: HttpInterface;
+  field: FieldInterface;
+  dhcp: DhcpInterface;
+}
+
+export type InterfaceName = keyof Interfaces;

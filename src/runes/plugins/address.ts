@@ -1,0 +1,147 @@
+import { getServers } from 'node:dns';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Link, Rtnetlink } from '../../linux/rtnetlink.ts';
+import { parseIpSetting } from '../../net/address-plan.ts';
+import { bringUp } from '../../net/bring-up.ts';
+import { isUsable } from '../../net/interfaces.ts';
+import { isAddressTaken } from '../arp-probe.ts';
+import type { Network } from '../interfaces.ts';
+import { keptBusybox, keptDhcpHook } from '../kept-program.ts';
+import { type Machine, wordOf } from '../machine.ts';
+import { RUN_DIRECTORY } from '../places.ts';
+import { type Context, definePlugin } from '../plugin.ts';
+import { choosePrivate, dhcpRange } from '../private-range.ts';
+
+/** A DHCP server answers at once, or its relay within a second or two; three questions are asked in this time. */
+const DHCP_PATIENCE_MS = 4000;
+/** A link over copper is there two or three seconds after the card is switched on. */
+const CARRIER_PATIENCE_MS = 6000;
+const CARRIER_POLL_MS = 200;
+const ATTEMPTS = 8;
+
+/** What /init set up for the root this machine hangs on: its DHCP client keeps `address-INTERFACE` up to date. */
+async function networkOfBoot(network: Rtnetlink): Promise<Network | undefined> {
+  const [file] = readdirSync(RUN_DIRECTORY).filter((name) => name.startsWith('address-'));
+  if (file === undefined) return undefined;
+  const links = await network.links();
+  const [wanted] = readFileSync(`${RUN_DIRECTORY}/${file}`, 'utf8').trim().split('/');
+  const own = (await network.addresses()).find(({ address }) => address === wanted);
+  // by the address, not by the name: udev may have given the interface another one since
+  const link = links.find(({ index }) => index === own?.linkIndex);
+  if (own === undefined || link === undefined) return undefined; // of an interface that is gone
+  const route = (await network.routes()).find(
+    ({ prefixLength, linkIndex }) => prefixLength === 0 && linkIndex === link.index,
+  );
+  return {
+    interfaceName: link.name,
+    mac: link.mac,
+    address: own.address,
+    prefixLength: own.prefixLength,
+    gateway: route?.gateway,
+    dns: getServers().filter((server) => !server.startsWith('127.')),
+    origin: 'lease',
+    server: undefined,
+  };
+}
+
+/** Switches every card on and gives those with a cable, as soon as each is settled or the time is over. */
+async function withCarrier(network: Rtnetlink, signal: AbortSignal): Promise<Link[]> {
+  const endMs = performance.now() + CARRIER_PATIENCE_MS;
+  for (;;) {
+    const links = (await network.links()).filter(isUsable);
+    for (const link of links) if (!link.up) await network.setUp(link, true);
+    const carried = links.filter(({ carrier, up }) => carrier && up);
+    if ((links.length > 0 && carried.length === links.length) || performance.now() > endMs) return carried;
+    await sleep(CARRIER_POLL_MS, undefined, { signal });
+  }
+}
+
+async function askDhcp(machine: Machine, signal: AbortSignal): Promise<Network | undefined> {
+  try {
+    const up = await bringUp({
+      ip: parseIpSetting(wordOf(machine.commandLine, 'viver.ip') ?? 'dhcp'),
+      ...(machine.bootMac === undefined ? {} : { bootMac: machine.bootMac }),
+      hostname: machine.hostname,
+      hook: keptDhcpHook(),
+      busybox: keptBusybox(),
+      directory: RUN_DIRECTORY,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(DHCP_PATIENCE_MS)]),
+    });
+    const { link, plan, lease } = up;
+    return {
+      interfaceName: link.name,
+      mac: link.mac,
+      address: plan.address,
+      prefixLength: plan.prefixLength,
+      gateway: plan.routes.find(({ prefixLength }) => prefixLength === 0)?.gateway,
+      dns: plan.dns,
+      origin: lease === undefined ? 'static' : 'lease',
+      server: lease?.server,
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    // nobody answered in time; every other trouble shows again when the address is set
+    if (!(error instanceof Error && error.message.startsWith('no network'))) throw error;
+    return undefined;
+  }
+}
+
+async function chooseOwn(network: Rtnetlink, link: Link): Promise<Network> {
+  const addresses = await network.addresses();
+  const others = addresses.filter(({ linkIndex }) => linkIndex !== link.index);
+  const routes = (await network.routes()).flatMap(({ destination, prefixLength, linkIndex }) =>
+    prefixLength === 0 || linkIndex === link.index ? [] : [{ address: destination, prefixLength }],
+  );
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const own = choosePrivate(link.mac, [...others, ...routes], attempt);
+    const isOurs = addresses.some(({ address, linkIndex }) => address === own.address && linkIndex === link.index);
+    if (!isOurs && (await isAddressTaken(link.name, own.address, keptBusybox()))) continue;
+    await network.addAddress({ linkIndex: link.index, ...own });
+    // DHCP answers and multicast leave by this link; a lease that comes later brings its own route
+    return {
+      interfaceName: link.name,
+      mac: link.mac,
+      ...own,
+      gateway: undefined,
+      dns: [],
+      origin: 'chosen',
+      server: undefined,
+    };
+  }
+  throw new Error(`${link.name}: ${ATTEMPTS} addresses tried, all are taken`);
+}
+
+async function find(context: Context<never>): Promise<Network> {
+  using network = new Rtnetlink();
+  const { machine, signal } = context;
+  await mkdir(RUN_DIRECTORY, { recursive: true });
+  const known = await networkOfBoot(network);
+  if (known !== undefined) return known;
+  const links = await withCarrier(network, signal);
+  if (links.length === 0) throw new Error('no network interface has a link');
+  const answered = await askDhcp(machine, signal);
+  if (answered !== undefined) return answered;
+  const link = links.find(({ mac }) => mac === machine.bootMac) ?? links[0];
+  if (link === undefined) throw new Error('no network interface has a link');
+  await network.setUp(link, true);
+  return await chooseOwn(network, link);
+}
+
+export default definePlugin({
+  name: 'address',
+  summary: "the network's own address where a DHCP server answers, else one of a free private range",
+  provides: ['address'],
+  async start(context) {
+    const network = await find(context);
+    const { interfaceName, address, prefixLength, origin, server } = network;
+    const how = {
+      lease: `by DHCP${server === undefined ? '' : ` from ${server}`}`,
+      static: 'by viver.ip',
+      chosen: 'chosen, since no DHCP server answered',
+    };
+    context.log(`${interfaceName} has ${address}/${prefixLength}, ${how[origin]}`);
+    return { address: { network: async () => network, range: async () => dhcpRange(network) } };
+  },
+});

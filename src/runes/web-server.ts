@@ -1,0 +1,221 @@
+import { createReadStream } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+
+/** What a path gives. */
+export type Answer =
+  | { readonly kind: 'text'; readonly type: string; readonly text: string }
+  | { readonly kind: 'file'; readonly path: string; readonly sizeBytes: number }
+  | { readonly kind: 'redirect'; readonly to: string }
+  | { readonly kind: 'stream'; readonly type: string; readonly open: (write: (text: string) => void) => () => void }
+  | { readonly kind: 'unavailable'; readonly why: string };
+
+/** Requests that were not served, by what was wrong with them. */
+export interface Refusals {
+  /** A path that tries to leave its place, or cannot be a path. */
+  escape: number;
+  /** No such thing here. */
+  unknown: number;
+  /** Not GET or HEAD. */
+  method: number;
+  /** Not HTTP, a header too large, or too slow to ask. */
+  broken: number;
+}
+
+export interface WebServerOptions {
+  /** Answers a path, which begins with a slash and has neither `..` nor escapes; undefined: nothing there. */
+  readonly answer: (path: string, query: URLSearchParams) => Answer | undefined | Promise<Answer | undefined>;
+  readonly log: (line: string) => void;
+}
+
+/** Boot files are large and asked for by few at a time; whoever takes longer than this to ask is no boot loader. */
+const REQUEST_TIMEOUT_MS = 10_000;
+/** Nothing taken for so long: the machine was switched off. */
+const IDLE_TIMEOUT_MS = 30_000;
+const MOST_CONNECTIONS = 1024;
+const MOST_PER_CONNECTION = 1000;
+const HEADER_BYTES = 8192;
+const READ_BYTES = 1 << 20;
+const LONGEST_PATH = 512;
+
+/**
+ * The path and query of a request's target.
+ * @returns undefined for what no boot loader or browser asks: another form, `..` plain or escaped, control characters
+ */
+export function parseTarget(target: string): { readonly path: string; readonly query: URLSearchParams } | undefined {
+  const [raw = '', query = ''] = target.split('?', 2);
+  if (target.length > LONGEST_PATH || !raw.startsWith('/') || raw.startsWith('//')) return undefined;
+  if (!/^[A-Za-z0-9/._+-]+$/.test(raw) || raw.split('/').some((part) => part === '..' || part === '.'))
+    return undefined;
+  return { path: raw, query: new URLSearchParams(query) };
+}
+
+/** A web server for boot files and status: a table of answers, and nothing of the file system beyond it. */
+export class WebServer {
+  readonly refused: Refusals = { escape: 0, unknown: 0, method: 0, broken: 0 };
+  readonly #options: WebServerOptions;
+  readonly #server: Server;
+  #transfers = 0;
+  #sentBytes = 0;
+
+  constructor(options: WebServerOptions) {
+    this.#options = options;
+    this.#server = createServer(
+      {
+        headersTimeout: REQUEST_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        connectionsCheckingInterval: 1000,
+        keepAliveTimeout: 5000,
+        maxHeaderSize: HEADER_BYTES,
+        noDelay: true,
+      },
+      (request, response) => void this.#serve(request, response),
+    );
+    this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server.maxRequestsPerSocket = MOST_PER_CONNECTION;
+    this.#server.timeout = IDLE_TIMEOUT_MS;
+    this.#server.on('clientError', (_, socket) => {
+      this.refused.broken++;
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      else socket.destroy();
+    });
+  }
+
+  /** Files being sent now. */
+  get transfers(): number {
+    return this.#transfers;
+  }
+
+  /** Bytes of files sent so far. */
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
+  /** @returns the port */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port }, () => {
+        const bound = this.#server.address();
+        resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#answer(request, response);
+    } catch (error) {
+      const cut = request.destroyed || response.destroyed;
+      if (!cut) this.#options.log(`${request.url}: ${error instanceof Error ? error.message : String(error)}`);
+      if (response.headersSent) response.destroy();
+      else this.#short(response, 500, 'failed');
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      this.refused.method++;
+      response.setHeader('Allow', 'GET, HEAD');
+      this.#short(response, 405, 'only GET and HEAD');
+      return;
+    }
+    const target = parseTarget(request.url ?? '');
+    if (target === undefined) {
+      this.refused.escape++;
+      this.#short(response, 400, 'no such path can be');
+      return;
+    }
+    const answer = await this.#options.answer(target.path, target.query);
+    if (answer === undefined) {
+      this.refused.unknown++;
+      this.#short(response, 404, 'not here');
+    } else if (answer.kind === 'unavailable') {
+      response.setHeader('Retry-After', '2');
+      this.#short(response, 503, answer.why);
+    } else if (answer.kind === 'redirect') {
+      response.writeHead(302, { Location: answer.to, 'Content-Length': 0 }).end();
+    } else if (answer.kind === 'text') {
+      const body = Buffer.from(answer.text);
+      response.writeHead(200, {
+        'Content-Type': answer.type,
+        'Content-Length': body.length,
+        'Cache-Control': 'no-store',
+        'Content-Security-Policy':
+          "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'",
+        'X-Content-Type-Options': 'nosniff',
+      });
+      response.end(request.method === 'HEAD' ? undefined : body);
+    } else if (answer.kind === 'stream') {
+      this.#stream(request, response, answer);
+    } else {
+      await this.#file(request, response, answer);
+    }
+  }
+
+  #stream(request: IncomingMessage, response: ServerResponse, answer: Answer & { kind: 'stream' }): void {
+    response.writeHead(200, { 'Content-Type': answer.type, 'Cache-Control': 'no-store' });
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    request.socket.setTimeout(0);
+    const close = answer.open((text) => {
+      // A reader that takes nothing gets no more until it does.
+      if (response.writableLength < HEADER_BYTES) response.write(text);
+    });
+    response.once('close', close);
+  }
+
+  /** One range at most, RFC 9110 section 14: iPXE goes on with it where a connection broke. */
+  async #file(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { path, sizeBytes }: Answer & { kind: 'file' },
+  ): Promise<void> {
+    const range = parseRange(request.headers.range, sizeBytes);
+    const { start, end } = range ?? { start: 0, end: sizeBytes };
+    response.setHeader('Content-Type', 'application/octet-stream');
+    response.setHeader('Accept-Ranges', 'bytes');
+    response.setHeader('Content-Length', end - start);
+    if (range !== undefined) response.setHeader('Content-Range', `bytes ${start}-${end - 1}/${sizeBytes}`);
+    response.writeHead(range === undefined ? 200 : 206);
+    if (request.method === 'HEAD' || end === start) {
+      response.end();
+      return;
+    }
+    this.#transfers++;
+    const before = request.socket.bytesWritten;
+    try {
+      await pipeline(createReadStream(path, { start, end: end - 1, highWaterMark: READ_BYTES }), response);
+    } finally {
+      this.#transfers--;
+      this.#sentBytes += request.socket.bytesWritten - before;
+    }
+  }
+
+  #short(response: ServerResponse, status: number, text: string): void {
+    response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': text.length + 1 });
+    response.end(`${text}\n`);
+  }
+}
+
+/** `bytes=A-`, `bytes=A-B`, `bytes=-N`; undefined for none, and for what may be ignored (RFC 9110, section 14.2). */
+export function parseRange(header: string | undefined, sizeBytes: number): { start: number; end: number } | undefined {
+  const found = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '');
+  if (found === null) return undefined;
+  const [, first = '', last = ''] = found;
+  if (first === '' && last === '') return undefined;
+  if (first === '')
+    return Number(last) === 0 ? undefined : { start: Math.max(0, sizeBytes - Number(last)), end: sizeBytes };
+  const start = Number(first);
+  const end = last === '' ? sizeBytes : Math.min(sizeBytes, Number(last) + 1);
+  return start < end ? { start, end } : undefined;
+}
