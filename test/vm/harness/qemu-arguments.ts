@@ -99,6 +99,11 @@ function nicArguments(scenario: Scenario, surroundings: Surroundings): readonly 
   return args;
 }
 
+/** With graphics=off, SeaBIOS and the boot ROMs it runs write to the serial console, so their words are in its log. */
+function bootsFromCard(scenario: Scenario): boolean {
+  return (scenario.nics ?? []).some((nic) => nic.bootIndex !== undefined);
+}
+
 /**
  * QEMU's arguments for a scenario. The machine starts paused (-S) so that power-on is the moment QMP says `cont`.
  * The CPU model is fixed: under TCG qemu64 is several times faster than max, and figures stay comparable.
@@ -107,7 +112,8 @@ export function qemuArguments(scenario: Scenario, surroundings: Surroundings): r
   const accelerator = surroundings.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi';
   const args = [
     ...['-name', scenario.name, '-nodefaults', '-no-user-config', '-S'],
-    ...['-machine', machineType(scenario), '-accel', accelerator, '-cpu', 'qemu64'],
+    ...['-machine', `${machineType(scenario)}${bootsFromCard(scenario) ? ',graphics=off' : ''}`],
+    ...['-accel', accelerator, '-cpu', 'qemu64'],
     ...['-smp', String(scenario.cpus ?? 2), '-m', `${scenario.memoryMiB ?? 2048}M`],
     ...['-display', 'none', '-vga', 'std'],
     ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
