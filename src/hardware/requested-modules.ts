@@ -21,6 +21,12 @@ const PARAMETERS: readonly { readonly module: string; readonly parameters: strin
     // repeated and a disk that still spins up is waited for by sd. usb-storage.delay_use=1 brings the second back.
     reason: 'the kernel otherwise waits a second before it looks at a stick',
   },
+  {
+    module: 'nbd',
+    parameters: 'nbds_max=1',
+    // More come as they are asked for by netlink (nbd-client, viver); nbd.nbds_max=16 has them from the start.
+    reason: "the kernel otherwise makes 16 devices that the image's udev has to look at",
+  },
 ];
 
 /** VIVER's own configuration of modules, to be read before modprobe.d. */

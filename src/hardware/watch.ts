@@ -34,7 +34,7 @@ export class HardwareWatch {
   readonly #index: ModuleIndex;
   readonly #loader: ModuleLoader;
   readonly #now: () => number;
-  readonly #planOptions: PlanOptions;
+  #planOptions: PlanOptions;
   readonly #onFailure: (text: string) => void;
   readonly #loading = newLoading();
   readonly #reported = new Set<string>();
@@ -95,6 +95,18 @@ export class HardwareWatch {
         this.#planOptions,
       ),
     );
+  }
+
+  /** Network drivers that were left out are loaded after all, and those of cards that come. */
+  includeNetwork(): Promise<LoadOutcome[]> {
+    const { deferNetwork, ...options } = this.#planOptions;
+    if (deferNetwork === undefined) return Promise.resolve([]);
+    this.#planOptions = options;
+    for (const [path, { choices }] of this.#wants) {
+      if (choices.some(({ verdict, reason }) => verdict === 'deferred' && reason === deferNetwork))
+        this.#wants.delete(path);
+    }
+    return this.rescan();
   }
 
   /** What may still bring a medium: drivers that are starting, and what sysfs shows. Empty: nothing more comes by itself. */

@@ -10,9 +10,12 @@ import { buildRoot } from './build-root.ts';
 import type { BootOptions, StageName } from './command-line.ts';
 import { startDrivers } from './drivers.ts';
 import { explainFailure } from './failure.ts';
-import { findMedia } from './find-media.ts';
+import type { FieldDaemon } from './field-daemon.ts';
+import { findSource } from './find-source.ts';
 import { AllRefused, firstSoundImage } from './first-sound-image.ts';
 import { handOver } from './hand-over.ts';
+import { joinField } from './join-field.ts';
+import { Network } from './network.ts';
 import { openSystem } from './open-system.ts';
 import { Refusals } from './refusals.ts';
 import { rescue } from './rescue.ts';
@@ -27,18 +30,26 @@ export async function boot(log: BootLog): Promise<never> {
   const drivers = await stage('hardware', () => startDrivers(options, log));
   if (options.rescue) await rescue(log, 'asked for by viver.rescue');
   const refused = new Refusals();
+  const network = new Network(options, log);
   for (;;) {
+    let daemon: FieldDaemon | undefined;
     try {
-      const candidates = await stage('media', () => findMedia(options, drivers, refused, log));
-      const image = await stage('image', () => firstSoundImage(candidates, options, refused, log));
+      const source = await stage('media', () => findSource(options, drivers, network, refused, log));
+      const image = await stage('image', () =>
+        source.kind === 'net'
+          ? joinField(source.field, options, drivers, log)
+          : firstSoundImage(source.media, options, drivers, refused, log),
+      );
+      daemon = image.daemon;
       const root = await stage('root', () => buildRoot(image, options, drivers, log));
-      await stage('handover', () => handOver(root, drivers, log));
+      await stage('handover', () => handOver(image, root, options, drivers, network, log));
       const result = { image, root, drivers, outcomes: await drivers.outcomes() };
       log.line(summaryLine(result));
       writeReport(log, result);
       log.close();
       switchRoot(root.target, root.init.path, process.argv.slice(2), root.environment);
     } catch (error) {
+      await daemon?.stop();
       if (!(error instanceof AllRefused)) {
         await failed(error, options, log);
         refused.clear();

@@ -15,6 +15,8 @@ export interface BuiltRoot {
   readonly cow: Cow;
   readonly init: FoundInit;
   readonly environment: Readonly<Record<string, string>>;
+  /** The image's file or device, where it is now. */
+  readonly imagePath: string;
 }
 
 /** Outside of what is moved into the root (/run, /dev …), where overlayfs could not follow. */
@@ -58,7 +60,10 @@ export async function buildRoot(
   const environment = Object.fromEntries(
     Object.entries(kernels).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
-  return { value: { target: TARGET, cow, init, environment }, note: `${init.system} at ${init.path}; ${cow.note}` };
+  return {
+    value: { target: TARGET, cow, init, environment, imagePath },
+    note: `${init.system} at ${init.path}; ${cow.note}`,
+  };
 }
 
 async function mountCow(
@@ -75,6 +80,8 @@ async function mountCow(
   // one file system for both cannot be mounted read-only for the image and writable for what is written: EBUSY
   const shared = mountpoint !== undefined && medium.path === device.path && image.path.startsWith(`${mountpoint}/`);
   if (!shared) return { cow: mountDeviceCow(device, of, COW), imagePath: image.path };
+  if (image.daemon !== undefined)
+    throw new Error(`viver.cow=${options.cow} is where the image lies, which viver.verify=lazy needs there: take full`);
   umount(mountpoint);
   return { cow: mountDeviceCow(device, of, COW), imagePath: COW + image.path.slice(mountpoint.length) };
 }

@@ -5,6 +5,8 @@
 
 import type { Medium } from '../media/block-devices.ts';
 import { MEDIUM_RANKS } from '../media/choose.ts';
+import { parseIpSetting } from '../net/address-plan.ts';
+import { bootMacOf } from '../net/interfaces.ts';
 
 /** Stages of the boot, in their order; `viver.break=` takes one of them. */
 export const STAGES = ['filesystems', 'hardware', 'media', 'image', 'root', 'handover'] as const;
@@ -33,6 +35,8 @@ export interface BootOptions {
   readonly break: StageName | undefined;
   readonly rescue: boolean;
   readonly debug: boolean;
+  /** The card the machine was booted by, from `BOOTIF=`. */
+  readonly bootMac: string | undefined;
   /** The image's init, from the kernel's own word `init=`. */
   readonly init: string | undefined;
   /** The kernel's own word `panic=`: seconds until a reboot after a failure; undefined: stay for a person. */
@@ -90,9 +94,12 @@ const WORDS: Readonly<Record<string, Word>> = {
     draft.hostname = value;
   },
   ip(draft, value) {
-    if (value !== 'dhcp' && !/^[0-9a-fA-F.:]+\/\d{1,3}(,[0-9a-fA-F.:]+)?$/.test(value))
-      return 'wants dhcp or ADDR/LEN[,gateway]';
-    draft.ip = value;
+    try {
+      parseIpSetting(value);
+      draft.ip = value;
+    } catch {
+      return 'wants dhcp or ADDR/LEN[,gateway] with IPv4 addresses';
+    }
   },
   wait(draft, value) {
     if (!/^\d{1,6}$/.test(value)) return 'wants seconds, a whole number';
@@ -139,6 +146,7 @@ export function parseCommandLine(text: string): BootOptions {
     break: undefined,
     rescue: false,
     debug: false,
+    bootMac: bootMacOf(text),
     init: undefined,
     panicSeconds: undefined,
     warnings,

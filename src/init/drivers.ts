@@ -14,6 +14,7 @@ import { openUevents } from '../linux/uevent.ts';
 import { type MediaAccess, mediaAccess } from '../media/media-access.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
+import { wantsNetwork } from './source-order.ts';
 
 /** The hardware of this machine while it boots: its drivers, and the threads that load them and mount media. */
 export class Drivers {
@@ -32,6 +33,11 @@ export class Drivers {
   /** Loads modules by name with all they need; one that is built in or not there is no error. */
   async ensureModules(names: readonly string[]): Promise<void> {
     await this.#watch.ensureModules(names);
+  }
+
+  /** Loads the network's drivers too, where they were left to the image. */
+  async includeNetwork(): Promise<void> {
+    await this.#watch.includeNetwork();
   }
 
   /** What may still bring a medium by itself. */
@@ -92,7 +98,7 @@ export async function startDrivers(options: BootOptions, log: BootLog): Promise<
     tree: sysTree(),
     index,
     loader: loaderOf(pool),
-    plan: options.media?.includes('net') === true ? {} : { deferNetwork: NETWORK_DEFERRED },
+    plan: wantsNetwork(options) ? {} : { deferNetwork: NETWORK_DEFERRED },
     onFailure: (text) => log.warn(text),
     listen: (onEvent, onLost) => {
       const onError = (error: Error) => log.warn(`device events: ${error.message}`);

@@ -36,6 +36,7 @@ const SAY_AFTER_MS = 2000;
 /**
  * Stage `media`: looks on every disk for images as the disks appear, until there is one and nothing more can come, and
  * ranks what was found. Images refused before are not looked at again.
+ * @param offeredElsewhere asked when nothing but a person's hand could bring a medium: whether that is not waited for
  * @throws Error that tells what was seen on each device when no image was found
  */
 export async function findMedia(
@@ -43,6 +44,7 @@ export async function findMedia(
   drivers: Drivers,
   refused: Refusals,
   log: BootLog,
+  offeredElsewhere: () => boolean,
 ): Promise<StageDone<FoundMedia>> {
   const policy: ImagePolicy = { name: options.image?.name, media: options.media };
   const search = new MediaSearch({
@@ -80,7 +82,7 @@ export async function findMedia(
       })),
       pending,
       order: options.media,
-      hotplug: candidates.length === 0 && canBePluggedIn(devices),
+      hotplug: candidates.length === 0 && canBePluggedIn(devices) && (pending.length > 0 || !offeredElsewhere()),
       nowMs: uptimeMs(),
       startedMs,
       changedMs,

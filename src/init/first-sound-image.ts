@@ -11,7 +11,10 @@ import type { RankedCandidate } from '../media/choose.ts';
 import { copyToRam } from '../root/toram.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
+import type { Drivers } from './drivers.ts';
+import { FIELD_DEVICE, type FieldDaemon, localDaemon, startFieldDaemon } from './field-daemon.ts';
 import type { FoundMedia } from './find-media.ts';
+import { openField, waitOf } from './join-field.ts';
 import { progressLines } from './progress.ts';
 import type { Refusals } from './refusals.ts';
 
@@ -26,6 +29,8 @@ export interface SoundImage {
   readonly isDevice: boolean;
   /** The medium is not needed any more. */
   readonly inRam: boolean;
+  /** The daemon whose device `path` is; it checks each chunk as it is read. */
+  readonly daemon?: FieldDaemon;
 }
 
 const RAM_COPY = '/run/viver/image';
@@ -44,13 +49,14 @@ export class AllRefused extends Error {
 export async function firstSoundImage(
   media: FoundMedia,
   options: BootOptions,
+  drivers: Drivers,
   refused: Refusals,
   log: BootLog,
 ): Promise<StageDone<SoundImage>> {
   for (const ranked of media.ranked) {
     const { candidate } = ranked;
     try {
-      const image = await takeImage(ranked, options, log);
+      const image = await takeImage(ranked, options, drivers, log);
       await media.release(image.inRam ? undefined : candidate);
       log.choose(`image ${candidate.path} on ${candidate.device.path}`, ranked.reason);
       return { value: image, note: noteOf(image, options) };
@@ -66,7 +72,12 @@ export async function firstSoundImage(
 }
 
 function noteOf(image: SoundImage, options: BootOptions): string {
-  const checked = verification(options) === 'full' ? 'checked against its index' : 'not checked';
+  const checked =
+    image.daemon !== undefined
+      ? 'each chunk checked as it is read'
+      : verification(options) === 'full'
+        ? 'checked against its index'
+        : 'not checked';
   return `${image.name}${image.id === undefined ? '' : `@${image.id.slice(0, 12)}`} ${checked}${image.inRam ? ', in RAM' : ''}`;
 }
 
@@ -77,7 +88,7 @@ function wantsSignature(): boolean {
   return existsSync(KEYS) && readdirSync(KEYS).some((name) => name.endsWith('.pub'));
 }
 
-/** `lazy` is `full` until a device verifies each chunk as it is read: what is pinned or signed never runs unchecked. */
+/** `lazy` is `full` where no device can check each chunk as it is read: what is pinned or signed never runs unchecked. */
 function verification(options: BootOptions): 'full' | 'off' {
   if (options.verify !== undefined) return options.verify === 'off' ? 'off' : 'full';
   return options.image?.id === undefined && !wantsSignature() ? 'off' : 'full';
@@ -109,9 +120,31 @@ async function takeIndex(
   }
 }
 
-async function takeImage({ candidate }: RankedCandidate, options: BootOptions, log: BootLog): Promise<SoundImage> {
+/** The medium is not read but through the field's device, which the daemon fills from it. */
+async function takeLazily(
+  candidate: ImageCandidate,
+  index: ChunkIndex,
+  options: BootOptions,
+  drivers: Drivers,
+  log: BootLog,
+): Promise<SoundImage> {
+  await drivers.ensureModules(['nbd']);
+  const name = candidate.name || 'image';
+  const daemon = startFieldDaemon(localDaemon({ name, id: index.id, path: candidate.path }, options, true), 'now');
+  await openField(daemon, drivers, waitOf(options), log);
+  return { candidate, name, id: index.id, path: FIELD_DEVICE, isDevice: true, inRam: false, daemon };
+}
+
+async function takeImage(
+  { candidate }: RankedCandidate,
+  options: BootOptions,
+  drivers: Drivers,
+  log: BootLog,
+): Promise<SoundImage> {
   const pinned = options.image?.id;
   let index = await takeIndex(candidate, options, log);
+  if (options.verify === 'lazy' && index !== undefined && !options.toram)
+    return await takeLazily(candidate, index, options, drivers, log);
   const copy = options.toram
     ? await copyToRam({
         source: candidate.path,

@@ -2,9 +2,14 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeError } from '../linux/describe-error.ts';
 import { freeModules, KEPT_INITRAMFS, keepInitramfs } from '../root/switch.ts';
+import { beforeSwitch } from '../runes/before-switch.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BuiltRoot } from './build-root.ts';
+import type { BootOptions } from './command-line.ts';
 import type { Drivers } from './drivers.ts';
+import { localDaemon, startFieldDaemon } from './field-daemon.ts';
+import type { SoundImage } from './first-sound-image.ts';
+import type { Network } from './network.ts';
 
 /** Where the running system finds the command: on everyone's PATH, and in no package's way. */
 const COMMAND = '/usr/local/bin/viver';
@@ -24,7 +29,17 @@ exit 1
 `;
 
 /** Stage `handover`: what outlives the switch, and nothing else. */
-export function handOver(root: BuiltRoot, drivers: Drivers, log: BootLog): StageDone<undefined> {
+export async function handOver(
+  image: SoundImage,
+  root: BuiltRoot,
+  options: BootOptions,
+  drivers: Drivers,
+  network: Network,
+  log: BootLog,
+): Promise<StageDone<undefined>> {
+  await network.handOver();
+  const field = serveImage(image, root, options);
+  log.choose('field', field);
   drivers.close();
   keepInitramfs();
   // Not awaited: what is left of it runs under the image's init.
@@ -35,5 +50,22 @@ export function handOver(root: BuiltRoot, drivers: Drivers, log: BootLog): Stage
     writeFileSync(command, WRAPPER);
     chmodSync(command, 0o755);
   }
+  await beforeSwitch({
+    target: root.target,
+    init: root.init.system,
+    note: (what, why) => log.choose(what, why),
+    warn: (text) => log.warn(text),
+  });
   return { value: undefined, note: '' };
+}
+
+/**
+ * Every machine gives the image it runs to others. One that has it on a medium of its own begins when it has a network,
+ * and so takes nothing of the time until its login.
+ */
+function serveImage({ name, id, candidate, daemon }: SoundImage, root: BuiltRoot, options: BootOptions): string {
+  if (daemon !== undefined) return 'the daemon below the root gives the image to others';
+  if (id === undefined || candidate.indexPath === undefined) return 'not given to others: the image has no index';
+  startFieldDaemon(localDaemon({ name, id, path: root.imagePath }, options, false), 'with the network');
+  return 'the image is given to others as soon as there is a network';
 }

@@ -16,6 +16,13 @@ export interface BringUpOptions {
   readonly bootMac?: string;
   /** What udhcpc runs at its events. Default: where the initrd has it. */
   readonly hook?: string;
+  /**
+   * Asked when `signal` aborts. If so, the DHCP clients go on asking, one on every link: their hook sets up what they
+   * get. For a machine that does not wait for its network.
+   */
+  readonly leaveAsking?: () => boolean;
+  /** Default: where the initrd has it. */
+  readonly busybox?: string;
   /** Must exist, and stay: /run/viver. */
   readonly directory: string;
   /** Ends the waiting. */
@@ -96,7 +103,8 @@ class BringUp {
       clearInterval(waiting);
       watching.abort();
       signal.removeEventListener('abort', onAbort);
-      await this.#cleanUp(winner?.link.index);
+      if (winner === undefined && this.#options.leaveAsking?.() === true) this.#leave();
+      else await this.#cleanUp(winner?.link.index);
       this.#network.close();
     }
   }
@@ -153,13 +161,14 @@ class BringUp {
 
   #ask(attempt: Attempt): void {
     if (attempt.client !== undefined) return;
-    const { hostname, hook = DEFAULT_HOOK, directory } = this.#options;
+    const { hostname, hook = DEFAULT_HOOK, busybox, directory } = this.#options;
     attempt.trouble = undefined;
     this.#say(`${attempt.link.name} has a link, asking for an address`);
     attempt.client = startDhcpClient({
       interfaceName: attempt.link.name,
       ...(hostname === undefined ? {} : { hostname }),
       hook,
+      ...(busybox === undefined ? {} : { busybox }),
       directory,
       onEvent: (event) => this.#hear(attempt, event),
       onEnd: (error) => {
@@ -195,6 +204,14 @@ class BringUp {
     const attempts = [...this.#attempts.values()];
     if (attempts.length === 0) return 'no network: no interface has appeared';
     return `no network: ${attempts.map(describe).join('; ')}`;
+  }
+
+  /** A link without a cable gets its client too: it asks again when there is one. */
+  #leave(): void {
+    for (const attempt of this.#attempts.values()) {
+      if (this.#options.ip === 'dhcp' && attempt.trouble === undefined) this.#ask(attempt);
+      attempt.client?.letGo();
+    }
   }
 
   async #cleanUp(winner: number | undefined): Promise<void> {

@@ -1,0 +1,133 @@
+/** The block daemon `@viver-field` as /init starts it: under a supervisor, in the initramfs, for as long as the machine lives. */
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { askStatus } from '../field/control.ts';
+import type { FieldStatus } from '../field/status.ts';
+import { OMIT_DIRECTORY, startSupervisor, UNTIL_NETWORK } from '../nbd/supervisor.ts';
+import type { BootOptions } from './command-line.ts';
+
+export const FIELD_SOCKET = '/run/viver/field.sock';
+export const FIELD_DEVICE = '/dev/nbd0';
+const FIELD_SYSFS = '/sys/block/nbd0';
+
+/** A person may put a field's key into the initrd: only nodes that have it too are in that field. */
+const FIELD_KEY = '/etc/viver/field.key';
+
+export function fieldKeyFile(): string | undefined {
+  return existsSync(FIELD_KEY) ? FIELD_KEY : undefined;
+}
+
+export interface FieldDaemonRequest {
+  readonly name: string;
+  /** Image id; undefined: whatever `imagePath` has. */
+  readonly id: string | undefined;
+  /** The image on a medium or in RAM of this machine; undefined: all of it comes from others. */
+  readonly imagePath: string | undefined;
+  /** `ADDRESS` or `ADDRESS:PORT`. */
+  readonly peers: readonly string[];
+  readonly origins: readonly string[];
+  readonly keyFile: string | undefined;
+  /** The root is to lie on it: the image becomes /dev/nbd0. */
+  readonly hasDevice: boolean;
+}
+
+/** The daemon's command line, in the initramfs. Pure. */
+export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
+  const { name, id, imagePath, peers, origins, keyFile, hasDevice } = request;
+  return [
+    ...['/init', 'field', 'up', '--name', name, '--control', FIELD_SOCKET],
+    ...(id === undefined ? [] : ['--id', id]),
+    // Through process 1, since what is mounted below /run moves to the image's root with it.
+    ...(imagePath === undefined
+      ? []
+      : ['--image', imagePath.startsWith('/dev/') ? imagePath : `/proc/1/root${imagePath}`]),
+    ...peers.flatMap((peer) => ['--peer', peer]),
+    ...origins.flatMap((origin) => ['--origin', origin]),
+    ...(keyFile === undefined ? [] : ['--key', keyFile]),
+    ...(hasDevice ? ['--nbd', FIELD_DEVICE] : []),
+  ];
+}
+
+/** What a machine that has the image itself gives to its field. */
+export function localDaemon(
+  image: { readonly name: string; readonly id: string; readonly path: string },
+  { peers, origins }: Pick<BootOptions, 'peers' | 'origins'>,
+  hasDevice: boolean,
+): FieldDaemonRequest {
+  const { name, id, path } = image;
+  // A name could be looked up only with a network, and this machine does not depend on its peers.
+  const numeric = peers.filter((peer) => peer.startsWith('[') || isIP(peer.split(':')[0] ?? '') === 4);
+  return { name, id, imagePath: path, peers: numeric, origins, keyFile: fieldKeyFile(), hasDevice };
+}
+
+const POLL_MS = 50;
+const STATUS_EVERY_MS = 2000;
+
+export class FieldDaemon {
+  readonly request: FieldDaemonRequest;
+  readonly #supervisor: ChildProcess;
+
+  constructor(request: FieldDaemonRequest, supervisor: ChildProcess) {
+    this.request = request;
+    this.#supervisor = supervisor;
+  }
+
+  /**
+   * Waits until the device holds the image.
+   * @param onStatus gets what the daemon knows, now and then; undefined while it does not answer
+   * @throws what `signal` aborts with
+   */
+  async device(signal: AbortSignal, onStatus: (status: FieldStatus | undefined) => void): Promise<string> {
+    let askedMs = performance.now();
+    while (!isConnected(this.request.id)) {
+      signal.throwIfAborted();
+      await sleep(POLL_MS);
+      if (performance.now() - askedMs < STATUS_EVERY_MS) continue;
+      askedMs = performance.now();
+      onStatus(await askStatus(FIELD_SOCKET).catch(() => undefined));
+    }
+    return FIELD_DEVICE;
+  }
+
+  /** Ends it: it leaves the field and gives up its device, once that is not mounted. */
+  async stop(): Promise<void> {
+    if (this.#supervisor.exitCode !== null || this.#supervisor.signalCode !== null) return;
+    const ended = new Promise((resolve) => this.#supervisor.once('exit', resolve));
+    this.#supervisor.ref();
+    this.#supervisor.kill('SIGTERM');
+    await ended;
+  }
+}
+
+/** The kernel shows `backend` as long as the device is connected (drivers/block/nbd.c). */
+function isConnected(id: string | undefined): boolean {
+  const backend = `${FIELD_SYSFS}/backend`;
+  if (!existsSync(backend) || readFileSync(backend, 'utf8').trim() !== id) return false;
+  return Number(readFileSync(`${FIELD_SYSFS}/size`, 'utf8')) > 0;
+}
+
+/**
+ * Starts the daemon.
+ * @param when `now`, or as soon as the machine has a network, whoever brings that up
+ */
+export function startFieldDaemon(request: FieldDaemonRequest, when: 'now' | 'with the network'): FieldDaemon {
+  // The kernel's log: it outlives this process, which standard output would not.
+  const log = openSync('/dev/kmsg', 'w');
+  try {
+    const supervisor = startSupervisor(
+      {
+        command: fieldCommand(request),
+        name: '@viver-field',
+        busybox: '/bin/busybox',
+        omitDirectory: OMIT_DIRECTORY,
+        ...(when === 'now' ? {} : { after: UNTIL_NETWORK }),
+      },
+      ['ignore', log, log],
+    );
+    return new FieldDaemon(request, supervisor);
+  } finally {
+    closeSync(log);
+  }
+}
