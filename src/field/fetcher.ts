@@ -79,8 +79,10 @@ export interface FetcherOptions {
   readonly held: ChunkSet;
   readonly reads: ReadQueue;
   readonly random: () => number;
-  /** Whether idle capacity may fetch so many bytes more. */
+  /** Whether there is room to keep so many bytes more, fetched in idle time. */
   readonly mayFill: (bytes: number) => boolean;
+  /** Chunks to fetch in idle time although there is no room: they take the place of others. */
+  readonly swaps: ChunkSet;
 }
 
 /** The fetching side: which chunk to ask whom for, and when to give up waiting. */
@@ -91,7 +93,9 @@ export class Fetcher {
   readonly #reads: ReadQueue;
   readonly #random: () => number;
   readonly #mayFill: (bytes: number) => boolean;
+  readonly #swaps: ChunkSet;
   readonly #mean: number;
+  readonly #longest: number;
   /** Chunks on order somewhere. */
   readonly #ordered: ChunkSet;
   /** How many sources have each chunk. */
@@ -111,6 +115,12 @@ export class Fetcher {
     this.#reads = options.reads;
     this.#random = options.random;
     this.#mayFill = options.mayFill;
+    this.#swaps = options.swaps;
+    let longest = 0;
+    for (let chunk = 0; chunk < options.lengths.count; chunk++) {
+      longest = Math.max(longest, options.lengths.length(chunk));
+    }
+    this.#longest = longest;
     this.#mean = options.lengths.size / options.lengths.count;
     this.#ordered = new ChunkSet(options.lengths.count);
     this.#copies = new Uint16Array(options.lengths.count);
@@ -250,6 +260,7 @@ export class Fetcher {
     }
     this.#pointed.delete(chunk);
     if (!good) return [];
+    this.#swaps.delete(chunk);
     this.received += bytes;
     const others: ConnectionId[] = [];
     for (const other of this.sources.values()) {
@@ -391,6 +402,18 @@ export class Fetcher {
     }
   }
 
+  /** Whether whatever comes next will find its place, beside all that is on order. */
+  #hasRoom(): boolean {
+    let onOrder = 0;
+    for (const source of this.sources.values()) onOrder += source.bytesOnOrder;
+    return this.#mayFill(onOrder + this.#longest);
+  }
+
+  /** What is fetched in idle time: anything while there is room (undefined), else what takes the place of others. */
+  #idle(fill: boolean): Uint32Array | undefined {
+    return fill ? undefined : this.#swaps.words;
+  }
+
   /** Bytes that may be on order at a source of that rate. */
   #cap(rate: number): number {
     return Math.max(SOURCE_CHUNKS * this.#mean, Math.min((rate * SOURCE_MS) / 1000, SOURCE_LIMIT));
@@ -398,7 +421,7 @@ export class Fetcher {
 
   /** Orders one more chunk from a source; gives its bytes, 0 when there is nothing to order. */
   #orderOne(source: Source, now: number, baskets: Map<Source, Basket>): number {
-    const fill = this.#mayFill(this.#mean);
+    const fill = this.#hasRoom();
     const { chunk, copies } = this.#rarest(source, fill);
     if (chunk < 0) return 0;
     const basket = basketOf(baskets, source);
@@ -422,7 +445,8 @@ export class Fetcher {
   /** The chunk fewest sources have that this one has and we want: of the window when there is one, else of all. */
   #rarest(source: Source, fill: boolean): { chunk: number; copies: number } {
     const inWindow = this.#rarestOf(source, this.#reads.window.words);
-    return inWindow.chunk >= 0 || !fill ? inWindow : this.#rarestOf(source, undefined);
+    if (inWindow.chunk >= 0 || (!fill && this.#swaps.count === 0)) return inWindow;
+    return this.#rarestOf(source, this.#idle(fill));
   }
 
   #rarestOf(source: Source, within: Uint32Array | undefined): { chunk: number; copies: number } {
@@ -458,7 +482,7 @@ export class Fetcher {
   /** The chunks we want that no other source has: those of the window when there are any, in the image's order. */
   #onlyAt(source: Source, fill: boolean): readonly ChunkRange[] {
     const inWindow = this.#onlyAtWithin(source, this.#reads.window.words);
-    return inWindow.length > 0 || !fill ? inWindow : this.#onlyAtWithin(source, undefined);
+    return inWindow.length > 0 ? inWindow : this.#onlyAtWithin(source, this.#idle(fill));
   }
 
   #onlyAtWithin(source: Source, within: Uint32Array | undefined): readonly ChunkRange[] {

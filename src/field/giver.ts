@@ -56,8 +56,8 @@ interface Client {
   lastHeard: number;
   lastServed: number;
   subscribed: boolean;
-  added: number[];
-  removed: number[];
+  /** Chunks that came (true) or went since the client was last told. */
+  readonly news: Map<number, boolean>;
   /** When the news go out at the latest. */
   newsAt: number;
 }
@@ -130,8 +130,7 @@ export class Giver {
       lastHeard: now,
       lastServed: 0,
       subscribed: false,
-      added: [],
-      removed: [],
+      news: new Map(),
       newsAt: Number.POSITIVE_INFINITY,
     });
   }
@@ -144,8 +143,7 @@ export class Giver {
     const client = this.#clients.get(conn);
     if (client === undefined) return;
     client.subscribed = true;
-    client.added = [];
-    client.removed = [];
+    client.news.clear();
     client.newsAt = Number.POSITIVE_INFINITY;
     const windows = Array.from({ length: partCount(this.#lengths.count) }, (_, part) =>
       packHoldings(this.#held, partRange(this.#lengths.count, part)),
@@ -207,7 +205,7 @@ export class Giver {
   gained(chunk: number, isRare: boolean, now: number): void {
     for (const client of this.#clients.values()) {
       if (!client.subscribed) continue;
-      client.added.push(chunk);
+      client.news.set(chunk, true);
       client.newsAt = Math.min(client.newsAt, now + (isRare ? RARE_NEWS_MS : NEWS_MS));
     }
   }
@@ -215,9 +213,7 @@ export class Giver {
   lost(chunk: number, now: number): void {
     for (const client of this.#clients.values()) {
       if (!client.subscribed) continue;
-      const at = client.added.indexOf(chunk);
-      if (at >= 0) client.added.splice(at, 1);
-      client.removed.push(chunk);
+      client.news.set(chunk, false);
       client.newsAt = Math.min(client.newsAt, now + NEWS_MS);
     }
   }
@@ -373,11 +369,13 @@ export class Giver {
   }
 
   #sendNews(client: Client, out: Action[]): void {
-    if (client.added.length + client.removed.length === 0) return;
+    if (client.news.size === 0) return;
+    const added: number[] = [];
+    const removed: number[] = [];
+    for (const [chunk, isHeld] of client.news) (isHeld ? added : removed).push(chunk);
     const sorted = (chunks: number[]) => toRanges(chunks.sort((a, b) => a - b));
-    const frame = { kind: 'have', added: sorted(client.added), removed: sorted(client.removed) } as const;
-    client.added = [];
-    client.removed = [];
+    const frame = { kind: 'have', added: sorted(added), removed: sorted(removed) } as const;
+    client.news.clear();
     client.newsAt = Number.POSITIVE_INFINITY;
     out.push({ kind: 'frame', conn: client.conn, frame });
   }

@@ -1,8 +1,17 @@
 import { ChunkSet } from './chunk-set.ts';
 import type { Lengths } from './event.ts';
 
-/** A chunk is given up for another only when the field holds it this many times more often. */
+/** A chunk is given up for another only when the field holds it this many times more often, */
 const MARGIN = 2;
+/** or at all, when nobody else holds the other. */
+const MARGIN_OF_THE_LAST = 1;
+/** Bytes of chunks that stay for a while although there is no room: read ahead, or read and perhaps read on. */
+const LINGER = 4 << 20;
+
+/** How often others must hold what is given up for a chunk that they hold `copies` times. */
+export function enoughFor(copies: number): number {
+  return copies === 0 ? MARGIN_OF_THE_LAST : copies + MARGIN;
+}
 
 /**
  * What a node keeps within its budget: what it drops first is what the field holds most of, what it fetches in idle
@@ -12,11 +21,22 @@ export class KeepPolicy {
   readonly #lengths: Lengths;
   readonly #held: ChunkSet;
   readonly #budget: number;
-  /** Chunks that are not counted because a local medium holds them. */
+  /** Chunks that are not counted because a local medium holds them, or because they are borrowed. */
   readonly #free: ChunkSet;
+  /**
+   * Chunks that found no room and are here for the reads that need them, the oldest first. They are not announced:
+   * nobody shall drop his own because of them.
+   */
+  readonly #borrowed = new Map<number, number>();
+  #borrowedBytes = 0;
   /** When each chunk last served a read: of two that the field holds alike, the staler goes. */
   readonly #used: Float64Array;
   #bytes = 0;
+  /** Held chunks as `#byUselessness` sorted them: good until the counts change or it is used up. */
+  #order: readonly number[] = [];
+  #orderFor: Uint16Array | undefined;
+  #orderedAt = 0;
+  #now = 0;
 
   constructor(lengths: Lengths, held: ChunkSet, budget: number) {
     this.#lengths = lengths;
@@ -41,17 +61,49 @@ export class KeepPolicy {
     this.#free.add(chunk);
   }
 
+  /** It is held from now on, although there is no room for it. */
+  borrow(chunk: number, now: number): void {
+    this.#free.add(chunk);
+    this.#borrowed.set(chunk, this.#lengths.length(chunk));
+    this.#borrowedBytes += this.#lengths.length(chunk);
+    this.used(chunk, now);
+  }
+
+  isBorrowed(chunk: number): boolean {
+    return this.#borrowed.has(chunk);
+  }
+
+  /** Borrowed chunks for which there is room by now: they are counted, and may be announced, from here on. */
+  settle(): number[] {
+    const settled: number[] = [];
+    for (const [chunk, bytes] of this.#borrowed) {
+      if (!this.hasRoom(bytes)) break;
+      settled.push(chunk);
+      this.#free.delete(chunk);
+      this.#bytes += bytes;
+      this.#giveBack(chunk);
+    }
+    return settled;
+  }
+
+  #giveBack(chunk: number): void {
+    this.#borrowedBytes -= this.#borrowed.get(chunk) ?? 0;
+    this.#borrowed.delete(chunk);
+  }
+
   added(chunk: number, now: number): void {
     if (!this.#free.has(chunk)) this.#bytes += this.#lengths.length(chunk);
-    this.#used[chunk] = now;
+    this.used(chunk, now);
   }
 
   removed(chunk: number): void {
+    this.#giveBack(chunk);
     if (!this.#free.delete(chunk)) this.#bytes -= this.#lengths.length(chunk);
   }
 
   used(chunk: number, now: number): void {
     this.#used[chunk] = now;
+    this.#now = now;
   }
 
   /** Whether there is room for so many bytes more without dropping anything. */
@@ -64,41 +116,81 @@ export class KeepPolicy {
    * @param copies how often the others hold each chunk
    * @param pinned what must not go: it is about to be read
    * @param demanded a read asked for it: it is worth more than anything the field has elsewhere
+   * @param isSafe whether a chunk may be dropped although all others drop what they may at the same time
    */
-  planRoom(chunk: number, demanded: boolean, copies: Uint16Array, pinned: ChunkSet): number[] | undefined {
+  planRoom(
+    chunk: number,
+    demanded: boolean,
+    copies: Uint16Array,
+    pinned: ChunkSet,
+    isSafe: (chunk: number) => boolean = () => true,
+  ): number[] | undefined {
     const needed = this.#bytes + this.#lengths.length(chunk) - this.#budget;
     if (needed <= 0) return [];
     const worth = copies[chunk] as number;
-    const victims: number[] = [];
-    let freed = 0;
-    for (const victim of this.#byUselessness(copies)) {
-      if (pinned.has(victim)) continue;
+    const mayGo = (victim: number): boolean => {
       const others = copies[victim] as number;
-      if (others === 0 || (!demanded && others < worth + MARGIN)) continue;
-      victims.push(victim);
-      freed += this.#lengths.length(victim);
-      if (freed >= needed) return victims;
-    }
-    return undefined;
+      return others > 0 && (demanded || others >= enoughFor(worth)) && isSafe(victim);
+    };
+    return this.#collect(needed, copies, pinned, mayGo);
   }
 
-  /** What to drop to come back within the budget: also what the field may hold nowhere else, if there is no other way. */
-  planTrim(copies: Uint16Array, pinned: ChunkSet): number[] {
+  /** What to drop to come back within the budget, as far as that is safe for the field. */
+  planTrim(copies: Uint16Array, pinned: ChunkSet, isSafe: (chunk: number) => boolean = () => true): number[] {
     const victims: number[] = [];
-    let left = this.#bytes - this.#budget;
-    for (const victim of left > 0 ? this.#byUselessness(copies) : []) {
-      if (left <= 0) break;
-      if (pinned.has(victim)) continue;
-      victims.push(victim);
-      left -= this.#lengths.length(victim);
+    let over = this.#borrowedBytes - LINGER;
+    for (const [chunk, bytes] of this.#borrowed) {
+      if (over <= 0) break;
+      if (pinned.has(chunk)) continue;
+      victims.push(chunk);
+      over -= bytes;
     }
-    return victims;
+    const needed = this.#bytes - this.#budget;
+    if (needed <= 0) return victims;
+    const isUseless = (chunk: number): boolean => (copies[chunk] as number) > 0 && isSafe(chunk);
+    return [...victims, ...(this.#collect(needed, copies, pinned, isUseless, true) ?? [])];
+  }
+
+  /**
+   * Chunks worth `needed` bytes, the field's best provided first; undefined (or as many as there are) when there are
+   * not enough. Sorting everything with every chunk would be dear, so an old order is used while it serves.
+   */
+  #collect(
+    needed: number,
+    copies: Uint16Array,
+    pinned: ChunkSet,
+    mayGo: (chunk: number) => boolean,
+    takeLess = false,
+  ): number[] | undefined {
+    for (let isFresh = copies !== this.#orderFor; ; isFresh = true) {
+      if (isFresh) this.#sort(copies);
+      const victims: number[] = [];
+      let left = needed;
+      for (const victim of this.#order) {
+        if (!this.#held.has(victim) || pinned.has(victim) || !mayGo(victim)) continue;
+        if (!isFresh && (this.#used[victim] as number) > this.#orderedAt) continue;
+        victims.push(victim);
+        left -= this.#lengths.length(victim);
+        if (left <= 0) return victims;
+      }
+      if (isFresh) return takeLess ? victims : undefined;
+    }
+  }
+
+  #sort(copies: Uint16Array): void {
+    this.#order = this.#byUselessness(copies);
+    this.#orderFor = copies;
+    this.#orderedAt = this.#now;
+  }
+
+  /** Held chunks that count. */
+  *counted(): Generator<number> {
+    for (const chunk of this.#held) if (!this.#free.has(chunk)) yield chunk;
   }
 
   /** Held chunks that count, the one the field can best do without first. */
   #byUselessness(copies: Uint16Array): number[] {
-    const counted = [...this.#held].filter((chunk) => !this.#free.has(chunk));
-    return counted.sort(
+    return [...this.counted()].sort(
       (a, b) =>
         // By powers of two: among chunks the field holds about alike, the one read longest ago goes.
         Math.clz32(copies[a] as number) - Math.clz32(copies[b] as number) ||

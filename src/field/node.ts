@@ -199,6 +199,12 @@ export class FieldNode {
         for (const action of this.machine.handle(next, performance.now())) this.#do(action);
         if (next.kind === 'chunk' || next.kind === 'origin') this.#arrived.delete(next.chunk);
       }
+    } catch (error) {
+      // A fault of our own: it ends this daemon, and must not be taken for something that a peer has sent.
+      this.close();
+      setImmediate(() => {
+        throw error;
+      });
     } finally {
       this.#isRunning = false;
     }

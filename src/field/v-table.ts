@@ -1,6 +1,6 @@
 import type { ChunkRange } from './chunk-set.ts';
 import { heldRanges, holds } from './holdings.ts';
-import { compareRecords, keyOf, mix, type NodeId, type NodeRecord, STATE_DOWN } from './record.ts';
+import { compareRecords, keyOf, mix, type NodeId, type NodeRecord, STATE_DOWN, STATE_LEAVING } from './record.ts';
 
 /** Buckets a table is compared by. A node's records all fall into one. */
 export const BUCKETS = 256;
@@ -108,18 +108,20 @@ export class VTable {
     this.#graves.delete(node);
   }
 
-  /** Nodes that hold a chunk. */
-  *holders(chunk: number): Generator<NodeId> {
-    for (const row of this.#rows) if (holds(row.holdings, chunk)) yield row.node;
+  /** Nodes that hold a chunk; `staying`: not those about to leave. */
+  *holders(chunk: number, staying = false): Generator<NodeId> {
+    for (const row of this.#rows) {
+      if (holds(row.holdings, chunk) && !(staying && row.state === STATE_LEAVING)) yield row.node;
+    }
   }
 
-  /** How many nodes hold each chunk of an image of `chunks` chunks, the node `except` not counted. */
+  /** How many nodes hold each chunk of an image of `chunks` chunks; `except` and those about to leave not counted. */
   copies(chunks: number, except?: NodeId): Uint16Array {
     const copies = new Uint16Array(chunks);
     // Whole windows are common and dear to count one by one: their ends are marked and summed up afterwards.
     const changes = new Int32Array(chunks + 1);
     for (const row of this.#rows) {
-      if (row.node === except) continue;
+      if (row.node === except || row.state === STATE_LEAVING) continue;
       for (const range of heldRanges(row.holdings)) {
         const { start, end }: ChunkRange = { start: Math.min(range.start, chunks), end: Math.min(range.end, chunks) };
         changes[start] = (changes[start] as number) + 1;

@@ -1,8 +1,7 @@
 /** One timed run each of the ways to bring an image to N machines at once, in a lab of shaped links. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askStatus } from '../../src/field/control.ts';
@@ -21,24 +20,8 @@ export interface RunResult {
 }
 
 const ROOT = join(import.meta.dirname, '../..');
-const NODE = process.execPath;
-
-/** The command as one file, as the executable has it: what a run measures should not be the loading of sources. */
-export function bundle(): string {
-  const file = join(ROOT, 'build/bench/viver-field.mjs');
-  mkdirSync(join(ROOT, 'build/bench'), { recursive: true });
-  execFileSync(join(ROOT, 'node_modules/.bin/esbuild'), [
-    join(ROOT, 'test/bench/field-entry.ts'),
-    '--bundle',
-    '--platform=node',
-    '--format=esm',
-    '--target=node26',
-    `--outfile=${file}`,
-    '--log-level=error',
-    '--packages=external',
-  ]);
-  return file;
-}
+/** The executable as make builds it, or the one that VIVER names: what runs on a machine is what is measured. */
+export const VIVER = process.env.VIVER ?? join(ROOT, 'build/viver');
 
 interface Usage {
   cpuSeconds: number;
@@ -119,7 +102,6 @@ export interface FieldRunOptions {
 
 /** All nodes are up and have nothing; the barrier is the holder being let go. */
 export async function runField({ image, id, nodes, shape, verbose }: FieldRunOptions): Promise<RunResult> {
-  const program = bundle();
   const directory = mkdtempSync(join(tmpdir(), 'vf-'));
   const lab = Lab.create(nodes + 1, shape);
   const processes: ChildProcess[] = [];
@@ -128,7 +110,6 @@ export async function runField({ image, id, nodes, shape, verbose }: FieldRunOpt
   try {
     const launch = (host: number, words: readonly string[]): void => {
       const args = [
-        program,
         'field',
         'up',
         '--listen',
@@ -137,7 +118,7 @@ export async function runField({ image, id, nodes, shape, verbose }: FieldRunOpt
         join(directory, `c${host}`),
         ...words,
       ];
-      const child = lab.spawn(host, NODE, args, {
+      const child = lab.spawn(host, VIVER, args, {
         stdio: ['ignore', 'pipe', verbose === true ? 'inherit' : 'ignore'],
       });
       ready.push(new Promise((resolve) => child.stdout?.once('data', () => resolve())));

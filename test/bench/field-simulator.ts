@@ -3,9 +3,9 @@
  * them. Every byte that the real edges would send is counted; chunk contents are not there.
  */
 import type { Address } from '../../src/field/address.ts';
-import { datagramSize } from '../../src/field/datagram.ts';
+import { datagramSize, decodeDatagram, encodeDatagram } from '../../src/field/datagram.ts';
 import type { Action, ConnectionId, FieldEvent, Lengths } from '../../src/field/event.ts';
-import { type ControlFrame, controlFrameSize } from '../../src/field/frame.ts';
+import { type ControlFrame, controlFrameSize, encodeControlFrame, FrameDecoder } from '../../src/field/frame.ts';
 import { FieldMachine } from '../../src/field/machine.ts';
 
 /** Bytes of headers: Ethernet, IPv4 and UDP; and of a small TCP segment with timestamps. */
@@ -32,6 +32,8 @@ export interface SimulatorOptions {
   readonly latencyMs: number;
   readonly lossRate?: number;
   readonly fill?: boolean;
+  /** Every datagram and control frame goes through its encoder and decoder, as between real nodes. */
+  readonly isStrict?: boolean;
 }
 
 interface Timed {
@@ -275,6 +277,7 @@ export class Simulator {
     switch (action.kind) {
       case 'send': {
         const size = datagramSize(action.datagram);
+        const datagram = this.#options.isStrict ? decodeDatagram(encodeDatagram(action.datagram)) : action.datagram;
         node.datagramsSent++;
         node.datagramBytes += size + UDP_OVERHEAD;
         const to = this.#byAddress.get(action.to);
@@ -286,7 +289,7 @@ export class Simulator {
           const event = {
             kind: 'datagram',
             from: node.address,
-            datagram: action.datagram,
+            datagram,
             size,
             isMulticast: false,
           } as const;
@@ -370,14 +373,13 @@ export class Simulator {
       : { stream: connection.back, other: connection.diallerId };
   }
 
-  #sendFrame(node: SimulatedNode, conn: ConnectionId, frame: ControlFrame): void {
+  #sendFrame(node: SimulatedNode, conn: ConnectionId, sent: ControlFrame): void {
     const found = this.#streamOf(node, conn);
     if (found === undefined) return;
     const { stream, other } = found;
+    const frame = this.#options.isStrict ? recode(sent) : sent;
     // Frames written in one turn of the event loop share a packet.
-    const size = controlFrameSize(frame);
-    const shares = stream.queue.length > 0 || (frame.kind === 'got' && false);
-    const bytes = size + (shares ? 0 : TCP_OVERHEAD);
+    const bytes = controlFrameSize(frame) + (stream.queue.length > 0 ? 0 : TCP_OVERHEAD);
     node.packetsSent++;
     node.controlBytes += bytes;
     this.#push(stream, bytes, () => this.event(stream.to, { kind: 'frame', conn: other, frame }));
@@ -453,6 +455,21 @@ export class Simulator {
       });
     }
   }
+}
+
+/** A frame as it comes out at the other end. */
+function recode(frame: ControlFrame): ControlFrame {
+  let decoded = frame;
+  const none = (): void => {};
+  const sink = { dataStart: none, indexStart: none, body: none, bodyEnd: none };
+  const decoder = new FrameDecoder({
+    ...sink,
+    control: (each) => {
+      decoded = each;
+    },
+  });
+  decoder.push(encodeControlFrame(frame));
+  return decoded;
 }
 
 function nodeId(node: SimulatedNode): number {

@@ -7,7 +7,7 @@ const LINK = { up: 12_500_000, down: 12_500_000 };
 
 function field(seed: number, nodes: number, lossRate = 0, keep = Number.MAX_SAFE_INTEGER) {
   const lengths = makeLengths(2 << 20, 3);
-  const simulator = new Simulator({ seed, lengths, latencyMs: 0.5, lossRate });
+  const simulator = new Simulator({ seed, lengths, latencyMs: 0.5, lossRate, isStrict: true });
   const chunks = Array.from({ length: lengths.count }, (_, i) => i);
   const holder = simulator.add(LINK, [], 0, true);
   const start = (node: SimulatedNode, hasImage: boolean): void => {
@@ -133,4 +133,81 @@ test('nine nodes in ten are killed and the holder leaves: reads go on', () => {
   }
   simulator.run(60_000);
   expect(waiting.size).toBe(0);
+});
+
+/** Reads the whole image at every node, `depth` pieces of `width` chunks at a time, and checks what each is given. */
+function readAll(simulator: Simulator, nodes: readonly SimulatedNode[], width: number, depth: number) {
+  const left = new Map(nodes.map((node) => [node, { next: 0, open: new Map<number, number>() }]));
+  const readNext = (node: SimulatedNode): void => {
+    const state = left.get(node);
+    const count = node.machine.data?.lengths.count ?? 0;
+    const start = (state?.next ?? 0) * width;
+    if (state === undefined || start >= count) return;
+    const read = state.next++;
+    const end = Math.min(count, start + width);
+    state.open.set(read, end);
+    simulator.event(node, { kind: 'read', read, chunks: { start, end } });
+  };
+  simulator.onReady = (node, read) => {
+    const state = left.get(node);
+    const end = state?.open.get(read);
+    if (state === undefined || end === undefined) return;
+    const start = read * width;
+    expect(node.machine.data?.held.countIn({ start, end })).toBe(end - start);
+    state.open.delete(read);
+    const count = node.machine.data?.lengths.count ?? 0;
+    if (state.open.size === 0 && state.next * width >= count) left.delete(node);
+    else simulator.at(simulator.now + 0.1, () => readNext(node));
+  };
+  for (const node of nodes) for (let i = 0; i < depth; i++) readNext(node);
+  return left;
+}
+
+test('reads wider than the budget complete, many at a time', () => {
+  const { simulator, others } = field(7, 2, 0, 64 << 10);
+  simulator.run(2000);
+  const left = readAll(simulator, others, 6, 8);
+  simulator.run(12_000);
+  expect(left.size).toBe(0);
+  for (const { machine } of others) expect(machine.data?.keep.hasRoom(0)).toBe(true);
+});
+
+test('nodes with a part of the image each hold all of it together, evenly, also when the one that brought it leaves', () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.integer({ min: 3, max: 6 }), (seed, nodes) => {
+      // Twice the image in all.
+      const { simulator, holder, others, lengths } = field(seed, nodes, 0, ((2 << 20) * 2) / nodes + (256 << 10));
+      simulator.run(20_000);
+      const copies = holder.machine.gossip.table.copies(lengths.count, holder.machine.nodeId);
+      expect(Math.min(...copies)).toBeGreaterThanOrEqual(1);
+      simulator.event(holder, { kind: 'leave' });
+      simulator.run(30_000);
+      expect(holder.isAlive).toBe(false);
+      const left = readAll(simulator, others, 5, 4);
+      simulator.run(60_000);
+      expect(left.size).toBe(0);
+      // However they dropped and fetched meanwhile, together they still hold everything.
+      simulator.run(65_000);
+      for (const { machine } of others) expect(machine.data?.keep.hasRoom(0)).toBe(true);
+      for (let chunk = 0; chunk < lengths.count; chunk++) {
+        expect(others.some(({ machine }) => machine.data?.held.has(chunk))).toBe(true);
+      }
+    }),
+    { numRuns: 10 },
+  );
+});
+
+test('a node that leaves hands on what only it holds although nobody has room', () => {
+  const { simulator, holder, others, lengths } = field(9, 4, 0, 1 << 20);
+  simulator.run(15_000);
+  const [leaver] = others as [SimulatedNode];
+  simulator.kill(holder);
+  simulator.run(40_000);
+  simulator.event(leaver, { kind: 'leave' });
+  simulator.run(75_000);
+  expect(leaver.isAlive).toBe(false);
+  const kept = others.filter((node) => node !== leaver);
+  for (let chunk = 0; chunk < lengths.count; chunk++) {
+    expect(kept.some(({ machine }) => machine.data?.held.has(chunk))).toBe(true);
+  }
 });

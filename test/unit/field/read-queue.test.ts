@@ -52,3 +52,28 @@ test('the oldest read comes first, and a sequential reader is read ahead for, mo
   queue.add(4, { start: 54, end: 56 });
   expect(queue.window.countIn({ start: 56, end: 1000 })).toBeGreaterThan(after);
 });
+
+test('the chunks of a read are pinned until it is closed, and one that is lost meanwhile is waited for again', () => {
+  const held = new ChunkSet(20);
+  const queue = new ReadQueue(held);
+  queue.add(1, { start: 3, end: 6 });
+  queue.add(2, { start: 5, end: 7 });
+  for (const chunk of [3, 4]) {
+    held.add(chunk);
+    expect(queue.arrived(chunk)).toEqual([]);
+  }
+  expect([...queue.pinned]).toEqual([3, 4, 5, 6]);
+  held.delete(3);
+  queue.lost(3);
+  held.add(5);
+  expect(queue.arrived(5)).toEqual([]);
+  expect(queue.length).toBe(2);
+  held.add(3);
+  expect(queue.arrived(3)).toEqual([1]);
+  expect(queue.length).toBe(1);
+  queue.remove(1);
+  expect([...queue.pinned]).toEqual([5, 6]);
+  queue.remove(2);
+  expect(queue.pinned.count).toBe(0);
+  expect(queue.length).toBe(0);
+});
