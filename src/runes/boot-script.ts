@@ -70,8 +70,9 @@ export function bootScript(script: BootScript): string {
   const { base, image, others, hasMemtest } = script;
   const start = (label: string, of: ScriptImage, extra: readonly string[] = []) => [
     `:${label}`,
-    `kernel ${BASE}/boot/vmlinuz ${kernelLine(script, of, extra)} || goto failed`,
-    `initrd ${BASE}/boot/viverrd.zst || goto failed`,
+    // a machine it is sent to may go away; `?here` sends nowhere else
+    `kernel ${BASE}/boot/vmlinuz ${kernelLine(script, of, extra)} || kernel ${BASE}/boot/vmlinuz?here ${kernelLine(script, of, extra)} || goto failed`,
+    `initrd ${BASE}/boot/viverrd.zst || initrd ${BASE}/boot/viverrd.zst?here || goto failed`,
     'boot || goto failed',
     '',
   ];

@@ -25,6 +25,8 @@ export interface AddressInterface {
   network(): Promise<Network>;
   /** What a DHCP server of this network may give. */
   range(): Promise<AddressRange>;
+  /** What was found is no longer so: everything that hangs on the address is started anew. */
+  renew(reason: string): Promise<void>;
 }
 
 /** PXE's names for what a machine starts with (RFC 4578, section 2.1). */
@@ -47,6 +49,15 @@ export interface HttpInterface {
   base(): Promise<string>;
   /** What iPXE loads and runs. */
   scriptUrl(): Promise<string>;
+  /** Whether there is a kernel and an initrd to boot others by. */
+  canServe(): Promise<boolean>;
+  /** Adds a part to this machine's status; `value` is asked each time. */
+  publish<N extends keyof PublishedStatus>(name: N, value: () => PublishedStatus[N]): Promise<void>;
+}
+
+/** Parts of a machine's status that other plugins know. */
+export interface PublishedStatus {
+  dhcp: { readonly mode: DhcpMode; readonly why: string };
 }
 
 export interface FieldInterface {

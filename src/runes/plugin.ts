@@ -1,6 +1,7 @@
 import type { InterfaceName, Interfaces } from './interfaces.ts';
 import type { Machine } from './machine.ts';
 import type { NewRoot } from './new-root.ts';
+import type { PluginState } from './runner.ts';
 
 /** What a plugin has at hand while it runs. `R`: the interfaces it requires or uses. */
 export interface Context<R extends InterfaceName = InterfaceName> {
@@ -14,6 +15,8 @@ export interface Context<R extends InterfaceName = InterfaceName> {
   ask<N extends R>(name: N): Interfaces[N];
   /** Whether an interface of `uses` is there. */
   has(name: R): boolean;
+  /** How all plugins of this machine are. */
+  plugins(): readonly PluginState[];
   /** A line for the operator. */
   readonly log: (line: string) => void;
   /** Aborts when the plugin is stopped. */

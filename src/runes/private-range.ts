@@ -59,6 +59,12 @@ export function maskOf(prefixLength: number): string {
   return toAddress(2 ** 32 - 2 ** (32 - prefixLength));
 }
 
+/** Whether the address is in one of the ranges VIVER takes on an empty network. */
+export function isOwnRange({ address, prefixLength }: Subnet): boolean {
+  const { start } = bounds({ address, prefixLength });
+  return CANDIDATES.some((candidate) => candidate.prefixLength === prefixLength && bounds(candidate).start === start);
+}
+
 /** What a DHCP server gives in this network: in a chosen one all but the part for those that choose; else all hosts. */
 export function dhcpRange({
   address,
@@ -66,9 +72,7 @@ export function dhcpRange({
   origin,
 }: Pick<Network, 'address' | 'prefixLength' | 'origin'>): AddressRange {
   const { start, end } = bounds({ address, prefixLength });
-  const ours = CANDIDATES.some(
-    (candidate) => candidate.prefixLength === prefixLength && bounds(candidate).start === start,
-  );
+  const ours = isOwnRange({ address, prefixLength });
   const room = prefixLength === 24 ? SELF_CHOSEN[24] : SELF_CHOSEN[16];
   const first = ours && origin !== 'static' ? start + room : start + 1;
   const last = Math.min(end - 2, first + LARGEST_RANGE);

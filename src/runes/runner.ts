@@ -164,6 +164,7 @@ export class Runner {
         return this.#requests(plugin.name, name, () => providerOf(name)?.running?.provided[name]);
       },
       has: (name) => allowed.has(name) && providerOf(name)?.state === 'running',
+      plugins: () => this.states,
       log: (line) => log(`${plugin.name}: ${line}`),
       defer: (cleanup) => void cleanups.push(cleanup),
       fail: (error) => {

@@ -25,13 +25,13 @@ function ended(child: ChildProcess): Promise<void> {
 
 /**
  * Starts a program that lives as long as its plugin: it is ended with it, and when it ends by itself the plugin fails.
- * @returns its process id
+ * @returns how to end it before
  * @throws Error when it cannot be started
  */
 export async function supervise(
   context: Pick<Context, 'defer' | 'fail' | 'log'>,
   { name, command, args, env, onLine, graceMs = GRACE_MS }: SupervisedOptions,
-): Promise<number> {
+): Promise<{ readonly pid: number; readonly stop: () => Promise<void> }> {
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: '/',
@@ -54,12 +54,13 @@ export async function supervise(
     if (wanted)
       context.fail(new Error(`${name} ended with ${signal ?? code}: ${last.join(' | ') || 'without a word'}`));
   });
-  context.defer(async () => {
+  const stop = async (): Promise<void> => {
     wanted = false;
     const kill = setTimeout(() => child.kill('SIGKILL'), graceMs);
     child.kill('SIGTERM');
     await ended(child);
     clearTimeout(kill);
-  });
-  return child.pid ?? -1;
+  };
+  context.defer(stop);
+  return { pid: child.pid ?? -1, stop };
 }

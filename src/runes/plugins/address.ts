@@ -142,6 +142,12 @@ export default definePlugin({
       chosen: 'chosen, since no DHCP server answered',
     };
     context.log(`${interfaceName} has ${address}/${prefixLength}, ${how[origin]}`);
-    return { address: { network: async () => network, range: async () => dhcpRange(network) } };
+    return {
+      address: {
+        network: async () => network,
+        range: async () => dhcpRange(network),
+        renew: async (reason) => context.restart(reason),
+      },
+    };
   },
 });

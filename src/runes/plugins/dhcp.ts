@@ -1,57 +1,200 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dhcpConfig } from '../dnsmasq-config.ts';
-import type { DhcpMode, Network } from '../interfaces.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeError } from '../../linux/describe-error.ts';
+import { Rtnetlink } from '../../linux/rtnetlink.ts';
+import { askDhcp } from '../../net/ask-dhcp.ts';
+import { dhcpConfig, VIVER_MARK, VIVER_OPTION } from '../dnsmasq-config.ts';
+import { type Candidate, compareCandidates, dhcpModeFor, elect, type SeenServers } from '../election.ts';
+import type { AddressInterface, DhcpMode, Network } from '../interfaces.ts';
 import { keptProgram } from '../kept-program.ts';
+import type { MachineStatus } from '../machine-status.ts';
+import { fetchStatus, hostOf } from '../peers.ts';
 import { RUN_DIRECTORY } from '../places.ts';
-import { definePlugin } from '../plugin.ts';
+import { type Context, definePlugin } from '../plugin.ts';
+import { isOwnRange } from '../private-range.ts';
 import { supervise } from '../supervised.ts';
 
-interface Decision {
-  readonly mode: DhcpMode;
-  readonly why: string;
+type Needs = Context<'address' | 'tftp' | 'http' | 'field'>;
+
+/** Who serves is looked after this often; gone is who did not answer so many times. */
+const WATCH_MS = 1500;
+const ANSWER_MS = 1500;
+const MOST_SILENT = 2;
+/** Another DHCP server that somebody switches on is found so soon. */
+const ASK_MS = 15_000;
+const ASK_STANDBY_MS = 120_000;
+/** dnsmasq pings for 3 s before it offers an address it never gave. */
+const OFFER_MS = 1500;
+/** Of many machines only the first in line matter. */
+const MOST_ASKED = 16;
+
+/** One machine's part in who gives addresses. */
+class DhcpService {
+  readonly #context: Needs;
+  readonly #network: Network;
+  readonly #address: AddressInterface;
+  readonly #silent = new Map<string, number>();
+  #seen: SeenServers;
+  #askedMs = Number.NEGATIVE_INFINITY;
+  #server: { readonly stop: () => Promise<void>; readonly mode: 'full' | 'proxy' } | undefined;
+  #decision: { readonly mode: DhcpMode; readonly why: string } = { mode: 'standby', why: 'not decided yet' };
+
+  constructor(context: Needs, network: Network) {
+    this.#context = context;
+    this.#network = network;
+    this.#address = context.ask('address');
+    this.#seen = { foreign: [], everForeign: false, everOurs: isOwnRange(network) };
+  }
+
+  get decision() {
+    return this.#decision;
+  }
+
+  /** One look around, and what follows from it. */
+  async step(canServe: boolean): Promise<void> {
+    const status = this.#context.has('field') ? await this.#context.ask('field').status() : undefined;
+    const self: Candidate = {
+      id: status?.node.id ?? 'f'.repeat(16),
+      role: this.#context.role,
+      canServe,
+      isServing: this.#server !== undefined,
+    };
+    const peers = (status?.peers ?? []).map(({ id, address }) => ({ id, host: hostOf(address) }));
+    const others = await this.#look(peers.filter(({ host }) => host !== this.#network.address));
+    const { serve, why } = elect(self, others);
+    if (!serve) {
+      await this.#ask(ASK_STANDBY_MS);
+      await this.#become('standby', why);
+      return;
+    }
+    await this.#ask(this.#server === undefined ? 0 : ASK_MS);
+    if (this.#seen.foreign.length > 0 && this.#network.origin === 'chosen') {
+      await this.#address.renew(`the DHCP server ${this.#seen.foreign.join(', ')} has appeared`);
+      return;
+    }
+    const wanted = dhcpModeFor(this.#network.origin, this.#seen);
+    await this.#become(wanted.mode, `${why}; ${wanted.why}`);
+  }
+
+  /** Those that answer; one that was silent once is not taken for gone. */
+  async #look(peers: readonly { readonly id: string; readonly host: string }[]): Promise<Candidate[]> {
+    const first = [...peers].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, MOST_ASKED);
+    const known = peers.filter(
+      ({ id }) => this.#last.get(id)?.isServing === true && !first.some((one) => one.id === id),
+    );
+    const answers = await Promise.all([...first, ...known].map((peer) => this.#one(peer)));
+    return answers.filter((answer) => answer !== undefined).sort(compareCandidates);
+  }
+
+  readonly #last = new Map<string, Candidate>();
+
+  async #one({ id, host }: { readonly id: string; readonly host: string }): Promise<Candidate | undefined> {
+    try {
+      const candidate = candidateOf(id, await fetchStatus(host, ANSWER_MS));
+      this.#silent.delete(id);
+      this.#last.set(id, candidate);
+      return candidate;
+    } catch {
+      const silent = (this.#silent.get(id) ?? 0) + 1;
+      this.#silent.set(id, silent);
+      if (silent < MOST_SILENT) return this.#last.get(id);
+      this.#last.delete(id);
+      return undefined;
+    }
+  }
+
+  async #ask(everyMs: number): Promise<void> {
+    if (performance.now() - this.#askedMs < everyMs) return;
+    this.#askedMs = performance.now();
+    using network = new Rtnetlink();
+    const link = (await network.links()).find(({ name }) => name === this.#network.interfaceName);
+    if (link === undefined) throw new Error(`the interface ${this.#network.interfaceName} is gone`);
+    const { signal } = this.#context;
+    const offers = await askDhcp(link, { timeoutMs: OFFER_MS, wanted: [VIVER_OPTION], signal });
+    const isOurs = (options: ReadonlyMap<number, Uint8Array>) =>
+      Buffer.from(options.get(VIVER_OPTION) ?? []).toString('latin1') === VIVER_MARK;
+    const foreign = offers
+      .filter(({ options, server }) => !isOurs(options) && server !== this.#network.address)
+      .map(({ server }) => server);
+    this.#seen = {
+      foreign,
+      everForeign: this.#seen.everForeign || foreign.length > 0,
+      everOurs: this.#seen.everOurs || offers.some(({ options }) => isOurs(options)),
+    };
+  }
+
+  async #become(mode: DhcpMode, why: string): Promise<void> {
+    const changed = this.#decision.mode !== mode;
+    this.#decision = { mode, why };
+    if ((this.#server?.mode ?? 'standby') === mode) return;
+    if (changed) this.#context.log(`${mode}: ${why}`);
+    await this.#server?.stop();
+    this.#server = undefined;
+    if (mode !== 'standby') this.#server = { mode, stop: await this.#serve(mode) };
+  }
+
+  async #serve(mode: 'full' | 'proxy'): Promise<() => Promise<void>> {
+    const context = this.#context;
+    const tftp = context.ask('tftp');
+    const configuration = `${RUN_DIRECTORY}/dnsmasq-dhcp.conf`;
+    await mkdir(RUN_DIRECTORY, { recursive: true });
+    const text = dhcpConfig({
+      mode,
+      network: this.#network,
+      range: await this.#address.range(),
+      bios: await tftp.path('bios'),
+      efi64: await tftp.path('efi64'),
+      scriptUrl: await context.ask('http').scriptUrl(),
+      leaseFile: `${RUN_DIRECTORY}/dnsmasq.leases`,
+    });
+    await writeFile(configuration, text);
+    const { command, args } = keptProgram('/usr/sbin/dnsmasq');
+    const { stop } = await supervise(context, {
+      name: 'dnsmasq (DHCP)',
+      command,
+      args: [...args, '--keep-in-foreground', `--conf-file=${configuration}`, '--pid-file='],
+      onLine: (line) => {
+        const told = /dnsmasq-dhcp\[\d+\]: ((?:DHCPACK|PXE)\(.*)$/.exec(line)?.[1];
+        if (told !== undefined) context.log(told);
+      },
+    });
+    return stop;
+  }
 }
 
-function decide({ origin, server, address }: Network): Decision {
-  if (origin === 'chosen') return { mode: 'full', why: 'no DHCP server answered on this network' };
-  return { mode: 'proxy', why: `${server ?? 'a DHCP server'} gave ${address}: addresses stay its own` };
+function candidateOf(id: string, status: MachineStatus): Candidate {
+  const mode = status.dhcp?.mode;
+  return {
+    id,
+    role: status.role,
+    canServe: status.canServe && mode !== undefined,
+    isServing: mode === 'full' || mode === 'proxy',
+  };
 }
 
 export default definePlugin({
   name: 'dhcp',
   summary:
-    'addresses and the way to the boot loader (dnsmasq): all of DHCP on an empty network, else beside its server',
+    'addresses and the way to the boot loader (dnsmasq), on one machine at a time: all of DHCP, or beside a server that is there',
   provides: ['dhcp'],
   requires: ['address', 'tftp', 'http'],
+  uses: ['field'],
   async start(context) {
-    const address = context.ask('address');
-    const tftp = context.ask('tftp');
-    const network = await address.network();
-    const decision = decide(network);
-    context.log(`${decision.mode}: ${decision.why}`);
-    if (decision.mode !== 'standby') {
-      const configuration = `${RUN_DIRECTORY}/dnsmasq-dhcp.conf`;
-      await mkdir(RUN_DIRECTORY, { recursive: true });
-      const text = dhcpConfig({
-        mode: decision.mode,
-        network,
-        range: await address.range(),
-        bios: await tftp.path('bios'),
-        efi64: await tftp.path('efi64'),
-        scriptUrl: await context.ask('http').scriptUrl(),
-        leaseFile: `${RUN_DIRECTORY}/dnsmasq.leases`,
-      });
-      await writeFile(configuration, text);
-      const { command, args } = keptProgram('/usr/sbin/dnsmasq');
-      await supervise(context, {
-        name: 'dnsmasq (DHCP)',
-        command,
-        args: [...args, '--keep-in-foreground', `--conf-file=${configuration}`, '--pid-file='],
-        onLine: (line) => {
-          const told = /dnsmasq-dhcp\[\d+\]: ((?:DHCPACK|PXE)\(.*)$/.exec(line)?.[1];
-          if (told !== undefined) context.log(told);
-        },
-      });
-    }
-    return { dhcp: { mode: async () => decision } };
+    const network = await context.ask('address').network();
+    const http = context.ask('http');
+    const service = new DhcpService(context, network);
+    await http.publish('dhcp', () => service.decision);
+    const canServe = await http.canServe();
+    const watch = async (): Promise<void> => {
+      while (!context.signal.aborted) {
+        await service.step(canServe);
+        await sleep(WATCH_MS, undefined, { signal: context.signal });
+      }
+    };
+    // The first step too takes its time: what is asked of others meanwhile is not held up by it.
+    watch().catch((error: unknown) => {
+      if (!context.signal.aborted) context.fail(new Error(describeError(error), { cause: error }));
+    });
+    return { dhcp: { mode: async () => service.decision } };
   },
 });

@@ -1,16 +1,51 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askStatus } from '../../field/control.ts';
 import type { FieldStatus } from '../../field/status.ts';
 import { DEFAULT_PORT } from '../../field/wire.ts';
+import { hasCode } from '../../linux/errno.ts';
 import { keptProgram } from '../kept-program.ts';
 import { FIELD_SOCKET } from '../places.ts';
-import { definePlugin } from '../plugin.ts';
+import { type Context, definePlugin } from '../plugin.ts';
 import { supervise } from '../supervised.ts';
 
 const POLL_MS = 250;
+/** The daemon that /init left, or its supervisor: they are called so (src/init/field-daemon.ts). */
+const DAEMON_NAME = '@viver-field';
 
 async function statusOrNothing(): Promise<FieldStatus | undefined> {
   return await askStatus(FIELD_SOCKET).catch(() => undefined);
+}
+
+function isDaemonThere(): boolean {
+  return readdirSync('/proc').some((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'latin1').startsWith(DAEMON_NAME);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT') || hasCode(error, 'ESRCH')) return false; // it has ended
+      throw error;
+    }
+  });
+}
+
+async function startOwn(context: Context<'address'>, address: string): Promise<void> {
+  const { image } = context.machine;
+  if (image?.path === undefined) throw new Error('no image on a medium of this machine, and no daemon answers');
+  const { command, args } = keptProgram('/init');
+  if (args.length === 0) throw new Error('no initramfs was kept: the field daemon is in it');
+  await supervise(context, {
+    name: 'viver field up',
+    command,
+    args: [
+      ...args,
+      ...['field', 'up', '--image', image.path, '--name', image.name],
+      ...['--listen', `${address}:${DEFAULT_PORT}`, '--control', FIELD_SOCKET],
+    ],
+    // it hands over what only it holds
+    graceMs: 15_000,
+    onLine: (line) => context.log(line.replace(/^viver field: /, '')),
+  });
 }
 
 export default definePlugin({
@@ -19,30 +54,14 @@ export default definePlugin({
   provides: ['field'],
   requires: ['address'],
   async start(context) {
-    const { machine, signal } = context;
-    const network = await context.ask('address').network();
-    const left = await statusOrNothing();
-    if (left !== undefined) {
-      context.log(`the daemon of the boot serves ${left.image.name} at ${left.node.address}`);
-    } else {
-      const { image } = machine;
-      if (image?.path === undefined) throw new Error('no image on a medium of this machine, and no daemon answers');
-      const { command, args } = keptProgram('/init');
-      const isViver = args.length > 0;
-      if (!isViver) throw new Error('no initramfs was kept: the field daemon is in it');
-      await supervise(context, {
-        name: 'viver field up',
-        command,
-        args: [
-          ...args,
-          ...['field', 'up', '--image', image.path],
-          ...['--listen', `${network.address}:${DEFAULT_PORT}`, '--control', FIELD_SOCKET],
-        ],
-        graceMs: 15_000,
-        onLine: (line) => context.log(line.replace(/^viver field: /, '')),
-      });
-      while ((await statusOrNothing()) === undefined) await sleep(POLL_MS, undefined, { signal });
+    const { address } = await context.ask('address').network();
+    if (!isDaemonThere()) await startOwn(context, address);
+    let status = await statusOrNothing();
+    while (status === undefined) {
+      await sleep(POLL_MS, undefined, { signal: context.signal });
+      status = await statusOrNothing();
     }
+    context.log(`${status.image.name}@${status.image.id.slice(0, 12)} is given to others`);
     return { field: { status: () => askStatus(FIELD_SOCKET) } };
   },
 });

@@ -1,12 +1,24 @@
-import { hostname } from 'node:os';
+import type { FieldStatus } from '../../field/status.ts';
 import { findBootFiles } from '../boot-files.ts';
 import { bootScript, inheritedWords } from '../boot-script.ts';
+import type { PublishedStatus } from '../interfaces.ts';
+import { ownStatus } from '../own-status.ts';
+import { fetchStatuses } from '../peers.ts';
 import { HTTP_PORT } from '../places.ts';
 import { definePlugin } from '../plugin.ts';
+import { type FileServer, leastLoaded } from '../spread.ts';
+import { STATUS_PAGE } from '../status-page.ts';
 import { type Answer, WebServer } from '../web-server.ts';
 
 /** Names on a command line that is at most 2048 bytes on x86; more nodes are found by those. */
 const MOST_PEERS = 8;
+/** What others are loaded with is asked anew after this. */
+const LOADS_MS = 2000;
+const ANSWER_MS = 1000;
+/** A page of all machines is made at most so often, however many look at it. */
+const ALL_MS = 1000;
+/** Files below this are given at once: a redirect would cost more. */
+const SPREAD_BYTES = 1 << 20;
 
 export default definePlugin({
   name: 'http',
@@ -23,39 +35,108 @@ export default definePlugin({
     const lacking = ['vmlinuz', 'viverrd.zst'].filter((name) => !files.has(name));
     if (lacking.length > 0)
       context.log(`the image has no /boot/${lacking.join(', /boot/')}: nobody can boot from here`);
+    const published: { -readonly [N in keyof PublishedStatus]?: () => PublishedStatus[N] } = {};
+
+    const fieldStatus = async (): Promise<FieldStatus | undefined> => {
+      if (!context.has('field')) return undefined;
+      return await context.ask('field').status();
+    };
+    const status = async () =>
+      ownStatus(
+        { machine, network, field: await fieldStatus() },
+        {
+          role: context.role,
+          canServe: lacking.length === 0,
+          dhcp: published.dhcp?.() ?? null,
+          load: { transfers: server.transfers, sentBytes: server.sentBytes },
+          refused: { ...server.refused },
+          plugins: context.plugins(),
+        },
+      );
+    const all = cached(ALL_MS, async () => {
+      const own = await status();
+      return [own, ...(own.field === null ? [] : await fetchStatuses(own.field, ANSWER_MS))];
+    });
 
     const script = async (): Promise<Answer> => {
       if (lacking.length > 0) return { kind: 'unavailable', why: `no ${lacking.join(', ')} in the image` };
-      if (!context.has('field')) return { kind: 'unavailable', why: 'the image is not shared yet' };
-      const { image, peers } = await context.ask('field').status();
-      const others = peers.map(({ address }) => address).slice(0, MOST_PEERS - 1);
+      const field = await fieldStatus();
+      if (field === undefined) return { kind: 'unavailable', why: 'the image is not shared yet' };
+      const peers = field.peers.map(({ address }) => address).slice(0, MOST_PEERS - 1);
       const text = bootScript({
         base,
-        image: { name: machine.image?.name ?? image.name, id: image.id },
+        image: { name: machine.image?.name ?? field.image.name, id: field.image.id },
         others: [],
-        peers: [network.address, ...others],
+        peers: [network.address, ...peers],
         words: inheritedWords(machine.commandLine),
         hasMemtest: files.has('memtest.bin') && files.has('memtest.efi'),
       });
       return { kind: 'text', type: 'text/plain', text };
     };
+
+    /** Machines with the same image have the same boot files. */
+    const helpers = cached(LOADS_MS, async (): Promise<{ base: string; transfers: number }[]> => {
+      const field = await fieldStatus();
+      if (field === undefined) return [];
+      return (await fetchStatuses(field, ANSWER_MS))
+        .filter(({ canServe, image }) => canServe && image?.id === field.image.id)
+        .map(({ address, load }) => ({ base: `http://${address}:${HTTP_PORT}`, transfers: load.transfers }));
+    });
+    const file = async (name: string, here: boolean): Promise<Answer | undefined> => {
+      const found = files.get(name);
+      if (found === undefined) return undefined;
+      const own: Answer = { kind: 'file', path: found.path, sizeBytes: found.sizeBytes };
+      if (here || found.sizeBytes < SPREAD_BYTES) return own;
+      const others = await helpers();
+      const chosen: FileServer = leastLoaded({ base, transfers: server.transfers }, others);
+      const helper = others.find((other) => other === chosen);
+      if (helper === undefined) return own;
+      helper.transfers++; // until it is asked again
+      return { kind: 'redirect', to: `${helper.base}/boot/${name}?here` };
+    };
+
     const server = new WebServer({
       log: context.log,
-      answer(path) {
-        if (path === '/boot/boot.ipxe') return script();
-        if (path.startsWith('/boot/')) {
-          const file = files.get(path.slice('/boot/'.length));
-          return file === undefined ? undefined : { kind: 'file', path: file.path, sizeBytes: file.sizeBytes };
-        }
-        if (path === '/status.json') {
-          const own = { hostname: hostname(), role: context.role, address: network.address, refused: server.refused };
-          return { kind: 'text', type: 'application/json', text: `${JSON.stringify(own)}\n` };
-        }
+      async answer(path, query) {
+        if (path === '/') return { kind: 'text', type: 'text/html; charset=utf-8', text: STATUS_PAGE };
+        if (path === '/status.json') return json(await status());
+        if (path === '/machines.json') return json(await all());
+        if (path === '/boot/boot.ipxe') return await script();
+        if (path.startsWith('/boot/')) return await file(path.slice('/boot/'.length), query.has('here'));
         return undefined;
       },
     });
     await server.listen(network.address, HTTP_PORT);
     context.defer(() => server.close());
-    return { http: { base: async () => base, scriptUrl: async () => `${base}/boot/boot.ipxe` } };
+    return {
+      http: {
+        base: async () => base,
+        scriptUrl: async () => `${base}/boot/boot.ipxe`,
+        canServe: async () => lacking.length === 0,
+        publish: async (name, value) => {
+          published[name] = value;
+        },
+      },
+    };
   },
 });
+
+function json(value: unknown): Answer {
+  return { kind: 'text', type: 'application/json', text: `${JSON.stringify(value)}\n` };
+}
+
+/** The last result for a while; those who ask while it is being made get the same. */
+function cached<T>(ms: number, make: () => Promise<T>): () => Promise<T> {
+  let last: { readonly at: number; readonly value: Promise<T> } | undefined;
+  return () => {
+    if (last === undefined || performance.now() - last.at > ms) {
+      const value = make();
+      const made = { at: performance.now(), value };
+      last = made;
+      value.catch(() => {
+        if (last === made) last = undefined;
+      });
+    }
+    return last.value;
+  };
+}

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { hostname, uptime } from 'node:os';
+import type { FieldStatus } from '../field/status.ts';
+import { hasCode } from '../linux/errno.ts';
+import type { Network } from './interfaces.ts';
+import type { Machine } from './machine.ts';
+import type { MachineStatus } from './machine-status.ts';
+import { RUN_DIRECTORY } from './places.ts';
+
+interface BootReport {
+  readonly medium?: string;
+  readonly seconds?: number;
+  readonly stages?: readonly { readonly name: string; readonly startMs: number; readonly endMs: number }[];
+}
+
+function readBoot(path: string): MachineStatus['boot'] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return null;
+    throw error;
+  }
+  const { medium = '', seconds = 0, stages = [] } = JSON.parse(text) as BootReport;
+  return { medium, seconds, stages: stages.map(({ name, startMs, endMs }) => ({ name, startMs, endMs })) };
+}
+
+/** What changes while the machine runs. */
+export type LiveStatus = Pick<MachineStatus, 'role' | 'canServe' | 'dhcp' | 'load' | 'refused' | 'plugins'>;
+
+/** This machine's status. */
+export function ownStatus(
+  { machine, network, field }: { machine: Machine; network: Network; field: FieldStatus | undefined },
+  live: LiveStatus,
+  report = `${RUN_DIRECTORY}/boot.json`,
+): MachineStatus {
+  const { image } = machine;
+  const known = image ?? field?.image;
+  return {
+    version: 1,
+    hostname: hostname(),
+    address: network.address,
+    mac: network.mac,
+    booted: machine.booted,
+    image: known === undefined ? null : { name: known.name, id: field?.image.id ?? known.id ?? null },
+    field: field ?? null,
+    uptimeSeconds: Math.round(uptime()),
+    boot: readBoot(report),
+    ...live,
+  };
+}

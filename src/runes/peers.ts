@@ -1,0 +1,48 @@
+import { get } from 'node:http';
+import type { FieldStatus } from '../field/status.ts';
+import { type MachineStatus, parseMachineStatus } from './machine-status.ts';
+import { HTTP_PORT } from './places.ts';
+
+const LARGEST_STATUS = 16 << 20;
+
+/** The host of `1.2.3.4:5` or `[::1]:5`. */
+export function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+}
+
+/**
+ * Asks a machine for its status.
+ * @throws Error when it does not answer in time, or with nonsense
+ */
+export function fetchStatus(host: string, timeoutMs: number, port = HTTP_PORT): Promise<MachineStatus> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown) => reject(new Error(`no status from ${host}`, { cause }));
+    const request = get({ host, port, path: '/status.json', agent: false, signal: AbortSignal.timeout(timeoutMs) });
+    request.once('error', fail);
+    request.once('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('error', fail);
+      response.on('data', (part: string) => {
+        text += part;
+        if (text.length > LARGEST_STATUS) request.destroy(new Error('a status without end'));
+      });
+      response.once('end', () => {
+        try {
+          resolve(parseMachineStatus(text));
+        } catch (error) {
+          fail(error);
+        }
+      });
+    });
+  });
+}
+
+/** The statuses of the machines of a field, this one not among them; those that do not answer are left out. */
+export async function fetchStatuses(
+  field: Pick<FieldStatus, 'peers'>,
+  timeoutMs: number,
+): Promise<readonly MachineStatus[]> {
+  const settled = await Promise.allSettled(field.peers.map(({ address }) => fetchStatus(hostOf(address), timeoutMs)));
+  return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+}
