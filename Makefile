@@ -43,6 +43,9 @@ iso: build/viver.iso ## build/viver.iso: boots by BIOS and UEFI from CD, and wri
 build/viver.iso: build/debian.sqfs scripts/iso.sh scripts/grub.cfg
 	scripts/iso.sh build/debian.sqfs $@
 
+demo: build/viver.iso ## three machines in QEMU: 1 boots from the ISO, 2 and 3 by PXE from 1; then 1 is switched off
+	$(BIN) node scripts/demo.ts
+
 test: check test-unit test-field test-vm ## everything: types and lint, unit, field and VM tests
 
 test-unit: build/kernel/version ## the fast tests

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { accelerator } from './accelerator.ts';
 import { isCd } from './buses.ts';
-import { Console } from './console.ts';
+import { Console, type ConsoleLine } from './console.ts';
 import { vmDirectory } from './products.ts';
 import { qemuArguments, type Surroundings } from './qemu-arguments.ts';
 import { Qmp } from './qmp.ts';
@@ -27,6 +27,8 @@ export interface PowerOnOptions {
   /** one: waits for a free slot (default). all: for every slot, to run alone. none: belongs to a group that has some. */
   readonly slots?: 'one' | 'all' | 'none';
   readonly accelerator?: 'tcg' | 'kvm';
+  /** Hears each console line as it comes. */
+  readonly onLine?: (line: ConsoleLine) => void;
 }
 
 /** A running QEMU machine. Disposing it ends QEMU, whatever state it is in. */
@@ -44,14 +46,17 @@ export class Machine implements AsyncDisposable {
   readonly #ended: Promise<void>;
   #onChange: () => void = () => {};
 
-  constructor(scenario: Scenario, directory: string, child: ChildProcess, startedAt: number) {
+  constructor(scenario: Scenario, directory: string, child: ChildProcess, onLine: (line: ConsoleLine) => void) {
+    const startedAt = performance.now();
     this.scenario = scenario;
     this.directory = directory;
     this.#child = child;
     this.#startedAt = startedAt;
     const log = createWriteStream(join(directory, 'console.log'));
     const forbidden = scenario.forbidden ?? FORBIDDEN;
-    this.console = new Console(({ atMs, text }) => {
+    this.console = new Console((line) => {
+      const { atMs, text } = line;
+      onLine(line);
       log.write(`${(atMs / 1000).toFixed(3).padStart(8)} ${text}\n`);
       if (forbidden.some((pattern) => pattern.test(text))) this.forbiddenLine ??= text;
     });
@@ -130,20 +135,45 @@ async function prepareDisks(scenario: Scenario, directory: string): Promise<Surr
 }
 
 /**
- * The command that holds its slots as long as QEMU lives (flock's lock goes with the process) and that the kernel
- * kills when the test runner dies, however it dies.
+ * A command that holds slots as long as it lives (flock's lock goes with the process) and that the kernel kills when
+ * the test runner dies, however it dies.
  */
-function command(slots: readonly number[], args: readonly string[]): readonly string[] {
+function command(slots: readonly number[], program: readonly string[]): readonly string[] {
   const locks = slots.flatMap((slot) => [
     ...['flock', '--no-fork', '--nonblock', '--conflict-exit-code', String(SLOT_TAKEN)],
     join(vmDirectory(), `slot-${slot}`),
   ]);
-  return ['--pdeathsig', 'KILL', '--', ...locks, 'qemu-system-x86_64', ...args];
+  return ['--pdeathsig', 'KILL', '--', ...locks, ...program];
 }
 
 /** A machine's port on a wire goes by the machine's name, with the card's after it where there are several. */
 export function portName(scenario: Scenario, nic: string): string {
   return (scenario.nics ?? []).length > 1 ? `${scenario.name}:${nic}` : scenario.name;
+}
+
+const ALL_SLOTS = Array.from({ length: SLOTS }, (_, slot) => slot);
+const SLOT_RETRY_MS = 300;
+
+/** Waits for every slot and holds them until it is disposed: for machines that come and go while none else may run. */
+export async function takeSlots(): Promise<AsyncDisposable> {
+  for (;;) {
+    const holder = spawn('setpriv', command(ALL_SLOTS, ['sh', '-c', 'echo held; exec cat']), {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    const ended = new Promise<number | null>((resolve) => holder.once('close', resolve));
+    const held = new Promise<'held'>((resolve) => holder.stdout.once('data', () => resolve('held')));
+    const outcome = await Promise.race([held, ended]);
+    if (outcome === 'held') {
+      return {
+        async [Symbol.asyncDispose]() {
+          holder.stdin.end();
+          await ended;
+        },
+      };
+    }
+    if (outcome !== SLOT_TAKEN) throw new Error(`slots cannot be taken: status ${outcome}`);
+    await sleep(SLOT_RETRY_MS);
+  }
 }
 
 /** Starts QEMU; undefined when the slots are taken. */
@@ -153,14 +183,15 @@ async function tryStart(
   slots: readonly number[],
   surroundings: Surroundings,
   wires: readonly (readonly [string, Wire])[],
+  onLine: (line: ConsoleLine) => void,
 ): Promise<Machine | undefined> {
   const errors = openSync(join(directory, 'qemu.log'), 'w');
-  const child = spawn('setpriv', command(slots, qemuArguments(scenario, surroundings)), {
+  const child = spawn('setpriv', command(slots, ['qemu-system-x86_64', ...qemuArguments(scenario, surroundings)]), {
     stdio: ['pipe', 'pipe', errors, 'pipe', ...wires.map(() => 'pipe' as const)],
   });
   // Writing to a machine that went off is seen by the step that waits for its answer.
   (child.stdin as Writable).on('error', () => {});
-  const machine = new Machine(scenario, directory, child, performance.now());
+  const machine = new Machine(scenario, directory, child, onLine);
   try {
     await machine.qmp.ready;
   } catch (cause) {
@@ -198,15 +229,14 @@ export async function powerOn(scenario: Scenario, options: PowerOnOptions = {}):
   };
   const quoted = qemuArguments(scenario, surroundings).map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   writeFileSync(join(directory, 'qemu-arguments'), `${quoted.join(' ')}\n`);
-  const all = Array.from({ length: SLOTS }, (_, slot) => slot);
-  const choices = { none: [[]], all: [all], one: all.map((slot) => [slot]) }[options.slots ?? 'one'];
+  const choices = { none: [[]], all: [ALL_SLOTS], one: ALL_SLOTS.map((slot) => [slot]) }[options.slots ?? 'one'];
   for (;;) {
     for (const slots of choices) {
-      const machine = await tryStart(scenario, directory, slots, surroundings, wires);
+      const machine = await tryStart(scenario, directory, slots, surroundings, wires, options.onLine ?? (() => {}));
       if (machine === undefined) continue;
       await machine.qmp.command('cont');
       return machine;
     }
-    await sleep(300);
+    await sleep(SLOT_RETRY_MS);
   }
 }
