@@ -1,35 +1,203 @@
-import { test } from 'vitest';
+import { expect, test } from 'vitest';
 import { DhcpServer } from './harness/dhcp-server.ts';
-import { diskless, holder } from './harness/field-machines.ts';
-import { smallImage } from './harness/images.ts';
+import { diskless, holder, pinned, readAnew, staticAddress } from './harness/field-machines.ts';
+import { builtImage, type Image, smallImage } from './harness/images.ts';
 import { POWER_OFF } from './harness/login.ts';
-import { powerOn } from './harness/machine.ts';
+import { type Machine, powerOn } from './harness/machine.ts';
 import { performAll } from './harness/run-scenario.ts';
+import type { Scenario } from './harness/scenario.ts';
+import { perform } from './harness/steps.ts';
 import { Wire } from './harness/wire.ts';
 
-test('a machine without a disk boots over the network from the field of one that has the image', async () => {
+/** A wire with machines on it, switched off together. */
+async function together(lead: Scenario): Promise<{
+  readonly lead: Machine;
+  readonly wire: Wire;
+  join(scenario: Scenario): Promise<Machine>;
+  [Symbol.asyncDispose](): Promise<void>;
+}> {
+  const wire = new Wire();
+  const wires = { lan: wire };
+  const machines: Machine[] = [await powerOn(lead, { wires, slots: 'all' })];
+  const [first] = machines;
+  if (first === undefined) throw new Error('no machine');
+  return {
+    lead: first,
+    wire,
+    async join(scenario) {
+      const machine = await powerOn(scenario, { wires, slots: 'none' });
+      machines.push(machine);
+      return machine;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const machine of machines.toReversed()) await machine[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const run = (machine: Machine, command: string, within = 120): Promise<string> =>
+  perform(machine, { run: command, within });
+
+/** Other programs write to the console too: what is looked for is picked out of their lines. */
+const sumsIn = (text: string): readonly string[] => text.match(/\b[0-9a-f]{64}\b/g) ?? [];
+
+const sumOf = async (machine: Machine, file: string): Promise<string> =>
+  sumsIn(await run(machine, readAnew(file)))[0] ?? 'no sum';
+
+/** The kernel says so when a read has failed. */
+const NO_IO_ERROR = { run: '! dmesg | grep -iE "I/O error|squashfs error|unable to read"' } as const;
+
+/** The daemon's process id, which its supervisor notes. */
+const DAEMON = '$(cat /run/sendsigs.omit.d/viver-field)';
+
+const HOLDS_ALL = { run: 'until dmesg | grep -q "holds the whole image"; do sleep 1; done', within: 120 } as const;
+
+test('a machine without a disk finds an image by itself: an address by DHCP, the field by multicast', async () => {
   const image = await smallImage();
-  const wires = { lan: new Wire() };
-  using _dhcp = new DhcpServer('10.77.0.254').plugInto(wires.lan);
-  await using one = await powerOn(await holder({ name: 'net-holder', number: 1, image, steps: [] }), {
-    wires,
-    slots: 'all',
-  });
-  await performAll(one);
-  await using two = await powerOn(
+  await using field = await together(await holder({ name: 'net-holder', number: 1, image, steps: [] }));
+  using _dhcp = new DhcpServer('10.77.0.254').plugInto(field.wire);
+  await performAll(field.lead);
+  const two = await field.join(
     diskless({
       name: 'net-diskless',
       number: 2,
       image,
       steps: [
         { run: 'cat /etc/variant', output: /^one$/ },
-        { run: 'sha256sum /data', within: 120 },
-        { run: 'ps | grep "[@]viver-field"' },
+        { run: 'ps | grep "[@]viver-field field up"' },
         { run: 'ps | grep "[@]/udhcpc"' },
         ...POWER_OFF,
       ],
     }),
-    { wires, slots: 'none' },
   );
   await performAll(two);
+});
+
+test('a pinned image is taken from the peer that is named, with an address of its own', async () => {
+  const image = await builtImage('debian');
+  await using field = await together(await holder({ name: 'net-debian-holder', number: 1, image, steps: [] }));
+  await performAll(field.lead);
+  const two = await field.join(
+    diskless({
+      name: 'net-debian',
+      number: 2,
+      image,
+      words: [staticAddress(2), 'viver.peer=10.77.0.1', pinned(image)],
+      steps: [
+        { run: '[ "$(cat /proc/1/comm)" = systemd ]' },
+        { run: 'findmnt -n -o SOURCE /run/viver/lower', output: '/dev/nbd0' },
+        NO_IO_ERROR,
+        ...POWER_OFF,
+      ],
+    }),
+  );
+  await performAll(two);
+  await perform(field.lead, { run: 'until dmesg | grep "viver field: .* left"; do sleep 1; done', within: 60 });
+});
+
+test('a sysvinit image from the field boots and switches off: its daemon is not killed before the root', async () => {
+  const image = await builtImage('sysvinit');
+  await using field = await together(await holder({ name: 'net-sysvinit-holder', number: 1, image, steps: [] }));
+  await performAll(field.lead);
+  const two = await field.join(
+    diskless({
+      name: 'net-sysvinit',
+      number: 2,
+      image,
+      words: [staticAddress(2)],
+      steps: [{ run: '[ "$(cat /proc/1/comm)" = init ]' }, NO_IO_ERROR, ...POWER_OFF],
+    }),
+  );
+  await performAll(two);
+});
+
+test('three machines read on when the one that brought the image is switched off', async () => {
+  const image = await smallImage();
+  await using field = await together(await holder({ name: 'net-first', number: 1, image, steps: [] }));
+  await performAll(field.lead);
+  const others: Machine[] = [];
+  for (const number of [2, 3, 4]) {
+    const words = [staticAddress(number), pinned(image)];
+    const machine = await field.join(
+      diskless({ name: `net-other-${number}`, number, image, words, steps: [HOLDS_ALL] }),
+    );
+    others.push(machine);
+    await performAll(machine);
+  }
+  const sum = await sumOf(field.lead, '/data');
+  await field.lead.kill();
+  for (const machine of others) {
+    expect(await sumOf(machine, '/data')).toBe(sum);
+    await perform(machine, NO_IO_ERROR);
+  }
+  // One loses all it has: what it reads then can only come from the other two.
+  const [one, ...rest] = others;
+  if (one === undefined) throw new Error('no machine');
+  await run(one, `kill -9 ${DAEMON}`);
+  expect(await sumOf(one, '/data')).toBe(sum);
+  for (const machine of [one, ...rest]) await perform(machine, NO_IO_ERROR);
+});
+
+test('kill -9 of the daemon under load costs a pause and no I/O error', async () => {
+  const image = await smallImage();
+  await using field = await together(await holder({ name: 'net-kill-holder', number: 1, image, steps: [] }));
+  await performAll(field.lead);
+  const words = [staticAddress(2), pinned(image)];
+  const two = await field.join(diskless({ name: 'net-kill', number: 2, image, words, steps: [] }));
+  await performAll(two);
+  const sum = await sumOf(two, '/data');
+  const load = `for i in 1 2 3 4 5 6; do ${readAnew('/data')} || echo failed; done > /tmp/sums 2>&1; touch /tmp/done`;
+  await run(two, `{ (${load}) & }`);
+  for (const _ of [1, 2]) await run(two, `p=${DAEMON}; kill -9 $p; until [ ${DAEMON} != $p ]; do sleep 1; done`);
+  await run(two, 'until [ -e /tmp/done ]; do sleep 1; done', 240);
+  expect(sumsIn(await run(two, 'cat /tmp/sums'))).toEqual(new Array(6).fill(sum));
+  await perform(two, NO_IO_ERROR);
+  await run(two, '[ $(dmesg | grep -c "@viver-field ended with status 137") = 2 ]');
+});
+
+test('a machine whose cable is pulled waits with what it has not got, and goes on when it is put back', async () => {
+  const image: Image = await smallImage();
+  await using field = await together(await holder({ name: 'net-cable-holder', number: 1, image, steps: [] }));
+  await performAll(field.lead);
+  const words = [staticAddress(2), pinned(image)];
+  const two = await field.join(diskless({ name: 'net-cable', number: 2, image, words, steps: [] }));
+  await performAll(two);
+  const sum = await sumOf(two, '/data');
+  await perform(two, { link: 'net', up: false });
+  // Now it holds nothing, and nobody is there to give it anything. Its shell too has to wait for what it runs.
+  two.type(`kill -9 ${DAEMON}; ${readAnew('/data')}; echo "read-""over"\n`);
+  await perform(two, { pauseSeconds: 15, because: 'the reads shall have had their time to fail' });
+  expect(two.console.pending().filter((line) => line.includes('read-over'))).toEqual([]);
+  const { bytes } = field.wire;
+  await perform(two, { link: 'net', up: true });
+  await perform(two, { wait: sum, within: 180 });
+  await perform(two, { wait: 'read-over', within: 60 });
+  await perform(two, NO_IO_ERROR);
+  expect(field.wire.bytes - bytes).toBeGreaterThan(20e6);
+});
+
+test('viver.verify=lazy: the medium is taken out once the field holds all, and reads go on', async () => {
+  const image = await smallImage();
+  const words = ['viver.verify=lazy', pinned(image)];
+  await using field = await together(
+    await holder({ name: 'net-lazy', number: 1, image, words, bus: 'usb', steps: [] }),
+  );
+  await performAll(field.lead);
+  await run(field.lead, 'grep -q nbd0 /proc/mounts');
+  const two = await field.join(
+    diskless({
+      name: 'net-lazy-peer',
+      number: 2,
+      image,
+      words: [staticAddress(2), pinned(image)],
+      steps: [HOLDS_ALL],
+    }),
+  );
+  await performAll(two);
+  const sum = await sumOf(two, '/data');
+  await run(field.lead, 'true');
+  await perform(field.lead, { detach: 'image', within: 60 });
+  await run(field.lead, '[ ! -e /sys/block/sda ]');
+  expect(await sumOf(field.lead, '/data')).toBe(sum);
+  await perform(field.lead, NO_IO_ERROR);
 });

@@ -10,7 +10,8 @@ export interface FieldMachine {
   readonly number: number;
   readonly image: Image;
   readonly words?: readonly string[];
-  readonly disks?: readonly Disk[];
+  /** Of a holder's disk, virtio by default. */
+  readonly bus?: 'virtio' | 'usb';
   /** From its login on. */
   readonly steps: readonly Step[];
 }
@@ -18,7 +19,7 @@ export interface FieldMachine {
 /** Seconds; several machines share the host. */
 const BOOT = 300;
 
-function machine({ name, number, words = [], disks = [], steps }: FieldMachine): Scenario {
+function machine({ name, number, words = [], steps }: FieldMachine, disks: readonly Disk[]): Scenario {
   return {
     name,
     memoryMiB: 1024,
@@ -36,18 +37,15 @@ export const staticAddress = (number: number): string => `viver.ip=10.77.0.${num
 
 /** A machine that has the image on a disk, and gives it to the field. */
 export async function holder(of: FieldMachine): Promise<Scenario> {
-  const { image, number, words = [] } = of;
-  return machine({
-    ...of,
-    words: [staticAddress(number), ...words],
-    disks: [{ name: 'image', bus: 'virtio', file: await imageDisk(image) }],
-    steps: [
-      { wait: rootReady({ image: image.name, medium: 'scsi' }), within: BOOT },
-      ...LOGIN,
-      { run: 'until dmesg | grep -q "viver field: ready"; do sleep 1; done', within: 60 },
-      ...of.steps,
-    ],
-  });
+  const { image, number, words = [], bus = 'virtio' } = of;
+  const steps: readonly Step[] = [
+    { wait: rootReady({ image: image.name, medium: bus === 'usb' ? 'usb' : 'scsi' }), within: BOOT },
+    ...LOGIN,
+    { run: 'until dmesg | grep -q "viver field: ready"; do sleep 1; done', within: 60 },
+    ...of.steps,
+  ];
+  const disks = [{ name: 'image', bus, file: await imageDisk(image) }];
+  return machine({ ...of, words: [staticAddress(number), ...words], steps }, disks);
 }
 
 export const pinned = ({ name, id }: Image): string => `viver.image=${name}@sha256:${id}`;
@@ -55,18 +53,9 @@ export const pinned = ({ name, id }: Image): string => `viver.image=${name}@sha2
 /** A machine without any disk: its root comes from the field. */
 export function diskless(of: FieldMachine): Scenario {
   const { image, words = [] } = of;
-  return machine({
-    ...of,
-    words: ['viver.media=net', ...words],
-    steps: [
-      {
-        wait: rootReady({ image: `${image.name}@${image.id.slice(0, 12)}`, medium: 'net', device: '/dev/nbd0' }),
-        within: BOOT,
-      },
-      ...LOGIN,
-      ...of.steps,
-    ],
-  });
+  const ready = rootReady({ image: `${image.name}@${image.id.slice(0, 12)}`, medium: 'net', device: '/dev/nbd0' });
+  const steps: readonly Step[] = [{ wait: ready, within: BOOT }, ...LOGIN, ...of.steps];
+  return machine({ ...of, words: ['viver.media=net', ...words], steps }, []);
 }
 
 /** A command that reads a file of the image through its device, not from what the kernel remembers. */
