@@ -10,6 +10,8 @@ export interface AskDhcpOptions {
   readonly timeoutMs: number;
   /** Options asked for beside those every server sends. */
   readonly wanted?: readonly number[];
+  /** Whole options to send with the question. */
+  readonly extra?: readonly number[];
   readonly signal?: AbortSignal;
 }
 
@@ -23,10 +25,10 @@ const ASK_AGAIN_MS = 1000;
  * @throws SyscallError when the link is down or gone
  */
 export async function askDhcp(link: Pick<Link, 'index' | 'mac'>, options: AskDhcpOptions): Promise<DhcpOffer[]> {
-  const { timeoutMs, wanted = [], signal } = options;
+  const { timeoutMs, wanted = [], extra = [], signal } = options;
   using socket = new PacketSocket(link.index);
   const xid = randomBytes(4).readUInt32BE(0);
-  const discover = encodeDiscover(xid, link.mac, [1, 3, ...wanted]);
+  const discover = encodeDiscover(xid, link.mac, [1, 3, ...wanted], extra);
   const offers = new Map<string, DhcpOffer>();
   const startMs = performance.now();
   let askedMs = Number.NEGATIVE_INFINITY;

@@ -9,7 +9,7 @@ const ETHERNET = 1;
 const COOKIE = 0x63825363;
 /** The server is to answer by broadcast: who asks has no address it could be reached by. */
 const BROADCAST_FLAG = 0x8000;
-const OPTION = { PAD: 0, MESSAGE_TYPE: 53, SERVER: 54, PARAMETERS: 55, CLASS: 60, END: 255 } as const;
+const OPTION = { PAD: 0, MESSAGE_TYPE: 53, SERVER: 54, PARAMETERS: 55, END: 255 } as const;
 const DISCOVER = 1;
 const OFFER = 2;
 const SERVER_PORT = 67;
@@ -66,8 +66,14 @@ export function internetChecksum(data: Uint8Array): number {
  * @param xid by which the answers are known
  * @param mac `52:54:00:12:34:56`
  * @param wanted options the server is asked for
+ * @param extra whole options, each its code, length and value
  */
-export function encodeDiscover(xid: number, mac: string, wanted: readonly number[]): Uint8Array {
+export function encodeDiscover(
+  xid: number,
+  mac: string,
+  wanted: readonly number[],
+  extra: readonly number[] = [],
+): Uint8Array {
   const hardware = new Uint8Array(16);
   hardware.set(mac.split(':').map((part) => Number.parseInt(part, 16)));
   const none = new Uint8Array(4);
@@ -85,7 +91,7 @@ export function encodeDiscover(xid: number, mac: string, wanted: readonly number
     relay: none,
     hardware,
   });
-  const options = [OPTION.MESSAGE_TYPE, 1, DISCOVER, OPTION.PARAMETERS, wanted.length, ...wanted, OPTION.END];
+  const options = [OPTION.MESSAGE_TYPE, 1, DISCOVER, OPTION.PARAMETERS, wanted.length, ...wanted, ...extra, OPTION.END];
   const payload = Buffer.concat([message, Uint8Array.from(options)]);
   const length = udpHeader.size + payload.length;
   // A UDP checksum of 0 over IPv4: none (RFC 768).

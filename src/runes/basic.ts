@@ -7,4 +7,4 @@ import http from './plugins/http.ts';
 import tftp from './plugins/tftp.ts';
 
 /** The plugins in the executable, in the order they would be named. */
-export const BASIC_PLUGINS: readonly AnyPlugin[] = [address, field, bootLoader, tftp, http, dhcp];
+export const BASIC_PLUGINS: readonly AnyPlugin[] = [address, field, bootLoader, http, tftp, dhcp];

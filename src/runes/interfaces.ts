@@ -58,6 +58,7 @@ export interface HttpInterface {
 /** Parts of a machine's status that other plugins know. */
 export interface PublishedStatus {
   dhcp: { readonly mode: DhcpMode; readonly why: string };
+  tftp: { readonly sent: number; readonly refused: number };
 }
 
 export interface FieldInterface {

@@ -15,6 +15,8 @@ export interface MachineStatus {
   readonly canServe: boolean;
   /** What its DHCP does; null without that plugin. */
   readonly dhcp: { readonly mode: DhcpMode; readonly why: string } | null;
+  /** Boot loaders given by TFTP, and requests refused; null without that plugin. */
+  readonly tftp: { readonly sent: number; readonly refused: number } | null;
   /** Boot files being sent now, and bytes of them so far. */
   readonly load: { readonly transfers: number; readonly sentBytes: number };
   /** Requests not served, by kind. */

@@ -26,7 +26,7 @@ function readBoot(path: string): MachineStatus['boot'] {
 }
 
 /** What changes while the machine runs. */
-export type LiveStatus = Pick<MachineStatus, 'role' | 'canServe' | 'dhcp' | 'load' | 'refused' | 'plugins'>;
+export type LiveStatus = Pick<MachineStatus, 'role' | 'canServe' | 'dhcp' | 'tftp' | 'load' | 'refused' | 'plugins'>;
 
 /** This machine's status. */
 export function ownStatus(

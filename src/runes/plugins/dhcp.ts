@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../../linux/describe-error.ts';
 import { Rtnetlink } from '../../linux/rtnetlink.ts';
@@ -18,15 +19,21 @@ type Needs = Context<'address' | 'tftp' | 'http' | 'field'>;
 
 /** Who serves is looked after this often; gone is who did not answer so many times. */
 const WATCH_MS = 1500;
+const DOUBT_MS = 200;
 const ANSWER_MS = 1500;
 const MOST_SILENT = 2;
 /** Another DHCP server that somebody switches on is found so soon. */
 const ASK_MS = 15_000;
-const ASK_STANDBY_MS = 120_000;
-/** dnsmasq pings for 3 s before it offers an address it never gave. */
+const ASK_STANDBY_MS = 60_000;
 const OFFER_MS = 1500;
 /** Of many machines only the first in line matter. */
 const MOST_ASKED = 16;
+
+/** A machine that answered, and where it is. */
+interface KnownMachine extends Candidate {
+  readonly mac: string;
+  readonly address: string;
+}
 
 /** One machine's part in who gives addresses. */
 class DhcpService {
@@ -34,6 +41,7 @@ class DhcpService {
   readonly #network: Network;
   readonly #address: AddressInterface;
   readonly #silent = new Map<string, number>();
+  readonly #last = new Map<string, KnownMachine>();
   #seen: SeenServers;
   #askedMs = Number.NEGATIVE_INFINITY;
   #server: { readonly stop: () => Promise<void>; readonly mode: 'full' | 'proxy' } | undefined;
@@ -48,6 +56,11 @@ class DhcpService {
 
   get decision() {
     return this.#decision;
+  }
+
+  /** Whether somebody who is known was silent the last time: look again at once. */
+  get isInDoubt(): boolean {
+    return [...this.#silent].some(([id, times]) => times < MOST_SILENT && this.#last.has(id));
   }
 
   /** One look around, and what follows from it. */
@@ -67,7 +80,7 @@ class DhcpService {
       await this.#become('standby', why);
       return;
     }
-    await this.#ask(this.#server === undefined ? 0 : ASK_MS);
+    await this.#ask(ASK_MS);
     if (this.#seen.foreign.length > 0 && this.#network.origin === 'chosen') {
       await this.#address.renew(`the DHCP server ${this.#seen.foreign.join(', ')} has appeared`);
       return;
@@ -78,6 +91,8 @@ class DhcpService {
 
   /** Those that answer; one that was silent once is not taken for gone. */
   async #look(peers: readonly { readonly id: string; readonly host: string }[]): Promise<Candidate[]> {
+    const ids = new Set(peers.map(({ id }) => id));
+    for (const map of [this.#silent, this.#last]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
     const first = [...peers].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, MOST_ASKED);
     const known = peers.filter(
       ({ id }) => this.#last.get(id)?.isServing === true && !first.some((one) => one.id === id),
@@ -85,8 +100,6 @@ class DhcpService {
     const answers = await Promise.all([...first, ...known].map((peer) => this.#one(peer)));
     return answers.filter((answer) => answer !== undefined).sort(compareCandidates);
   }
-
-  readonly #last = new Map<string, Candidate>();
 
   async #one({ id, host }: { readonly id: string; readonly host: string }): Promise<Candidate | undefined> {
     try {
@@ -146,6 +159,7 @@ class DhcpService {
       efi64: await tftp.path('efi64'),
       scriptUrl: await context.ask('http').scriptUrl(),
       leaseFile: `${RUN_DIRECTORY}/dnsmasq.leases`,
+      reserved: [...this.#last.values()].filter(({ mac, address }) => isIPv4(address) && /^[0-9a-f:]{17}$/.test(mac)),
     });
     await writeFile(configuration, text);
     const { command, args } = keptProgram('/usr/sbin/dnsmasq');
@@ -162,10 +176,12 @@ class DhcpService {
   }
 }
 
-function candidateOf(id: string, status: MachineStatus): Candidate {
+function candidateOf(id: string, status: MachineStatus): KnownMachine {
   const mode = status.dhcp?.mode;
   return {
     id,
+    mac: status.mac,
+    address: status.address,
     role: status.role,
     canServe: status.canServe && mode !== undefined,
     isServing: mode === 'full' || mode === 'proxy',
@@ -188,7 +204,7 @@ export default definePlugin({
     const watch = async (): Promise<void> => {
       while (!context.signal.aborted) {
         await service.step(canServe);
-        await sleep(WATCH_MS, undefined, { signal: context.signal });
+        await sleep(service.isInDoubt ? DOUBT_MS : WATCH_MS, undefined, { signal: context.signal });
       }
     };
     // The first step too takes its time: what is asked of others meanwhile is not held up by it.

@@ -48,6 +48,7 @@ export default definePlugin({
           role: context.role,
           canServe: lacking.length === 0,
           dhcp: published.dhcp?.() ?? null,
+          tftp: published.tftp?.() ?? null,
           load: { transfers: server.transfers, sentBytes: server.sentBytes },
           refused: { ...server.refused },
           plugins: context.plugins(),
@@ -114,7 +115,7 @@ export default definePlugin({
         scriptUrl: async () => `${base}/boot/boot.ipxe`,
         canServe: async () => lacking.length === 0,
         publish: async (name, value) => {
-          published[name] = value;
+          Object.assign(published, { [name]: value });
         },
       },
     };

@@ -5,11 +5,14 @@ import { RUN_DIRECTORY } from '../places.ts';
 import { definePlugin } from '../plugin.ts';
 import { supervise } from '../supervised.ts';
 
+const LONGEST_LINE = 200;
+
 export default definePlugin({
   name: 'tftp',
   summary: 'gives the boot loader by TFTP (dnsmasq), on the boot interface only',
   provides: ['tftp'],
   requires: ['address', 'boot-loader'],
+  uses: ['http'],
   async start(context) {
     const network = await context.ask('address').network();
     const loader = context.ask('boot-loader');
@@ -17,15 +20,21 @@ export default definePlugin({
     const configuration = `${RUN_DIRECTORY}/dnsmasq-tftp.conf`;
     await mkdir(RUN_DIRECTORY, { recursive: true });
     await writeFile(configuration, tftpConfig(network, directory));
+    const counted = { sent: 0, refused: 0 };
+    if (context.has('http')) await context.ask('http').publish('tftp', () => ({ ...counted }));
     const { command, args } = keptProgram('/usr/sbin/dnsmasq');
     await supervise(context, {
       name: 'dnsmasq (TFTP)',
       command,
       args: [...args, '--keep-in-foreground', `--conf-file=${configuration}`, '--pid-file='],
       onLine: (line) => {
-        // dnsmasq-tftp: sent FILE to ADDRESS; file FILE not found for ADDRESS; error 0 …
-        const told = /dnsmasq-tftp\[\d+\]: (.*)$/.exec(line)?.[1];
-        if (told !== undefined) context.log(told);
+        const told = /dnsmasq-tftp\[\d+\]: (.*?)\s*$/.exec(line)?.[1];
+        if (told === undefined || told.startsWith('TFTP root')) return;
+        if (told.startsWith('sent ')) counted.sent++;
+        else counted.refused++;
+        // every file that was given is worth a line; of what strangers ask for, the first is
+        if (told.startsWith('sent ')) context.log(told);
+        else if (counted.refused === 1) context.log(`${told.slice(0, LONGEST_LINE)} (what follows is counted only)`);
       },
     });
     return { tftp: { path: (architecture) => loader.file(architecture) } };
