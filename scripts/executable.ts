@@ -8,14 +8,50 @@
 import { execFileSync } from 'node:child_process';
 import { globSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const out = process.argv[2];
 if (out === undefined) throw new Error('usage: node scripts/executable.ts OUT');
 const work = resolve(dirname(out), 'executable');
 
-export async function bundle(entry: string, outfile: string, plugins: Plugin[]): Promise<void> {
+/** The same snapshot from the same sources, so that the initrd is reproducible: chance, threads and time have no say. */
+const REPRODUCIBLE = [
+  '--random-seed=1',
+  '--hash-seed=1',
+  '--predictable',
+  '--predictable-gc-schedule',
+  '--single-threaded',
+  // They carry the number of the process.
+  '--no-warnings',
+];
+
+/** The snapshot is not to hold the number of the process that made it; at each start Node sets the real one. */
+const NO_PID = `Object.defineProperty(process, 'pid', { ...Object.getOwnPropertyDescriptor(process, 'pid'), value: 0 });`;
+
+/** What Node itself has loaded before any program runs. */
+const ALWAYS_LOADED = new Set(['node:fs', 'node:path', 'node:v8']);
+
+/**
+ * Node's own modules, each behind getters that load it at its first use. A boot needs few of them, and one that is
+ * loaded while the snapshot is made is in the way of threads: they start from the same snapshot and cannot load it anew.
+ */
+const builtinsWhenUsed: Plugin = {
+  name: 'builtins-when-used',
+  setup({ onResolve, onLoad }) {
+    const filter = /^node:/;
+    onResolve({ filter }, ({ path }) => (ALWAYS_LOADED.has(path) ? undefined : { path, namespace: 'builtin' }));
+    onLoad({ filter, namespace: 'builtin' }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(path) ?? {});
+      const getters = names.map((name) => `get ${JSON.stringify(name)}() { return load()[${JSON.stringify(name)}]; },`);
+      return {
+        contents: `const load = () => process.getBuiltinModule(${JSON.stringify(path)});
+          module.exports = { __esModule: true, get default() { return load(); },\n${getters.join('\n')} };`,
+      };
+    });
+  },
+};
+async function bundle(entry: string, outfile: string, options: BuildOptions = {}): Promise<void> {
   await build({
     entryPoints: [join(root, entry)],
     outfile,
@@ -24,12 +60,11 @@ export async function bundle(entry: string, outfile: string, plugins: Plugin[]):
     format: 'cjs',
     target: 'node26',
     legalComments: 'none',
-    keepNames: true,
     // Only code that never runs in the executable asks for it (src/linux/worker.ts).
     logOverride: { 'empty-import-meta': 'silent' },
     // A source map would double the bundle; names are kept, so stack traces stay readable.
     minifySyntax: true,
-    plugins,
+    ...options,
   });
 }
 
@@ -38,29 +73,28 @@ const assets: Record<string, string> = {
   // The addon of npm's netlink, which src/linux/netlink-addon.ts loads from memory.
   'netlink.node': join(root, `node_modules/netlink/prebuilds/linux-${process.arch}/node.napi.node`),
 };
-await bundle('src/init/main.ts', join(work, 'viver.js'), []);
+await bundle('src/init/main.ts', join(work, 'viver.js'), { plugins: [builtinsWhenUsed], banner: { js: NO_PID } });
 for (const file of globSync('kernel-config/*.config', { cwd: root }).sort()) assets[file] = join(root, file);
 for (const file of globSync('src/*/*-worker.ts', { cwd: root }).sort()) {
   const key = file.replace(/^src\//, '').replace(/\.ts$/, '.js');
   assets[key] = join(work, key);
-  await bundle(file, join(work, key), []);
+  await bundle(file, join(work, key), { plugins: [builtinsWhenUsed] });
 }
 
 const stripped = join(work, 'node');
 execFileSync('strip', ['-o', stripped, process.execPath], { stdio: 'inherit' });
-// Paths from the work folder: the executable holds the bundle's, and is not to differ from checkout to checkout.
+// The executable holds the bundle's path, and is not to differ from checkout to checkout.
 const configuration = {
-  main: 'viver.js',
+  main: '/proc/self/cwd/viver.js',
   output: 'viver',
   executable: 'node',
   disableExperimentalSEAWarning: true,
-  useCodeCache: true,
+  useSnapshot: true,
   assets,
 };
 writeFileSync(join(work, 'sea.json'), JSON.stringify(configuration, undefined, 2));
-// The code cache saves a quarter of the start. Its bytes depend on V8's random seed: a fixed one gives the same bytes
-// from the same sources, so that the initrd is reproducible.
-execFileSync(process.execPath, ['--random-seed=1', '--build-sea', 'sea.json'], {
+// A start-up snapshot, the heap after all modules have run, starts in half the time that compiling them takes.
+execFileSync(process.execPath, [...REPRODUCIBLE, '--build-sea', 'sea.json'], {
   cwd: work,
   stdio: ['ignore', 'ignore', 'inherit'],
 });

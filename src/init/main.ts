@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { startupSnapshot } from 'node:v8';
 import { runCommand } from '../kit/main.ts';
 import { boot } from './boot.ts';
 import { BootLog } from './boot-log.ts';
@@ -11,4 +12,6 @@ async function main(): Promise<void> {
   process.exitCode = await runCommand(process.argv.slice(2));
 }
 
-void main();
+// The executable is made of a snapshot taken when all modules have run (scripts/executable.ts): main then runs at each start.
+if (startupSnapshot.isBuildingSnapshot()) startupSnapshot.setDeserializeMainFunction(main);
+else void main();

@@ -1,5 +1,5 @@
 import { SyscallError } from './errno.ts';
-import { insertModule } from './module.ts';
+import { insertModule, insertModuleFile } from './module.ts';
 import { type MountRequest, mount, umount } from './mount.ts';
 
 /** A system call that may take long, as it travels to a thread. */
@@ -27,8 +27,17 @@ function partsOf(error: unknown): BlockingResult {
 }
 
 export function runBlockingCall(call: BlockingCall): BlockingResult {
+  return outcomeOf(() => (RUN[call.op] as (call: BlockingCall) => void)(call));
+}
+
+/** As runBlockingCall, but starts no process: a thread of the executable cannot (see SyscallPool). */
+export function runBlockingCallInThread(call: BlockingCall): BlockingResult {
+  return call.op === 'load' ? outcomeOf(() => insertModuleFile(call.path, call.params)) : runBlockingCall(call);
+}
+
+function outcomeOf(run: () => void): BlockingResult {
   try {
-    (RUN[call.op] as (call: BlockingCall) => void)(call);
+    run();
     return undefined;
   } catch (error) {
     return partsOf(error);

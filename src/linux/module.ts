@@ -55,14 +55,25 @@ const DECOMPRESSORS: Readonly<Record<string, (path: string) => Uint8Array>> = {
   xz: decompressXz,
 };
 
+const decompressorOf = (path: string) => DECOMPRESSORS[/\.ko\.(\w+)$/.exec(path)?.[1] ?? ''];
+
+/** Loads `NAME.ko`, or a compressed one if the kernel can decompress it; see finitModule. */
+export function insertModuleFile(path: string, params = ''): void {
+  finitModule(path, params, decompressorOf(path) === undefined ? 0 : MODULE_INIT_COMPRESSED_FILE);
+}
+
+/** Whether `error` of insertModuleFile says: no decompression in this kernel, or for another format only (kernel/module/). */
+export function kernelCannotDecompress(path: string, error: unknown): boolean {
+  return decompressorOf(path) !== undefined && hasCode(error, 'EINVAL', 'EOPNOTSUPP', 'ENOEXEC');
+}
+
 /** Loads `NAME.ko`, or `.ko.gz`, `.ko.xz`, `.ko.zst`: by the kernel itself where it can decompress, else by us. */
 export function insertModule(path: string, params = ''): void {
-  const decompress = DECOMPRESSORS[/\.ko\.(\w+)$/.exec(path)?.[1] ?? ''];
   try {
-    finitModule(path, params, decompress === undefined ? 0 : MODULE_INIT_COMPRESSED_FILE);
+    insertModuleFile(path, params);
   } catch (error) {
-    // No decompression in this kernel, or for another format only (kernel/module/main.c, decompress.c).
-    if (decompress === undefined || !hasCode(error, 'EINVAL', 'EOPNOTSUPP', 'ENOEXEC')) throw error;
+    const decompress = decompressorOf(path);
+    if (decompress === undefined || !kernelCannotDecompress(path, error)) throw error;
     initModule(decompress(path), params, path);
   }
 }

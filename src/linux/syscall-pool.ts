@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { type BlockingCall, type BlockingResult, errorOf, runBlockingCall } from './blocking-call.ts';
+import { kernelCannotDecompress } from './module.ts';
 import type { MountRequest } from './mount.ts';
 import { startWorker } from './worker.ts';
 
@@ -23,6 +24,15 @@ interface Job {
 
 interface Busy extends Job {
   readonly since: number;
+}
+
+/**
+ * A module that has to be decompressed for the kernel, by `xz` maybe, is loaded by this thread: the others start from
+ * the executable's snapshot and have no node:child_process (Node 26 ends the process that loads it there).
+ */
+function finishHere({ call }: Job, result: BlockingResult): BlockingResult {
+  const isOurs = result !== undefined && call.op === 'load' && kernelCannotDecompress(call.path, errorOf(result));
+  return isOurs ? runBlockingCall(call) : result;
 }
 
 function settle(job: Job, result: BlockingResult): void {
@@ -107,7 +117,7 @@ export class SyscallPool {
     this.#busy.delete(worker);
     worker.unref();
     this.#idle.push(worker);
-    settle(job, result);
+    settle(job, finishHere(job, result));
     this.#dispatch();
   }
 

@@ -1,5 +1,5 @@
 /** A thread of the syscall pool: one call after another until it is ended. */
 import { parentPort } from 'node:worker_threads';
-import { type BlockingCall, runBlockingCall } from './blocking-call.ts';
+import { type BlockingCall, runBlockingCallInThread } from './blocking-call.ts';
 
-parentPort?.on('message', (call: BlockingCall) => parentPort?.postMessage(runBlockingCall(call)));
+parentPort?.on('message', (call: BlockingCall) => parentPort?.postMessage(runBlockingCallInThread(call)));
