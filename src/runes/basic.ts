@@ -3,8 +3,17 @@ import address from './plugins/address.ts';
 import bootLoader from './plugins/boot-loader.ts';
 import dhcp from './plugins/dhcp.ts';
 import field from './plugins/field.ts';
+import fstab from './plugins/fstab.ts';
+import hostname from './plugins/hostname.ts';
 import http from './plugins/http.ts';
+import networkQuiet from './plugins/network-quiet.ts';
+import resolv from './plugins/resolv.ts';
 import tftp from './plugins/tftp.ts';
+import time from './plugins/time.ts';
+import x11 from './plugins/x11.ts';
 
-/** The plugins in the executable, in the order they would be named. */
-export const BASIC_PLUGINS: readonly AnyPlugin[] = [address, field, bootLoader, http, tftp, dhcp];
+/** The plugins in the executable, in the order a role's `basic` names them. */
+export const BASIC_PLUGINS: readonly AnyPlugin[] = [
+  ...[hostname, fstab, resolv, networkQuiet, x11, time],
+  ...[address, field, bootLoader, http, tftp, dhcp],
+];

@@ -1,0 +1,95 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+
+/** Machines with their plugins on one wire, in namespaces; real dnsmasq, real fields, BusyBox as the client. */
+async function play(scenario: string): Promise<unknown> {
+  const program = join(import.meta.dirname, 'runes/scenarios.ts');
+  const { stdout } = await promisify(execFile)(
+    'unshare',
+    ['--net', '--mount', '--', process.execPath, program, scenario],
+    { timeout: 280_000, maxBuffer: 16 << 20 },
+  );
+  return JSON.parse(stdout);
+}
+
+describe('a machine booted from a medium', () => {
+  test('serves an empty network: an address, the boot loader for its firmware, the boot script, kernel and initrd', async () => {
+    const found = (await play('an empty network')) as Record<string, unknown> & { address: string };
+    expect(found).toEqual({
+      address: expect.stringMatching(/^10\.86\.[0-3]\.\d+$/),
+      bios: ['undionly.kpxe', true],
+      efi: ['snponly.efi'],
+      ipxe: `http://${found.address}:20080/boot/boot.ipxe`,
+      inRange: expect.stringMatching(/^10\.86\.\d+\.\d+$/),
+      mark: Buffer.from('viver').toString('hex'),
+      tftp: true,
+      tftpEscapes: [false, false, false],
+      script: '#!ipxe',
+      kernel: '200',
+      httpEscapes: ['400', '400', '400', '400', '404', '404'],
+      method: '405',
+      refused: { escape: 4, unknown: 2, method: 1, broken: 0 },
+      ready: true,
+    });
+  });
+
+  test("counts and refuses a stranger's packets, goes on serving, and serves on the boot interface only", async () => {
+    const found = (await play("a stranger's packets")) as { refused: { escape: number; broken: number } };
+    expect(found).toMatchObject({
+      sent: Array.from({ length: 4 }, () => 'HTTP/1.1 400 Bad Request'),
+      lease: 'undionly.kpxe',
+      kernel: '200',
+      elsewhere: 7, // curl: could not connect
+    });
+    expect(found.refused.escape).toBeGreaterThanOrEqual(1);
+    expect(found.refused.broken).toBeGreaterThanOrEqual(3);
+  });
+
+  test('leaves the leases of another DHCP server alone and adds the way to the boot loader', async () => {
+    const found = (await play('beside another server')) as { address: string[]; lease: string[] };
+    expect(found).toEqual({
+      address: [expect.stringMatching(/^10\.71\.0\./)],
+      lease: [expect.stringMatching(/^10\.71\.0\./), '10.71.0.1', null],
+      offers: expect.arrayContaining([
+        { server: '10.71.0.1', gives: true, pxe: '' },
+        { server: found.address[0], gives: false, pxe: 'PXEClient' },
+      ]),
+      acknowledged: 2,
+      mode: 'proxy',
+    });
+  });
+
+  test('steps back beside a DHCP server that is switched on later, and takes an address of it', async () => {
+    expect(await play('another server appears')).toEqual({
+      before: [expect.stringMatching(/^10\.86\./)],
+      after: [expect.stringMatching(/^10\.86\./), expect.stringMatching(/^10\.72\.0\./)],
+    });
+  });
+
+  test('runs a plugin of its own, a .ts file as it is; a file that is no plugin is named', async () => {
+    expect(await play('a plugin of its own')).toEqual({
+      said: expect.stringMatching(/own: I am one at 10\.86\.\S+: true$/),
+      broken: expect.stringContaining('broken.ts: its default export is no plugin'),
+    });
+  });
+});
+
+describe('several machines', () => {
+  test('one serves at a time; when it is switched off another does', async () => {
+    expect(await play('the one that serves is switched off')).toMatchObject({
+      before: ['standby', 'standby'],
+      after: ['full', 'standby'],
+      lease: 'undionly.kpxe',
+    });
+  });
+
+  test('two that find an empty network at once agree without harm', async () => {
+    expect(await play('two find an empty network at once')).toEqual({ different: true, lease: 'undionly.kpxe' });
+  });
+
+  test('give kernel and initrd together: those who load are sent to the least loaded', async () => {
+    expect(await play('boot files come from more than one')).toEqual({ servers: 2, whole: true });
+  });
+});

@@ -1,0 +1,55 @@
+/**
+ * A machine after its switch, as far as RUNES sees it: namespaces of its own, a kept initramfs, a boot report, the
+ * field's daemon under its supervisor, and `viver runes`. Started by lab.ts; ends when its process 1 ends.
+ */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runCommand } from '../../../src/kit/main.ts';
+import { MS, mount } from '../../../src/linux/mount.ts';
+import { setHostname } from '../../../src/linux/process.ts';
+import { startSupervisor, UNTIL_NETWORK } from '../../../src/nbd/supervisor.ts';
+import type { MachineRecord } from './lab.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const { name, image, plugins }: MachineRecord = JSON.parse(process.argv[2] ?? '');
+
+mount({ source: 'none', target: '/run', type: 'tmpfs', flags: MS.NOSUID });
+mount({ source: 'none', target: '/sys', type: 'sysfs' });
+setHostname(name);
+execFileSync('ip', ['link', 'set', 'lo', 'up']);
+
+// The initramfs: the host's programs under its paths, and files of its own.
+const kept = '/run/initramfs';
+mkdirSync(`${kept}/bin`, { recursive: true });
+writeFileSync(`${kept}/init`, '');
+for (const directory of ['lib', 'lib64', 'usr', 'boot']) symlinkSync(`/${directory}`, `${kept}/${directory}`);
+symlinkSync('/bin/busybox', `${kept}/bin/busybox`);
+for (const applet of ['cat', 'ip', 'env', 'arping']) symlinkSync('busybox', `${kept}/bin/${applet}`);
+copyFileSync(join(root, 'initrd/bin/dhcp-hook'), `${kept}/bin/dhcp-hook`);
+mkdirSync(`${kept}/etc/RUNES/runes`, { recursive: true });
+for (const [file, text] of Object.entries(plugins ?? {})) writeFileSync(`${kept}/etc/RUNES/runes/${file}`, text);
+if (plugins !== undefined)
+  writeFileSync(`${kept}/etc/RUNES/roles`, 'role tested\n  plugins basic own\n  machines any\n');
+
+// What the image would have in /boot; large enough that it is worth giving away.
+mkdirSync('/run/viver/lower/boot', { recursive: true });
+writeFileSync('/run/viver/lower/boot/vmlinuz', Buffer.alloc(2 << 20, `kernel of ${name}\n`));
+writeFileSync('/run/viver/lower/boot/viverrd.zst', Buffer.alloc(3 << 20, `initrd of ${name}\n`));
+const report = { ready: true, image: { name: 'small', id: null, path: image }, medium: 'usb', seconds: 1, stages: [] };
+writeFileSync('/run/viver/boot.json', JSON.stringify(report));
+
+while (!existsSync('/sys/class/net/eth0')) await sleep(20);
+startSupervisor({
+  command: [
+    process.execPath,
+    join(root, 'src/init/main.ts'),
+    ...['field', 'up', '--image', image, '--name', 'small', '--control', '/run/viver/field.sock'],
+  ],
+  name: '@viver-field',
+  busybox: '/bin/busybox',
+  log: '/dev/null',
+  after: UNTIL_NETWORK,
+});
+process.exitCode = await runCommand(['runes']);

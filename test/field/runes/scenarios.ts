@@ -1,0 +1,201 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { askForAddress, foreignServer, layWire, type Station, stranger, switchOn, until } from './lab.ts';
+
+const work = mkdtempSync(join(tmpdir(), 'runes-'));
+process.once('exit', () => rmSync(work, { recursive: true, force: true }));
+mkdirSync(join(work, 'tree'));
+writeFileSync(join(work, 'tree/noise'), randomBytes(1 << 20));
+const image = join(work, 'small.sqfs');
+execFileSync('mksquashfs', [join(work, 'tree'), image, '-quiet', '-no-progress']);
+layWire();
+
+const PORT = 20_080;
+const get = (from: Station, url: string) => from.run(`curl -sS -m 10 -o - -w '\\n%{http_code}' '${url}'`).output;
+const codeOf = (from: Station, url: string, ...words: string[]) =>
+  from.run(`curl -sS -m 20 -o /dev/null -w '%{http_code}' --path-as-is ${words.join(' ')} '${url}'`).output;
+const statusOf = (from: Station, address: string) =>
+  JSON.parse(from.run(`curl -sS -m 10 http://${address}:${PORT}/status.json`).output) as {
+    dhcp: { mode: string; why: string };
+    refused: Record<string, number>;
+    plugins: { name: string; state: string }[];
+  };
+
+const SCENARIOS: Record<string, () => Promise<unknown>> = {
+  async 'an empty network'() {
+    const one = await switchOn({ name: 'one', image });
+    const address = await until('an address', () => one.addresses()[0]);
+    await one.said(/dhcp: full/);
+    const client = await stranger('client');
+    const bios = await askForAddress(client, '-x 93:0000', '-V PXEClient:Arch:00000:UNDI:002001');
+    const efi = await askForAddress(client, '-x 93:0007', '-V PXEClient:Arch:00007:UNDI:003016');
+    const ipxe = await askForAddress(client, '-x 0xaf:00');
+    const base = `http://${address}:${PORT}`;
+    const file = (path: string) =>
+      client.run(`cd ${work}; rm -f got; busybox tftp -g -r '${path}' -l got ${address}; sha256sum got`);
+    const [sum] = execFileSync('sha256sum', ['/usr/lib/ipxe/undionly.kpxe'], { encoding: 'utf8' }).split(' ');
+    return {
+      address,
+      bios: [bios.boot_file ?? bios.bootfile, bios.siaddr === address],
+      efi: [efi.boot_file ?? efi.bootfile],
+      ipxe: ipxe.boot_file ?? ipxe.bootfile,
+      inRange: bios.ip,
+      mark: bios.opt224,
+      tftp: file('undionly.kpxe').output.includes(sum ?? '?'),
+      tftpEscapes: ['../../../../etc/passwd', '/etc/passwd', '/run/initramfs/../../etc/passwd'].map(
+        (path) => file(path).output.includes('root:') || file(path).status === 0,
+      ),
+      script: get(client, `${base}/boot/boot.ipxe`).split('\n')[0],
+      kernel: codeOf(client, `${base}/boot/vmlinuz`),
+      httpEscapes: [
+        '/boot/../../etc/passwd',
+        '/boot/%2e%2e/%2e%2e/etc/passwd',
+        '//etc/passwd',
+        '/boot/..%2fetc/passwd',
+        '/etc/passwd',
+        '/boot/',
+      ].map((path) => codeOf(client, `${base}${path}`)),
+      method: codeOf(client, `${base}/boot/vmlinuz`, '-X', 'POST', '-d', 'x'),
+      refused: statusOf(client, address).refused,
+      ready: statusOf(client, address).plugins.every(({ state }) => state === 'running'),
+    };
+  },
+
+  async "a stranger's packets"() {
+    const one = await switchOn({ name: 'one', image });
+    const address = await until('an address', () => one.addresses()[0]);
+    await one.said(/dhcp: full/);
+    const client = await stranger('client');
+    client.run('ip address add 10.86.200.1/16 dev eth0');
+    const program = join(import.meta.dirname, 'hostile.ts');
+    const sent = await client.runAside(`${process.execPath} ${program} ${address}`);
+    const lease = await askForAddress(client, '-x 93:0000');
+    // An interface nobody boots by: nothing answers there.
+    one.run('ip link add other type veth peer name far; ip address add 192.0.2.1/24 dev other; ip link set other up');
+    return {
+      sent: JSON.parse(sent.output) as unknown,
+      lease: lease.boot_file ?? lease.bootfile,
+      kernel: codeOf(client, `http://${address}:${PORT}/boot/vmlinuz`),
+      refused: statusOf(client, address).refused,
+      elsewhere: one.run(`curl -sS -m 3 http://192.0.2.1:${PORT}/status.json`).status,
+    };
+  },
+
+  async 'beside another server'() {
+    const foreign = await foreignServer('10.71.0');
+    const one = await switchOn({ name: 'one', image });
+    await one.said(/dhcp: proxy/);
+    const address = one.addresses();
+    const client = await stranger('client');
+    const lease = await askForAddress(client);
+    const program = join(import.meta.dirname, 'pxe-discover.ts');
+    const heard = await client.runAside(`${process.execPath} ${program}`);
+    if (heard.status !== 0) throw new Error(heard.output);
+    const offers = JSON.parse(heard.output) as unknown;
+    const acknowledged = foreign.lines.filter((line) => /DHCPACK/.test(line)).length;
+    await foreign.switchOff();
+    return {
+      address,
+      lease: [lease.ip, lease.serverid, lease.boot_file ?? lease.bootfile],
+      offers,
+      acknowledged,
+      mode: statusOf(client, address[0] ?? '').dhcp.mode,
+    };
+  },
+
+  async 'another server appears'() {
+    const one = await switchOn({ name: 'one', image });
+    await one.said(/dhcp: full/);
+    const before = one.addresses();
+    await foreignServer('10.72.0');
+    await one.said(/dhcp: proxy/, 90);
+    return { before, after: one.addresses() };
+  },
+
+  async 'the one that serves is switched off'() {
+    const one = await switchOn({ name: 'one', image });
+    await one.said(/dhcp: full/);
+    const two = await switchOn({ name: 'two', image });
+    const three = await switchOn({ name: 'three', image });
+    const [first] = one.addresses();
+    await two.said(/runes: ready/);
+    await three.said(/runes: ready/);
+    const client = await stranger('client');
+    await askForAddress(client);
+    const addresses = [...two.addresses(), ...three.addresses()];
+    await until('both to know each other', () =>
+      addresses.every((address) => {
+        const { output } = client.run(`curl -sS -m 5 http://${address}:${PORT}/machines.json`);
+        return output.startsWith('[') && (JSON.parse(output) as unknown[]).length === 3;
+      }),
+    );
+    const modes = () => addresses.map((address) => statusOf(client, address).dhcp.mode);
+    const before = modes();
+    await one.switchOff();
+    const startMs = performance.now();
+    await until('another to serve', () => modes().includes('full'), 30);
+    const seconds = (performance.now() - startMs) / 1000;
+    const late = await stranger('late');
+    const lease = await askForAddress(late, '-x 93:0000');
+    return { first, before, after: modes().sort(), seconds, lease: lease.boot_file ?? lease.bootfile };
+  },
+
+  async 'two find an empty network at once'() {
+    const stations = await Promise.all([switchOn({ name: 'one', image }), switchOn({ name: 'two', image })]);
+    for (const station of stations) await station.said(/runes: ready/);
+    const client = await stranger('client');
+    client.run('ip address add 10.86.200.1/16 dev eth0');
+    const addresses = await until('addresses', () => {
+      const found = stations.map((station) => station.addresses()[0]);
+      return found.every((address) => address !== undefined) ? (found as string[]) : undefined;
+    });
+    const modes = () => addresses.map((address) => statusOf(client, address).dhcp.mode);
+    await until('one of them to serve', () => modes().sort().join() === 'full,standby', 60);
+    const lease = await askForAddress(client, '-x 93:0000');
+    return { different: addresses[0] !== addresses[1], lease: lease.boot_file ?? lease.bootfile };
+  },
+
+  async 'boot files come from more than one'() {
+    const stations = [await switchOn({ name: 'one', image })];
+    await stations[0]?.said(/dhcp: full/);
+    stations.push(await switchOn({ name: 'two', image }));
+    await stations[1]?.said(/runes: ready/);
+    const client = await stranger('client');
+    await askForAddress(client);
+    const [address = ''] = stations[0]?.addresses() ?? [];
+    const url = `http://${address}:${PORT}/boot/vmlinuz`;
+    await until('the other to help', () => codeOf(client, url) === '302');
+    const together = Array.from({ length: 4 }, () =>
+      client.runAside(`curl -sS -L --limit-rate 1M -m 30 -o /dev/null -w '%{url_effective} %{size_download}' ${url}`),
+    );
+    const seen = new Set((await Promise.all(together)).map(({ output }) => output));
+    return { servers: seen.size, whole: [...seen].every((text) => text.endsWith(` ${2 << 20}`)) };
+  },
+
+  async 'a plugin of its own'() {
+    const text = `
+      interface Told { readonly why: string }
+      export default definePlugin({
+        name: 'own',
+        summary: 'tells what it was told',
+        requires: ['dhcp', 'address'],
+        async start(context) {
+          const { address } = await context.ask('address').network();
+          const told: Told = await context.ask('dhcp').mode();
+          context.log(\`I am \${context.machine.hostname} at \${address}: \${told.why.length > 0}\`);
+          return {};
+        },
+      });
+    `;
+    const one = await switchOn({ name: 'one', image, plugins: { 'own.ts': text, 'broken.ts': 'export default 5' } });
+    return { said: await one.said(/own: I am/), broken: await one.said(/broken/) };
+  },
+};
+
+const scenario = SCENARIOS[process.argv[2] ?? ''];
+if (scenario === undefined) throw new Error(`no scenario '${process.argv[2]}'`);
+process.stdout.write(`${JSON.stringify(await scenario())}\n`);
+process.exit(0);
