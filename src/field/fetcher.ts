@@ -52,6 +52,8 @@ export interface Source {
   /** Chunks on order whose choice we left to the source, and since when. */
   choices: number;
   choiceAt: number;
+  /** It had nothing to choose from: it is not left the choice again before something has changed. */
+  isChoiceVain: boolean;
   bytesOnOrder: number;
   /** Bytes per second while something was on order. */
   rate: number;
@@ -160,6 +162,7 @@ export class Fetcher {
       orders: new Map(),
       choices: 0,
       choiceAt: 0,
+      isChoiceVain: false,
       bytesOnOrder: 0,
       rate: 1 << 20,
       lastArrival: now,
@@ -193,6 +196,7 @@ export class Fetcher {
     const source = this.sources.get(conn);
     if (source === undefined) return;
     source.lastHeard = now;
+    source.isChoiceVain = false;
     for (const { start, end } of added) {
       for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) this.#gain(source, chunk);
     }
@@ -211,9 +215,13 @@ export class Fetcher {
   }
 
   /** True when the source has so often lacked what it said it holds that it must be lying. */
-  lacks(conn: ConnectionId, { ranges }: FrameBodies['lack']): boolean {
+  lacks(conn: ConnectionId, { choices, ranges }: FrameBodies['lack']): boolean {
     const source = this.sources.get(conn);
     if (source === undefined) return false;
+    const vain = Math.min(choices, source.choices);
+    source.choices -= vain;
+    source.bytesOnOrder -= vain * this.#mean;
+    if (vain > 0) source.isChoiceVain = true;
     for (const { start, end } of ranges) {
       for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
         this.#endOrder(source, chunk);
@@ -231,6 +239,7 @@ export class Fetcher {
   incoming(conn: ConnectionId, chunk: number, chosen: boolean): boolean {
     const source = this.sources.get(conn);
     if (source === undefined) return true;
+    source.isChoiceVain = false;
     const order = source.orders.get(chunk);
     if (chosen) {
       if (source.choices === 0) return false;
@@ -283,9 +292,12 @@ export class Fetcher {
     }
   }
 
-  /** Confirms everything that has come, wherever it came from. */
+  /** From time to time: confirms everything that has come, wherever it came from. */
   confirmAll(out: Action[]): void {
-    for (const source of this.sources.values()) this.#confirm(source, out);
+    for (const source of this.sources.values()) {
+      source.isChoiceVain = false;
+      this.#confirm(source, out);
+    }
   }
 
   #confirm(source: Source, out: Action[]): void {
@@ -432,7 +444,7 @@ export class Fetcher {
     }
     // Only this source has it, as far as we see, and so others will be asking it too: it knows best which of these
     // chunks nobody has been given yet.
-    const ranges = this.#onlyAt(source, fill);
+    const ranges = source.isChoiceVain ? [] : this.#onlyAt(source, fill);
     if (ranges.length === 0) return 0;
     if (source.choices === 0) source.choiceAt = now;
     source.choices++;

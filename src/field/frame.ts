@@ -46,8 +46,8 @@ export interface FrameBodies {
   have: { readonly added: readonly ChunkRange[]; readonly removed: readonly ChunkRange[] };
   /** These you asked for go to others now; ask there. The requests are done with. */
   pointers: { readonly pointers: readonly Pointer[] };
-  /** I do not hold these. The requests are done with. */
-  lack: { readonly ranges: readonly ChunkRange[] };
+  /** I do not hold these, and of those that I was to choose I have nothing for so many. The requests are done with. */
+  lack: { readonly choices: number; readonly ranges: readonly ChunkRange[] };
   /** No room for you here; some others that may have. */
   refuse: { readonly others: readonly Peer[] };
   /** These are getting the index, and will pass it on. */
@@ -108,7 +108,10 @@ const BODIES: { readonly [N in ControlName]: Codec<FrameBodies[N]> } = {
       ),
     ],
   ]),
-  lack: struct('lack', [['ranges', rangesCodec]]),
+  lack: struct('lack', [
+    ['choices', varint],
+    ['ranges', rangesCodec],
+  ]),
   refuse: struct('refuse', [['others', several(peer, 64)]]),
   'index at': struct('index at', [['others', several(peer, 64)]]),
 };

@@ -58,6 +58,10 @@ interface Client {
   subscribed: boolean;
   /** Chunks that came (true) or went since the client was last told. */
   readonly news: Map<number, boolean>;
+  /** Chunks it asked for that went before they could be given. */
+  lacking: number[];
+  /** Chunks it left to us to choose when there was nothing left to choose from. */
+  lackingChoices: number;
   /** When the news go out at the latest. */
   newsAt: number;
 }
@@ -131,6 +135,8 @@ export class Giver {
       lastServed: 0,
       subscribed: false,
       news: new Map(),
+      lacking: [],
+      lackingChoices: 0,
       newsAt: Number.POSITIVE_INFINITY,
     });
   }
@@ -169,8 +175,8 @@ export class Giver {
         else client.wishes.set(chunk, { chunk, urgent, insist, at: now });
       }
     }
+    client.lacking.push(...lacking);
     this.#sendNews(client, out);
-    if (lacking.length > 0) out.push({ kind: 'frame', conn, frame: { kind: 'lack', ranges: toRanges(lacking) } });
   }
 
   cancel(conn: ConnectionId, ranges: readonly ChunkRange[]): void {
@@ -212,9 +218,13 @@ export class Giver {
 
   lost(chunk: number, now: number): void {
     for (const client of this.#clients.values()) {
-      if (!client.subscribed) continue;
-      client.news.set(chunk, false);
-      client.newsAt = Math.min(client.newsAt, now + NEWS_MS);
+      if (client.subscribed) {
+        client.news.set(chunk, false);
+        client.newsAt = Math.min(client.newsAt, now + NEWS_MS);
+      }
+      if (!client.wishes.delete(chunk)) continue;
+      client.lacking.push(chunk);
+      client.newsAt = now;
     }
   }
 
@@ -303,6 +313,11 @@ export class Giver {
     if (pointers.length > 0) out.push({ kind: 'frame', conn: client.conn, frame: { kind: 'pointers', pointers } });
     if (client.choices > 0 && (offer === undefined || offer.rank > 1)) {
       const { chunk, given } = this.#leastGiven(client);
+      if (chunk < 0) {
+        client.lackingChoices += client.choices;
+        client.choices = 0;
+        this.#sendNews(client, out);
+      }
       const rank = given === 0 ? 1 : 3;
       if (chunk >= 0 && (offer === undefined || rank < offer.rank)) offer = { chunk, chosen: true, rank };
     }
@@ -369,15 +384,22 @@ export class Giver {
   }
 
   #sendNews(client: Client, out: Action[]): void {
-    if (client.news.size === 0) return;
-    const added: number[] = [];
-    const removed: number[] = [];
-    for (const [chunk, isHeld] of client.news) (isHeld ? added : removed).push(chunk);
-    const sorted = (chunks: number[]) => toRanges(chunks.sort((a, b) => a - b));
-    const frame = { kind: 'have', added: sorted(added), removed: sorted(removed) } as const;
-    client.news.clear();
+    const { conn, news, lacking } = client;
     client.newsAt = Number.POSITIVE_INFINITY;
-    out.push({ kind: 'frame', conn: client.conn, frame });
+    if (news.size > 0) {
+      const added: number[] = [];
+      const removed: number[] = [];
+      for (const [chunk, isHeld] of news) (isHeld ? added : removed).push(chunk);
+      news.clear();
+      out.push({ kind: 'frame', conn, frame: { kind: 'have', added: sorted(added), removed: sorted(removed) } });
+    }
+    // After the news: who was told in time that a chunk is gone does not take its lack for a broken promise.
+    if (lacking.length + client.lackingChoices > 0) {
+      const ranges = sorted([...new Set(lacking)]);
+      out.push({ kind: 'frame', conn, frame: { kind: 'lack', choices: client.lackingChoices, ranges } });
+      client.lacking = [];
+      client.lackingChoices = 0;
+    }
   }
 
   /** Requests for chunks that did not come to us after all. */
@@ -388,12 +410,16 @@ export class Giver {
         if (this.#held.has(wish.chunk)) continue;
         if (!this.#isComing(wish.chunk) || now - wish.at > PROMISE_MS) broken.push(wish.chunk);
       }
-      for (const chunk of broken) client.wishes.delete(chunk);
-      broken.sort((a, b) => a - b);
       if (broken.length === 0) continue;
-      out.push({ kind: 'frame', conn: client.conn, frame: { kind: 'lack', ranges: toRanges(broken) } });
+      for (const chunk of broken) client.wishes.delete(chunk);
+      client.lacking.push(...broken);
+      this.#sendNews(client, out);
     }
   }
+}
+
+function sorted(chunks: number[]): ChunkRange[] {
+  return toRanges(chunks.sort((a, b) => a - b));
 }
 
 function isStuck(client: Client, now: number): boolean {

@@ -70,12 +70,15 @@ export interface GossipOptions {
   readonly cookie: (address: Address) => Uint8Array;
 }
 
+/** A node has said goodbye, gave no answer, or is gone as others tell. */
+export type Departure = 'left' | 'is lost' | 'is gone';
+
 /** What the rest of the node tells gossip, and hears from it. */
 export interface GossipLinks {
   /** Whether something came from a node over a connection within the last few seconds: it is alive then. */
   readonly isHeard: (node: NodeId, now: number) => boolean;
   readonly onUp: (record: NodeRecord) => void;
-  readonly onDown: (record: NodeRecord, hasLeft: boolean) => void;
+  readonly onDown: (record: NodeRecord, how: Departure) => void;
 }
 
 /** Membership and the V-Table's spreading: Join, Find, Notify Up, Notify Down. */
@@ -300,7 +303,7 @@ export class Gossip {
     if (record.state === STATE_DOWN) {
       this.#rumours.add(record, true, now);
       this.#graves.set(record.node, now);
-      if (before !== undefined) this.#wentDown(before, true);
+      if (before !== undefined) this.#wentDown(before, record.node === sender ? 'left' : 'is gone');
       return;
     }
     const isNew = before === undefined || before.life !== record.life;
@@ -521,13 +524,13 @@ export class Gossip {
     if (this.table.merge(down) !== 'news') return;
     this.#graves.set(record.node, now);
     this.#rumours.add(down, true, now);
-    this.#wentDown(record, false);
+    this.#wentDown(record, 'is lost');
   }
 
-  #wentDown(record: NodeRecord, hasLeft: boolean): void {
+  #wentDown(record: NodeRecord, how: Departure): void {
     this.#liveness.forget(record.node);
     this.#findMissingPeers();
-    this.#links.onDown(record, hasLeft);
+    this.#links.onDown(record, how);
   }
 
   /** A partition that has healed is noticed by asking the dead. */

@@ -130,9 +130,9 @@ export class FieldMachine {
         this.#neighbours.forgive(node);
         this.#say(`${formatNode(node)} joined at ${address}`);
       },
-      onDown: ({ node, address }, hasLeft) => {
+      onDown: ({ node, address }, how) => {
         this.#gone.push(node);
-        this.#say(`${formatNode(node)} at ${address} ${hasLeft ? 'left' : 'is lost'}`);
+        this.#say(`${formatNode(node)} at ${address} ${how}`);
       },
     });
     this.#neighbours = new Neighbours(this.gossip.table, options.node, options.random, (node) =>

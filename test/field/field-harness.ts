@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askStatus } from '../../src/field/control.ts';
 import type { FieldStatus } from '../../src/field/status.ts';
-import { VIVER } from '../bench/field-runs.ts';
+import { VIVER } from '../bench/field/runs.ts';
 
 export interface TestImage {
   readonly path: string;

@@ -5,8 +5,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { VIVER } from '../bench/field-runs.ts';
-import { type Daemon, FieldTest, hashOf, until } from './field-harness.ts';
+import { Lab } from '../bench/field/lab.ts';
+import { VIVER } from '../bench/field/runs.ts';
+import { type Daemon, FieldTest, hashOf, holdsAll, until } from './field-harness.ts';
+import { startLiar } from './field-liar.ts';
 
 test('every node’s device, read whole through nbdcopy, is the image', async () => {
   await using field = new FieldTest();
@@ -58,6 +60,62 @@ test('a read waits while nobody has its chunk, and completes when the image come
   const back = field.up(['--image', field.image.path], { at: holder.host });
   await back.ready();
   expect(await reading).toBe(field.image.sha256);
+});
+
+test('the node that brought the image is killed: the others go on, and new ones join', async () => {
+  await using field = new FieldTest();
+  const holder = field.holder();
+  const [first, second] = [field.joiner([holder]), field.joiner([holder])];
+  await Promise.all([first.ready(), second.ready()]);
+  await until('both have all', async () => (await holdsAll(first, field)) && (await holdsAll(second, field)));
+  await holder.kill();
+  const late = field.joiner([first]);
+  await late.ready();
+  const hashes = await Promise.all([first, second, late].map((node) => hashOf(node)));
+  for (const hash of hashes) expect(hash).toBe(field.image.sha256);
+  await until('it is missed', async () => /is (lost|gone)/.test(first.log()), 40);
+});
+
+test('a peer that gives false chunks is shut out and named, and every byte is right all the same', async () => {
+  await using field = new FieldTest();
+  const holder = field.holder();
+  const reader = field.joiner([holder], ['--keep', '512K']);
+  await reader.ready();
+  await using liar = await startLiar(field.image, `127.0.${process.pid % 250}.9`, holder.address);
+  await until('it is known', async () => (await reader.status()).peers.length === 2);
+  // While the honest one says nothing, there is only the liar to ask.
+  holder.child.kill('SIGSTOP');
+  const reading = hashOf(reader, 60);
+  await until('it is shut out', async () => (await reader.status()).shutOut.length > 0);
+  holder.child.kill('SIGCONT');
+  expect(await reading).toBe(field.image.sha256);
+  const { shutOut, traffic } = await reader.status();
+  expect(shutOut).toEqual([{ id: liar.id, reason: 'gave a false chunk' }]);
+  expect(traffic.rejected).toBeGreaterThan(0);
+  expect(reader.log()).toMatch(new RegExp(`${liar.id} at .* gave a false chunk: shut out`));
+  // Not asked again: nothing more is refused.
+  expect(await hashOf(reader, 60)).toBe(field.image.sha256);
+  expect((await reader.status()).traffic.rejected).toBe(traffic.rejected);
+});
+
+test('a partition heals', async () => {
+  using lab = Lab.create(4, undefined);
+  await using field = new FieldTest(2);
+  const at = (host: number, args: readonly string[]) =>
+    field.up(args, { listen: `${lab.address(host)}:20070`, wrapper: ['ip', 'netns', 'exec', lab.namespace(host)] });
+  const nodes = [at(0, ['--image', field.image.path])];
+  for (const host of [1, 2, 3]) nodes.push(at(host, ['--id', field.image.id, '--peer', `${lab.address(0)}:20070`]));
+  await Promise.all(nodes.map((node) => node.ready()));
+  const sees = (count: number) => async () => {
+    const all = await Promise.all(nodes.map((node) => node.status()));
+    return all.every(({ peers }, host) => peers.length === (host === 3 && count < 3 ? 0 : count));
+  };
+  await until('all see all', sees(3));
+  lab.link(3, false);
+  await until('the one behind the cut is missed, and misses all others', sees(2), 60);
+  lab.link(3, true);
+  await until('all see all again', sees(3), 60);
+  for (const node of nodes) expect(await hashOf(node)).toBe(field.image.sha256);
 });
 
 test('nodes that keep a fraction each are one device together, and none keeps more than it was told', async () => {

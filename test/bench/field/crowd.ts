@@ -1,10 +1,10 @@
 /**
  * A flash crowd in the simulator: one holder, N nodes that start at once and read the image from end to end.
- * `node test/bench/field-crowd.ts [N …]`; prints the last node's time over the goodput fluid limit.
+ * `node test/bench/field/crowd.ts [N …]`; prints the last node's time over the goodput fluid limit.
  */
 
-import type { Lengths } from '../../src/field/event.ts';
-import { generator, Simulator } from './field-simulator.ts';
+import type { Lengths } from '../../../src/field/event.ts';
+import { generator, Simulator } from './simulator.ts';
 
 const RATE = 20e6 / 8;
 const GOODPUT = 0.945;

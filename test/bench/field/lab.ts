@@ -18,7 +18,9 @@ function batch(program: 'ip' | 'tc', lines: readonly string[], namespace?: strin
   execFileSync(program, args, { input: `${lines.join('\n')}\n`, stdio: ['pipe', 'inherit', 'inherit'] });
 }
 
-export class Lab {
+let labs = 0;
+
+export class Lab implements Disposable {
   readonly #prefix: string;
   readonly #hosts: number;
 
@@ -29,7 +31,7 @@ export class Lab {
 
   /** @param shape undefined: links as fast as the machine */
   static create(hosts: number, shape: LinkShape | undefined): Lab {
-    const prefix = `vf${process.pid}`;
+    const prefix = `vf${process.pid}n${++labs}`;
     const lab = new Lab(prefix, hosts);
     const numbers = Array.from({ length: hosts }, (_, i) => i);
     const sw = `${prefix}s`;
@@ -88,6 +90,10 @@ export class Lab {
 
   spawn(host: number, command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     return spawn('ip', ['netns', 'exec', this.namespace(host), command, ...args], options);
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 
   destroy(): void {

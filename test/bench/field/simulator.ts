@@ -2,11 +2,11 @@
  * Runs the field's machine in virtual time: nodes with links of a given rate, a store-and-forward network between
  * them. Every byte that the real edges would send is counted; chunk contents are not there.
  */
-import type { Address } from '../../src/field/address.ts';
-import { datagramSize, decodeDatagram, encodeDatagram } from '../../src/field/datagram.ts';
-import type { Action, ConnectionId, FieldEvent, Lengths } from '../../src/field/event.ts';
-import { type ControlFrame, controlFrameSize, encodeControlFrame, FrameDecoder } from '../../src/field/frame.ts';
-import { FieldMachine } from '../../src/field/machine.ts';
+import type { Address } from '../../../src/field/address.ts';
+import { datagramSize, decodeDatagram, encodeDatagram } from '../../../src/field/datagram.ts';
+import type { Action, ConnectionId, FieldEvent, Lengths } from '../../../src/field/event.ts';
+import { type ControlFrame, controlFrameSize, encodeControlFrame, FrameDecoder } from '../../../src/field/frame.ts';
+import { FieldMachine } from '../../../src/field/machine.ts';
 
 /** Bytes of headers: Ethernet, IPv4 and UDP; and of a small TCP segment with timestamps. */
 const UDP_OVERHEAD = 42 + 4;

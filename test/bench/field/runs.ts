@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { askStatus } from '../../src/field/control.ts';
-import { Lab, type LinkShape } from './field-lab.ts';
+import { askStatus } from '../../../src/field/control.ts';
+import { Lab, type LinkShape } from './lab.ts';
 
 export interface RunResult {
   readonly nodes: number;
@@ -19,7 +19,7 @@ export interface RunResult {
   readonly times: readonly number[];
 }
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../../..');
 /** The executable as make builds it, or the one that VIVER names: what runs on a machine is what is measured. */
 export const VIVER = process.env.VIVER ?? join(ROOT, 'build/viver');
 
