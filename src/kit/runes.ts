@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs';
 import { KEPT_INITRAMFS } from '../root/switch.ts';
 import { loadRunes } from '../runes/load.ts';
 import { readMachine } from '../runes/machine.ts';
@@ -7,15 +8,20 @@ import { type Command, UsageError } from './command.ts';
 export const runes: Command = {
   name: 'runes',
   summary: "runs the plugins of this machine's role (RUNES)",
-  usage: `usage: viver runes
+  usage: `usage: viver runes [--kmsg]
 
 Starts the plugins of this machine's role in the order of their need and stays until SIGTERM or SIGINT, which stop them
 in reverse. A plugin that fails takes down only what needs it and is tried again. The init system of the booted machine
 runs it. What would run and why: viver role --explain
+  --kmsg  tells what it does in the kernel's log, for init systems without one of their own
 `,
   async run(args, signal) {
-    if (args.length > 0) throw new UsageError(`unexpected '${args[0]}'`);
-    const say = (line: string) => void process.stdout.write(`viver runes: ${line}\n`);
+    const [unexpected] = args.filter((word) => word !== '--kmsg');
+    if (unexpected !== undefined) throw new UsageError(`unexpected '${unexpected}'`);
+    const say = args.includes('--kmsg')
+      ? // level info: kept for dmesg, and off the consoles of a quiet kernel
+        (line: string) => appendFileSync('/dev/kmsg', `<6>viver runes: ${line}\n`)
+      : (line: string) => void process.stdout.write(`viver runes: ${line}\n`);
     const { machine, role, why, graph, problems } = loadRunes({ machine: readMachine(), roots: [KEPT_INITRAMFS, ''] });
     for (const problem of problems) say(problem);
     say(`role ${role.name} (${why}): ${graph.order.map(({ name }) => name).join(', ')}`);

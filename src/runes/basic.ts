@@ -7,6 +7,7 @@ import fstab from './plugins/fstab.ts';
 import hostname from './plugins/hostname.ts';
 import http from './plugins/http.ts';
 import networkQuiet from './plugins/network-quiet.ts';
+import noRouter from './plugins/no-router.ts';
 import resolv from './plugins/resolv.ts';
 import tftp from './plugins/tftp.ts';
 import time from './plugins/time.ts';
@@ -15,5 +16,5 @@ import x11 from './plugins/x11.ts';
 /** The plugins in the executable, in the order a role's `basic` names them. */
 export const BASIC_PLUGINS: readonly AnyPlugin[] = [
   ...[hostname, fstab, resolv, networkQuiet, x11, time],
-  ...[address, field, bootLoader, http, tftp, dhcp],
+  ...[address, field, bootLoader, http, tftp, dhcp, noRouter],
 ];

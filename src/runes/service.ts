@@ -33,7 +33,7 @@ const OPENRC_SCRIPT = `#!/sbin/openrc-run
 description="VIVER: the plugins of this machine's role (RUNES)"
 supervisor=supervise-daemon
 command=${COMMAND.split(' ')[0]}
-command_args=${COMMAND.split(' ')[1]}
+command_args="${COMMAND.split(' ')[1]} --kmsg"
 `;
 
 /** A line more in inittab, unless it is there from an earlier boot of the same upper layer. */
@@ -55,7 +55,7 @@ export function planService(init: InitSystem, root: Pick<NewRoot, 'read' | 'has'
     case 'sysvinit':
       if (inittab === undefined) break;
       return {
-        files: [{ path: '/etc/inittab', text: inittabWith(`VI:2345:respawn:${COMMAND} >/dev/kmsg 2>&1`, inittab) }],
+        files: [{ path: '/etc/inittab', text: inittabWith(`VI:2345:respawn:${COMMAND} --kmsg`, inittab) }],
         links: [],
         note: 'a line in /etc/inittab',
       };
@@ -63,7 +63,7 @@ export function planService(init: InitSystem, root: Pick<NewRoot, 'read' | 'has'
       // without an inittab BusyBox has lines of its own, which a file with ours alone would take away
       if (inittab === undefined) break;
       return {
-        files: [{ path: '/etc/inittab', text: inittabWith(`::respawn:${COMMAND}`, inittab) }],
+        files: [{ path: '/etc/inittab', text: inittabWith(`::respawn:${COMMAND} --kmsg`, inittab) }],
         links: [],
         note: 'a line in /etc/inittab',
       };

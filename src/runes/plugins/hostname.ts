@@ -22,7 +22,8 @@ export function hostnameFor(
   const suffix = mac?.replaceAll(':', '').slice(6);
   // RFC 1123, section 2.1
   const name = /^(?!-)[A-Za-z0-9-]{1,50}(?<!-)$/.test(base) && base !== 'localhost' ? base : FALLBACK;
-  return suffix === undefined ? name : `${name}-${suffix}`;
+  // a disk that keeps what is written has the name of an earlier boot
+  return suffix === undefined || name.endsWith(`-${suffix}`) ? name : `${name}-${suffix}`;
 }
 
 /** /etc/hosts with the new name instead of the old one, so that it resolves without a network. Pure. */
