@@ -164,6 +164,11 @@ export function classifyDevice(device: Pick<Device, 'modaliases' | 'bus'>): Clas
   return { class: 'other', what: `${device.bus} device`, companions: [] };
 }
 
+/** Whether disks may hang on it: a disk, a controller, or a bus behind which there may be one. */
+export function bringsMedia(device: Pick<Device, 'modaliases' | 'bus'>): boolean {
+  return DEVICE_CLASSES.indexOf(classifyDevice(device).class) < DEVICE_CLASSES.indexOf('other');
+}
+
 interface DeferredRow {
   /** Of the module's path below kernel/. */
   readonly path: RegExp;

@@ -57,12 +57,12 @@ export function readDevice(tree: SysTree, path: string, bus: string): Device | u
 }
 
 /**
- * Every device on every bus, with or without a modalias, parents not before their children. Two directory entries and
- * one file are read for each: the `uevent` file has driver and modalias together.
+ * Every device on every bus, or on one, with or without a modalias, parents not before their children. Two directory
+ * entries and one file are read for each: the `uevent` file has driver and modalias together.
  */
-export function readDevices(tree: SysTree): Device[] {
+export function readDevices(tree: SysTree, onlyBus?: string): Device[] {
   const devices: Device[] = [];
-  for (const bus of tree.list('/sys/bus')) {
+  for (const bus of onlyBus === undefined ? tree.list('/sys/bus') : [onlyBus]) {
     if (SKIPPED_BUSES.has(bus)) continue;
     for (const name of tree.list(`/sys/bus/${bus}/devices`)) {
       const path = tree.link(`/sys/bus/${bus}/devices/${name}`)?.replace(/^\/sys/, '');
@@ -70,7 +70,7 @@ export function readDevices(tree: SysTree): Device[] {
       if (device !== undefined) devices.push(device);
     }
   }
-  for (const { path, bus } of ON_NO_BUS) {
+  for (const { path, bus } of onlyBus === undefined ? ON_NO_BUS : []) {
     const modalias = tree.read(`/sys${path}/modalias`);
     if (modalias !== undefined) devices.push({ path, bus, name: nameOf(path), modaliases: [modalias] });
   }

@@ -2,7 +2,7 @@ import type { ModulePlan, PlannedModule } from './plan.ts';
 
 /** Puts one module file into the kernel; rejects with the kernel's error. linux/'s SyscallPool is one. */
 export interface ModuleLoader {
-  load(path: string, parameters: string): Promise<void>;
+  load(module: Pick<PlannedModule, 'path' | 'parameters' | 'library'>): Promise<void>;
 }
 
 export type LoadOutcome =
@@ -55,7 +55,7 @@ async function loadOne(
   const start = performance.now();
   loading.underWay.set(module.name, module.path);
   try {
-    const load = loader.load(module.path, module.parameters);
+    const load = loader.load(module);
     turn.taken();
     await load;
     return { kind: 'loaded', module, ms: performance.now() - start };

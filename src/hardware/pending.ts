@@ -5,7 +5,7 @@ export interface Pending {
   /** For a person to read: `usb 1-2: storage, not looked at yet`. */
   readonly text: string;
   /** The kind of medium it would be, in the words of `viver.media=`; undefined: any. */
-  readonly medium?: 'nvme' | 'sata' | 'usb' | 'mmc' | 'ide' | 'scsi';
+  readonly medium?: 'nvme' | 'sata' | 'usb' | 'mmc' | 'ide' | 'scsi' | 'cd';
 }
 
 /** What a driver that is starting may bring, by its place below /lib/modules/VERSION; null: no medium. The first row holds. */
@@ -13,6 +13,7 @@ const BROUGHT: readonly { readonly path: RegExp; readonly medium: NonNullable<Pe
   { path: /\/drivers\/nvme\//, medium: 'nvme' },
   { path: /\/drivers\/ata\/(pata_|ata_piix|ata_generic)/, medium: 'ide' },
   { path: /\/drivers\/ata\//, medium: 'sata' },
+  { path: /\/drivers\/scsi\/sr_mod/, medium: 'cd' },
   { path: /\/drivers\/usb\//, medium: 'usb' },
   { path: /\/drivers\/(mmc|memstick|misc\/cardreader)\//, medium: 'mmc' },
   { path: /\/drivers\/(block|virtio|hv|xen|firewire|ufs|message)\//, medium: 'scsi' },
@@ -66,6 +67,11 @@ function driverOf(tree: SysTree, path: string): string | undefined {
 const isDisk = (type: string | undefined) => type !== undefined && ['0', '7', '14', '20'].includes(type);
 const isCd = (type: string | undefined) => type === '4' || type === '5';
 
+/** A SCSI device whose driver is there and has not made a disk of it yet. */
+function isBeingRead(tree: SysTree, path: string, driver: 'sd' | 'sr'): boolean {
+  return tree.list('/sys/bus/scsi/drivers').includes(driver) && !has(tree, path, /^block$/);
+}
+
 /**
  * What tells on Linux that more may come. Not here, because finit_module waits for it (kernel/module/main.c,
  * async_synchronize_full at the end of do_init_module): ATA ports and SCSI hosts scanned while their driver starts,
@@ -117,24 +123,31 @@ const ROWS: readonly PendingRow[] = [
     directory: '/sys/bus/scsi/devices',
     name: /^\d+:\d+:\d+:\d+$/,
     limitMs: SCSI_MS,
-    outstanding: (tree, path) => {
-      const type = tree.read(`${path}/type`);
-      const driver = isDisk(type) ? 'sd' : isCd(type) ? 'sr' : undefined;
-      if (driver === undefined || !has(tree, '/sys/bus/scsi/drivers', new RegExp(`^${driver}$`))) return undefined;
-      if (has(tree, path, /^block$/)) return undefined;
-      return driver === 'sd' ? 'disk, being read' : 'CD drive, being asked';
-    },
+    outstanding: (tree, path) =>
+      isDisk(tree.read(`${path}/type`)) && isBeingRead(tree, path, 'sd') ? 'disk, being read' : undefined,
+  },
+  {
+    directory: '/sys/bus/scsi/devices',
+    name: /^\d+:\d+:\d+:\d+$/,
+    limitMs: SCSI_MS,
+    medium: 'cd',
+    outstanding: (tree, path) =>
+      isCd(tree.read(`${path}/type`)) && isBeingRead(tree, path, 'sr') ? 'CD drive, being asked' : undefined,
   },
   {
     directory: '/sys/bus/scsi/devices',
     name: /^\d+:\d+:\d+:\d+$/,
     limitMs: DRIVER_MS,
-    outstanding: (tree, path) => {
-      const type = tree.read(`${path}/type`);
-      return (isDisk(type) || isCd(type)) && !hasDriver(tree, path)
-        ? 'disk or CD drive, its driver is to come'
-        : undefined;
-    },
+    outstanding: (tree, path) =>
+      isDisk(tree.read(`${path}/type`)) && !hasDriver(tree, path) ? 'disk, its driver is to come' : undefined,
+  },
+  {
+    directory: '/sys/bus/scsi/devices',
+    name: /^\d+:\d+:\d+:\d+$/,
+    limitMs: DRIVER_MS,
+    medium: 'cd',
+    outstanding: (tree, path) =>
+      isCd(tree.read(`${path}/type`)) && !hasDriver(tree, path) ? 'CD drive, its driver is to come' : undefined,
   },
   {
     directory: '/sys/class/ata_device',

@@ -40,6 +40,8 @@ export interface PlannedModule {
   /** Are loaded first if they can be. */
   readonly after: readonly string[];
   readonly reason: string;
+  /** No device wants it itself: it serves other modules, and probes nothing. */
+  readonly library: boolean;
   /** Wanted as a softdep only: nothing depends on it. */
   readonly optional: boolean;
   /** Devices and names that asked for it, itself or what needs it. */
@@ -188,6 +190,7 @@ export function planModules(
   );
   const modules = [...closure.entries.values()].map((entry) => ({
     ...entry,
+    library: !drivers.has(entry.name),
     parameters: [
       ...(index.config.options.get(normalizeModuleName(entry.name)) ?? []),
       ...(drivers.has(entry.name) ? [] : [ASYNC_PROBE]),

@@ -1,4 +1,5 @@
-import { readDevice, readDevices } from './device.ts';
+import { type Device, readDevice, readDevices } from './device.ts';
+import { bringsMedia } from './device-class.ts';
 import { describeFailure, type LoadOutcome, loadModules, type ModuleLoader, newLoading } from './load.ts';
 import type { ModuleIndex } from './module-index.ts';
 import { type Pending, pendingDriver, pendingHardware } from './pending.ts';
@@ -42,16 +43,31 @@ export class HardwareWatch {
   readonly #wants = new Map<string, PlannedWant>();
   readonly #firstSeen = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
+  /** Found by a scan, and not yet planned for. */
+  #unplanned: readonly Device[] = [];
   /** Number of the last uevent heard, or sent before the last scan. */
   #heard = 0;
 
   constructor(options: WatchOptions) {
     this.#tree = options.tree;
     this.#index = options.index;
-    this.#loader = options.loader;
+    this.#loader = {
+      load: async (module) => {
+        try {
+          await options.loader.load(module);
+        } finally {
+          setImmediate(() => this.#changed());
+        }
+      },
+    };
     this.#now = options.now ?? (() => performance.now());
     this.#planOptions = options.plan ?? {};
     this.#onFailure = options.onFailure ?? (() => undefined);
+  }
+
+  /** Loads what the disk controllers on PCI want, a first step of rescan: they take longest to show what they have. */
+  driveControllers(): Promise<LoadOutcome[]> {
+    return this.#drive(readDevices(this.#tree, 'pci').filter(bringsMedia));
   }
 
   /**
@@ -61,14 +77,23 @@ export class HardwareWatch {
    */
   async rescan(): Promise<LoadOutcome[]> {
     this.#heard = Math.max(this.#heard, this.#sent());
-    const devices = readDevices(this.#tree);
-    return this.#drive(devices.filter((device) => !this.#wants.has(device.path)));
+    const fresh = readDevices(this.#tree).filter((device) => !this.#wants.has(device.path));
+    const attempts = [this.#drive(fresh.filter(bringsMedia))];
+    // The drivers of disks start while the others are planned for, one in each turn of the event loop.
+    this.#unplanned = fresh.filter((device) => !bringsMedia(device));
+    for (let device = this.#unplanned[0]; device !== undefined; device = this.#unplanned[0]) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#unplanned = this.#unplanned.slice(1);
+      if (!this.#wants.has(device.path)) attempts.push(this.#drive([device]));
+    }
+    return (await Promise.all(attempts)).flat();
   }
 
   /** A uevent has come. Must be listened for before the first rescan, so that no device falls between. */
   async event({ action, devpath, subsystem, sequence, env }: HardwareEvent): Promise<LoadOutcome[]> {
     this.#heard = Math.max(this.#heard, sequence);
-    this.#changed();
+    // Drivers announce a dozen devices each: only a disk, or that all has been announced, changes what is to be done.
+    if (subsystem === 'block' || this.#heard >= this.#sent()) this.#changed();
     if (action === 'remove') {
       this.#wants.delete(devpath);
       for (const path of this.#firstSeen.keys()) {
@@ -123,7 +148,8 @@ export class HardwareWatch {
     const sent = this.#sent();
     const unheard =
       sent > this.#heard && ageMs(`uevent ${sent}`) < UNHEARD_MS ? [{ text: 'new devices are being announced' }] : [];
-    return [...starting, ...unheard, ...pendingHardware(this.#tree, ageMs)];
+    const unplanned = this.#unplanned.length > 0 ? [{ text: 'devices are being looked at' }] : [];
+    return [...starting, ...unheard, ...unplanned, ...pendingHardware(this.#tree, ageMs)];
   }
 
   /** Number of the last uevent the kernel has sent. */
@@ -134,6 +160,11 @@ export class HardwareWatch {
   /** Every device and name so far with its modules and reasons, for boot.json. */
   get wants(): readonly PlannedWant[] {
     return [...this.#wants.values()];
+  }
+
+  /** How many devices there are, those not yet planned for included. */
+  get deviceCount(): number {
+    return this.wants.filter(({ device }) => device !== undefined).length + this.#unplanned.length;
   }
 
   /** What became of every module so far; modules still starting are not among them. */
@@ -180,7 +211,7 @@ export class HardwareWatch {
 
 /**
  * Starts to drive the hardware: cold devices at once, then what comes.
- * @param options `listen` is called first and starts to hear kernel uevents (linux/uevent.ts, openUevents)
+ * @param options `listen` is called once and starts to hear kernel uevents (linux/uevent.ts, openUevents)
  * @returns `cold` resolves when the devices that were there have their drivers; disks behind them may still be scanned
  */
 export function watchHardware(
@@ -190,10 +221,13 @@ export function watchHardware(
 ): { readonly watch: HardwareWatch; readonly cold: Promise<LoadOutcome[]> } {
   const watch = new HardwareWatch(options);
   const failed = (error: unknown) => options.onFailure?.(error instanceof Error ? error.message : String(error));
+  const controllers = watch.driveControllers();
   // Not awaited: a driver that takes long to start must not keep back the next device.
   options.listen(
     (event) => void watch.event(event).catch(failed),
     () => void watch.rescan().catch(failed),
   );
-  return { watch, cold: watch.rescan() };
+  // What came before there was an ear for it is found now.
+  const rest = watch.rescan();
+  return { watch, cold: Promise.all([controllers, rest]).then((outcomes) => outcomes.flat()) };
 }

@@ -3,6 +3,7 @@
  * what it did and how long it took goes to the consoles and to /run/viver/boot.json.
  */
 import { reboot, syncAll } from '../linux/reboot.ts';
+import { SyscallPool } from '../linux/syscall-pool.ts';
 import { switchRoot } from '../root/switch.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import { summaryLine, writeReport } from './boot-report.ts';
@@ -22,12 +23,14 @@ import { rescue } from './rescue.ts';
 
 /** Never returns: this process becomes the image's init, or the machine is rebooted. */
 export async function boot(log: BootLog): Promise<never> {
+  // Its thread comes up meanwhile.
+  const pool = new SyscallPool();
   const options = await log.stage('filesystems', () => openSystem(log));
   const stage = async <T>(name: StageName, run: () => Promise<StageDone<T>> | StageDone<T>): Promise<T> => {
     if (options.break === name) await rescue(log, `stopped before the stage ${name} (viver.break=${name})`);
     return log.stage(name, run);
   };
-  const drivers = await stage('hardware', () => startDrivers(options, log));
+  const drivers = await stage('hardware', () => startDrivers(options, pool, log));
   if (options.rescue) await rescue(log, 'asked for by viver.rescue');
   const refused = new Refusals();
   const network = new Network(options, log);

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { release } from 'node:os';
 import type { LoadOutcome, ModuleLoader } from '../hardware/load.ts';
 import { readModuleIndex } from '../hardware/module-directory.ts';
@@ -9,7 +11,7 @@ import { sysTree } from '../hardware/sys-tree.ts';
 import { type HardwareWatch, watchHardware } from '../hardware/watch.ts';
 import { describeError } from '../linux/describe-error.ts';
 import { insertModule } from '../linux/module.ts';
-import { SyscallPool } from '../linux/syscall-pool.ts';
+import type { SyscallPool } from '../linux/syscall-pool.ts';
 import { openUevents } from '../linux/uevent.ts';
 import { type MediaAccess, mediaAccess } from '../media/media-access.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
@@ -69,12 +71,10 @@ export class Drivers {
  * What probes no hardware takes a millisecond, and shall not queue behind a controller that looks for its disks: it is
  * loaded on this thread. All else goes to the pool, since it may take long.
  */
-const PROBES_NOTHING = /\/kernel\/(fs|lib|crypto|arch)\//;
-
 function loaderOf(pool: SyscallPool): ModuleLoader {
   return {
-    load: async (path, parameters) => {
-      if (PROBES_NOTHING.test(path)) insertModule(path, parameters);
+    load: async ({ path, parameters, library }) => {
+      if (library) insertModule(path, parameters);
       else await pool.load(path, parameters);
     },
   };
@@ -82,13 +82,14 @@ function loaderOf(pool: SyscallPool): ModuleLoader {
 
 /** What every root is made of (build-root.ts): loaded while disks are still looked for. */
 export const ROOT_MODULES = ['loop', 'squashfs', 'overlay'];
+/** What the image most often lies on; others are loaded when a medium turns out to have them. */
+const LIKELY_FILE_SYSTEMS = ['ext4', 'isofs'];
 
 /** Why network drivers are not loaded here: the image's udev loads them a second later, in parallel with its services. */
 const NETWORK_DEFERRED = 'the network is not needed for a local medium: left to the image';
 
 /** Stage `hardware`: drivers for everything that is connected, and from now on for everything that comes. */
-export async function startDrivers(options: BootOptions, log: BootLog): Promise<StageDone<Drivers>> {
-  const pool = new SyscallPool();
+export async function startDrivers(options: BootOptions, pool: SyscallPool, log: BootLog): Promise<StageDone<Drivers>> {
   const stop = new AbortController();
   const index = readModuleIndex(`/lib/modules/${release()}`, {
     cmdline: readFileSync('/proc/cmdline', 'utf8'),
@@ -106,10 +107,24 @@ export async function startDrivers(options: BootOptions, log: BootLog): Promise<
     },
   });
   // Not awaited: one disk is looked at while the driver of another still starts. What is under way is in pending().
-  Promise.all([cold, watch.ensureModules(ROOT_MODULES)]).catch((error) =>
+  Promise.all([cold, watch.ensureModules(ROOT_MODULES), getReady(watch)]).catch((error) =>
     log.warn(`hardware: ${describeError(error)}`),
   );
   for (const problem of index.problems) log.warn(problem);
-  const { length } = watch.wants;
-  return { value: new Drivers(watch, pool, stop), note: `${length} devices, their drivers are starting` };
+  return { value: new Drivers(watch, pool, stop), note: `${watch.deviceCount} devices, their drivers are starting` };
 }
+
+/** While controllers look for their disks, this thread has nothing to do but what the first disk will need. */
+async function getReady(watch: HardwareWatch): Promise<void> {
+  await nextTurn();
+  // Node loads each at its first use, which takes a while.
+  createHash('sha256').digest();
+  await nextTurn();
+  await readdir('/');
+  for (const name of LIKELY_FILE_SYSTEMS) {
+    await nextTurn();
+    await watch.ensureModules([name]);
+  }
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

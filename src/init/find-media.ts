@@ -24,8 +24,8 @@ export interface FoundMedia {
   release(keep: ImageCandidate | undefined): Promise<void>;
 }
 
-/** A disk that answers while another one has its image already is still compared with it if it is this quick. */
-const GRACE_MS = 500;
+/** Enough to see whether a medium is fast or slow; how fast is measured when there are several. */
+const SAMPLE_BYTES = 2 * 1024 * 1024;
 /** sysfs tells of no change in what is pending: it is looked at anew this often. */
 const POLL_MS = 100;
 /** A drive without a disc is asked again this often. */
@@ -65,16 +65,16 @@ export async function findMedia(
     if (retryFailed) retriedMs = nowMs;
     const { devices } = readBlockDevices();
     search.update(devices, { retryFailed });
-    await search.quiet(GRACE_MS, (candidates) => wanted(candidates).length > 0, AbortSignal.timeout(RETRY_MS));
     const state = `${devices.map((device) => `${device.name}:${device.sequence}`)} ${search.candidates.length}`;
     if (state !== known) changedMs = uptimeMs();
     known = state;
 
-    const pending = [...drivers.pending(), ...(search.busy ? [{ text: 'a disk is being looked at' }] : [])];
+    const lookedAt = search.underWay.map(({ path, medium }) => ({ text: `${path} is being looked at`, medium }));
+    const pending = [...drivers.pending(), ...lookedAt];
     const candidates = wanted(search.candidates);
     // How fast the first image can be read says whether others are worth waiting for.
     if (candidates.length > measured.length && pending.length > 0)
-      measured = await measureSpeeds(candidates, { evenOne: true });
+      measured = await measureSpeeds(candidates, { evenOne: true, sampleBytes: SAMPLE_BYTES });
     const decision = decideWait({
       found: candidates.map(({ device, path }) => ({
         medium: device.medium,
@@ -97,7 +97,7 @@ export async function findMedia(
       log.info(`waiting for a medium with an image: ${decision.why}`);
       saidMs = decision.untilMs;
     }
-    await drivers.changed(POLL_MS);
+    await Promise.race([drivers.changed(POLL_MS), search.changed]);
   }
 
   const { ordered, passedOver, warnings } = chooseMedium(await measureSpeeds(wanted(search.candidates)), policy);

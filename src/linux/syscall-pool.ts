@@ -5,10 +5,7 @@ import type { MountRequest } from './mount.ts';
 import { startWorker } from './worker.ts';
 
 export interface SyscallPoolOptions {
-  /**
-   * Threads started at once. 0: none before something is mounted, and modules are all loaded by this thread, which then
-   * hangs with them. Default 1: more gain nothing where modules only compute, since the kernel loads one at a time.
-   */
+  /** Threads started at once. Default 1: more gain nothing where modules only compute, since the kernel loads one at a time. */
   readonly threads?: number;
   /** Threads at most, when all others hang in their calls. Default 16. */
   readonly maxThreads?: number;
@@ -23,7 +20,8 @@ interface Job {
 }
 
 interface Busy extends Job {
-  readonly since: number;
+  /** When the thread took it, in milliseconds. */
+  since: number;
 }
 
 /**
@@ -42,19 +40,17 @@ function settle(job: Job, result: BlockingResult): void {
 
 /**
  * System calls that may take long (a module's initialization, the mount of a failing disk), several at once and beside
- * the event loop. Make it early: the threads come up while other work goes on. Until the first is there, modules are
- * loaded by this thread, between turns of the event loop, and mounts wait. An idle pool does not keep the process
- * alive.
+ * the event loop. Make it early: a thread comes up while other work goes on, and has its first call waiting. An idle
+ * pool does not keep the process alive.
  */
 export class SyscallPool {
   readonly #maxThreads: number;
   readonly #patienceMs: number;
-  readonly #starting = new Set<Worker>();
+  readonly #online = new WeakSet<Worker>();
   readonly #idle: Worker[] = [];
   readonly #busy = new Map<Worker, Busy>();
   readonly #queue: Job[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #turn: NodeJS.Immediate | undefined;
   #failure: Error | undefined;
 
   constructor({ threads = 1, maxThreads = 16, patienceMs = 100 }: SyscallPoolOptions = {}) {
@@ -79,8 +75,7 @@ export class SyscallPool {
   /** Ends the threads. Calls under way are rejected; what hangs in the kernel is left to it. */
   close(): void {
     this.#fail(new Error('the system call pool is closed'));
-    for (const worker of [...this.#starting, ...this.#idle, ...this.#busy.keys()]) void worker.terminate();
-    this.#starting.clear();
+    for (const worker of [...this.#idle, ...this.#busy.keys()]) void worker.terminate();
     this.#idle.length = 0;
     this.#busy.clear();
   }
@@ -92,23 +87,25 @@ export class SyscallPool {
   #run(call: BlockingCall): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#queue.push({ call, resolve, reject });
+    const job = { call, resolve, reject };
+    // A medium that is there is not kept waiting by drivers of others.
+    if (call.op === 'mount') this.#queue.unshift(job);
+    else this.#queue.push(job);
     this.#dispatch();
     return promise;
   }
 
   #start(): void {
     const worker = startWorker('linux/syscall-worker');
-    this.#starting.add(worker);
     worker.unref();
     worker.once('online', () => {
-      if (!this.#starting.delete(worker)) return;
-      worker.unref();
-      this.#idle.push(worker);
-      this.#dispatch();
+      this.#online.add(worker);
+      const job = this.#busy.get(worker);
+      if (job !== undefined) job.since = performance.now();
     });
     worker.on('message', (result: BlockingResult) => this.#finish(worker, result));
     worker.on('error', (cause) => this.#fail(new Error('a system call thread died', { cause })));
+    this.#idle.push(worker);
   }
 
   #finish(worker: Worker, result: BlockingResult): void {
@@ -129,30 +126,18 @@ export class SyscallPool {
       worker.ref();
       worker.postMessage(job.call);
     }
-    if (this.#queue.length === 0) return;
-    const threads = this.#starting.size + this.#busy.size;
-    if (threads === 0 && this.#queue.some(({ call }) => call.op !== 'load')) this.#start();
-    for (const worker of this.#starting) worker.ref();
-    if (this.#busy.size === 0) this.#turn ??= setImmediate(() => this.#loadHere());
-    else this.#helpWhenAllHang();
-  }
-
-  #loadHere(): void {
-    this.#turn = undefined;
-    const index = this.#busy.size > 0 ? -1 : this.#queue.findIndex(({ call }) => call.op === 'load');
-    for (const job of index < 0 ? [] : this.#queue.splice(index, 1)) settle(job, runBlockingCall(job.call));
-    if (index >= 0) this.#dispatch();
+    if (this.#queue.length > 0) this.#helpWhenAllHang();
   }
 
   #helpWhenAllHang(): void {
-    const threads = this.#starting.size + this.#idle.length + this.#busy.size;
+    const threads = this.#idle.length + this.#busy.size;
     if (this.#timer !== undefined || threads >= this.#maxThreads) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (this.#queue.length === 0) return;
-      const now = performance.now();
-      const allHang = [...this.#busy.values()].every(({ since }) => now - since >= this.#patienceMs);
-      if (allHang && this.#starting.size === 0) this.#start();
+      const patientSince = performance.now() - this.#patienceMs;
+      const allHang = [...this.#busy].every(([worker, { since }]) => this.#online.has(worker) && since <= patientSince);
+      if (allHang) this.#start();
       this.#dispatch();
     }, this.#patienceMs);
   }
@@ -160,7 +145,6 @@ export class SyscallPool {
   #fail(error: Error): void {
     this.#failure ??= error;
     clearTimeout(this.#timer);
-    clearImmediate(this.#turn);
     for (const job of [...this.#busy.values(), ...this.#queue]) job.reject(this.#failure);
     this.#queue.length = 0;
   }

@@ -3,6 +3,8 @@ import type { ImageCandidate } from './candidate.ts';
 import { type DeviceReport, findImages, release, type SearchOptions } from './search.ts';
 
 interface Disk {
+  /** The whole disk, or what is known of it. */
+  readonly device: BlockDevice;
   reports: readonly DeviceReport[];
   searching: boolean;
 }
@@ -44,10 +46,11 @@ export class MediaSearch {
     const fresh = [...present].filter(([identity]) => !this.#disks.has(identity));
     if (fresh.length === 0) return;
     const searches = new Map<string, Disk>();
-    for (const [identity, disk] of fresh) {
-      const search: Disk = { reports: [], searching: true };
+    for (const [identity, [device]] of fresh) {
+      if (device === undefined) continue;
+      const search: Disk = { device, reports: [], searching: true };
       this.#disks.set(identity, search);
-      searches.set(disk[0]?.disk ?? '', search);
+      searches.set(device.disk, search);
     }
     const onDisk = (reports: readonly DeviceReport[]) => {
       const search = searches.get(reports[0]?.device.disk ?? '');
@@ -67,9 +70,9 @@ export class MediaSearch {
     this.#changed = Promise.withResolvers();
   }
 
-  /** Whether a disk is being looked at. */
-  get busy(): boolean {
-    return [...this.#disks.values()].some((disk) => disk.searching);
+  /** Disks that have not been seen through yet. */
+  get underWay(): readonly BlockDevice[] {
+    return [...this.#disks.values()].filter(({ searching }) => searching).map(({ device }) => device);
   }
 
   /** What was seen on each device so far. */
@@ -81,24 +84,9 @@ export class MediaSearch {
     return this.reports.flatMap((report) => report.candidates);
   }
 
-  /**
-   * Waits until every disk known so far has been looked at, or, once `enough` holds, for at most `graceMs` more: a disk
-   * that is slow to answer does not hold up a boot that has its image, and one nearly as quick is still compared.
-   */
-  async quiet(graceMs: number, enough: (candidates: readonly ImageCandidate[]) => boolean, signal?: AbortSignal) {
-    const over = Promise.withResolvers<'over'>();
-    let timer: NodeJS.Timeout | undefined;
-    const aborted = () => over.resolve('over');
-    signal?.addEventListener('abort', aborted, { once: true });
-    try {
-      while (this.busy && signal?.aborted !== true) {
-        if (timer === undefined && enough(this.candidates)) timer = setTimeout(() => over.resolve('over'), graceMs);
-        if ((await Promise.race([this.#changed.promise, over.promise])) === 'over') return;
-      }
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', aborted);
-    }
+  /** Resolves when the next disk has been seen through. */
+  get changed(): Promise<void> {
+    return this.#changed.promise;
   }
 
   /** Unmounts every medium but those of `keep`. Media still being looked at stay: their reports are not in yet. */

@@ -19,6 +19,7 @@ function module(name: string, needs: readonly string[] = [], after: readonly str
     after,
     reason: 'x',
     optional: false,
+    library: false,
     wantedBy: ['/devices/pci/0000:00:01.0'],
   };
 }
@@ -31,7 +32,7 @@ function plan(...modules: PlannedModule[]): ModulePlan {
 function kernel(errors: Readonly<Record<string, string>> = {}) {
   const log: string[] = [];
   const loader: ModuleLoader = {
-    async load(path, parameters) {
+    async load({ path, parameters }) {
       const name = path.slice(3, -3);
       log.push(`+${name}${parameters === '' ? '' : ` ${parameters}`}`);
       await new Promise((resolve) => setImmediate(resolve));
@@ -61,7 +62,7 @@ test('drivers start side by side, each as soon as what it needs is there', async
 test('what comes later in the plan does not overtake, and does not wait for an end either', async () => {
   const order: string[] = [];
   const loader: ModuleLoader = {
-    async load(path) {
+    async load({ path }) {
       order.push(path);
       // The first driver hangs until the last one has been handed over.
       if (path === '/m/slow.ko') while (order.length < 4) await new Promise((resolve) => setImmediate(resolve));

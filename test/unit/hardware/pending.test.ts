@@ -45,10 +45,12 @@ test('the delay of usb-storage is told', () => {
 });
 
 test('a SCSI disk or CD drive counts until it is a block device', () => {
-  expect(pending([disk], {})).toEqual(['scsi 0:0:0:0: disk or CD drive, its driver is to come']);
+  expect(pending([disk], {})).toEqual(['scsi 0:0:0:0: disk, its driver is to come']);
   expect(pending([{ ...disk, driver: 'sd' }], SD)).toEqual(['scsi 0:0:0:0: disk, being read']);
   const cd = { ...disk, driver: 'sr', files: { type: '5' } };
-  expect(pending([cd], { '/sys/bus/scsi/drivers/sr/uevent': '' })).toEqual(['scsi 0:0:0:0: CD drive, being asked']);
+  expect(pending([cd], { '/sys/bus/scsi/drivers/sr/uevent': '' })).toEqual([
+    'scsi 0:0:0:0: CD drive, being asked [cd]',
+  ]);
   expect(pending([{ ...disk, driver: 'sd', files: { type: '0', 'block/sda/uevent': '' } }], SD)).toEqual([]);
 });
 

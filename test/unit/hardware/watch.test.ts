@@ -43,9 +43,9 @@ function machine(devices: readonly MemoryDevice[], load: ModuleLoader['load'] = 
     },
     index: memoryModules(FILES),
     loader: {
-      async load(path: string, parameters: string) {
-        loaded.push(path.replace(/^.*\/|\.ko$/g, ''));
-        await load(path, parameters);
+      async load(module: Parameters<ModuleLoader['load']>[0]) {
+        loaded.push(module.path.replace(/^.*\/|\.ko$/g, ''));
+        await load(module);
       },
     },
     now: () => nowMs,

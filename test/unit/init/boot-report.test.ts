@@ -24,6 +24,7 @@ function loaded(name: string): LoadOutcome {
     reason: '',
     wantedBy: [],
     optional: false,
+    library: false,
   };
   return { kind: 'loaded', module, ms: 1 };
 }

@@ -36,6 +36,14 @@ describe('how long a boot waits for media', () => {
     expect(decideWait(facts({ found: [{ ...NVME, bytesPerSecond: 1e6 }], pending: [USB] })).kind).toBe('wait');
   });
 
+  test('what cannot be as fast as the disk at hand is not waited for: a CD drive that is being asked', () => {
+    const sata = { medium: 'sata', bytesPerSecond: 80e6 } as const;
+    const drive = { text: 'scsi 1:0:0:0: CD drive, being asked', medium: 'cd' } as const;
+    expect(decideWait(facts({ found: [sata], pending: [drive] })).kind).toBe('choose');
+    expect(decideWait(facts({ found: [{ ...sata, bytesPerSecond: 20e6 }], pending: [drive] })).kind).toBe('wait');
+    expect(decideWait(facts({ found: [sata], pending: [drive, USB] })).kind).toBe('wait');
+  });
+
   test("viver.media= is a person's word: a preferred medium is waited for, others are not", () => {
     expect(decideWait(facts({ found: [NVME], pending: [USB], order: ['usb', 'nvme'] })).kind).toBe('wait');
     expect(decideWait(facts({ found: [CD], pending: [USB], order: ['cd', 'usb'] })).kind).toBe('choose');

@@ -39,14 +39,15 @@ test('a call that hangs does not hold up the others', async () => {
   expect(await hanging).toContain(`finit_module ${fifo}`);
 });
 
-test('a module is loaded before any thread is up, a mount waits for one', async () => {
-  using pool = new SyscallPool({ threads: 0 });
+test('a mount that waits is next, before modules that came earlier', async () => {
+  using pool = new SyscallPool();
   const order: string[] = [];
   await Promise.allSettled([
-    pool.umount('/no/such/mount').finally(() => order.push('umount')),
-    pool.load(join(directory, 'none.ko')).finally(() => order.push('load')),
+    pool.load(join(directory, 'first.ko')).finally(() => order.push('first')),
+    pool.load(join(directory, 'second.ko')).finally(() => order.push('second')),
+    pool.mount({ source: 'x', target: directory, type: 'nosuchfs' }).finally(() => order.push('mount')),
   ]);
-  expect(order).toEqual(['load', 'umount']);
+  expect(order).toEqual(['first', 'mount', 'second']);
 });
 
 test('a closed pool says so', async () => {

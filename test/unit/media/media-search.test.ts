@@ -21,16 +21,18 @@ function searchOf(gates: Readonly<Record<string, Promise<void>>> = {}, failing: 
   return { search: new MediaSearch({ access, ensureModules: async () => {} }), looked };
 }
 
-const some = (candidates: readonly unknown[]) => candidates.length > 0;
+async function seenThrough(search: MediaSearch): Promise<void> {
+  while (search.underWay.length > 0) await search.changed;
+}
 
 test('each disk is looked at once, however often it is seen, and a new one when it appears', async () => {
   const { search, looked } = searchOf();
   search.update([device('sda')]);
   search.update([device('sda')]);
   search.update([device('sda'), device('sdb')]);
-  await search.quiet(1000, () => false);
+  await seenThrough(search);
   search.update([device('sda'), device('sdb')]);
-  expect(search.busy).toBe(false);
+  expect(search.underWay).toEqual([]);
   expect(looked.sort()).toEqual(['/dev/sda', '/dev/sdb']);
   expect(search.candidates.length).toBe(2);
 });
@@ -38,9 +40,9 @@ test('each disk is looked at once, however often it is seen, and a new one when 
 test('a disk that goes takes its candidates along, and another medium in the same drive is a new one', async () => {
   const { search, looked } = searchOf();
   search.update([device('sr0', { sequence: 1 }), device('sda')]);
-  await search.quiet(1000, () => false);
+  await seenThrough(search);
   search.update([device('sr0', { sequence: 2 })]);
-  await search.quiet(1000, () => false);
+  await seenThrough(search);
   expect(search.candidates.map((found) => found.device.name)).toEqual(['sr0']);
   expect(looked.filter((path) => path === '/dev/sr0').length).toBe(2);
 });
@@ -48,39 +50,22 @@ test('a disk that goes takes its candidates along, and another medium in the sam
 test('partitions that appear later make the disk be looked at anew', async () => {
   const { search } = searchOf();
   search.update([device('sda')]);
-  await search.quiet(1000, () => false);
+  await seenThrough(search);
   search.update([device('sda'), partition('sda', 1)]);
-  await search.quiet(1000, () => false);
+  await seenThrough(search);
   expect(search.candidates.map((found) => found.device.name)).toEqual(['sda1']);
 });
 
-test('a slow disk holds the boot up until there is enough, and then only for the grace', async () => {
-  const never = new Promise<void>(() => {});
-  const { search } = searchOf({ '/dev/sdb': never });
-  search.update([device('sda'), device('sdb')]);
-  await search.quiet(10, some);
-  expect(search.busy).toBe(true);
-  expect(search.candidates.map((found) => found.device.name)).toEqual(['sda']);
-});
-
-test('a disk that answers within the grace is still in', async () => {
+test('a slow disk is under way while another has been seen through already', async () => {
   const gate = Promise.withResolvers<void>();
   const { search } = searchOf({ '/dev/sdb': gate.promise });
   search.update([device('sda'), device('sdb')]);
-  const quiet = search.quiet(60_000, some);
+  await search.changed;
+  expect(search.underWay.map(({ name }) => name)).toEqual(['sdb']);
+  expect(search.candidates.map((found) => found.device.name)).toEqual(['sda']);
   gate.resolve();
-  await quiet;
+  await seenThrough(search);
   expect(search.candidates.length).toBe(2);
-});
-
-test('waiting ends when it is aborted', async () => {
-  const { search } = searchOf({ '/dev/sda': new Promise<void>(() => {}) });
-  const stop = new AbortController();
-  search.update([device('sda')]);
-  const quiet = search.quiet(1000, some, stop.signal);
-  stop.abort();
-  await quiet;
-  expect(search.candidates).toEqual([]);
 });
 
 test('an empty drive is looked at again when that is asked for, a good disk is not', async () => {
@@ -88,12 +73,12 @@ test('an empty drive is looked at again when that is asked for, a good disk is n
   const { search, looked } = searchOf({}, failing);
   const devices = [device('sr0'), device('sda')];
   search.update(devices);
-  await search.quiet(1000, () => false);
+  await seenThrough(search);
   expect(search.reports.find((report) => report.device.name === 'sr0')?.seen).toBe('ENOMEDIUM');
   failing.clear();
   search.update(devices);
   search.update(devices, { retryFailed: true });
-  await search.quiet(1000, () => false);
+  await seenThrough(search);
   expect(search.candidates.length).toBe(2);
   expect(looked).toEqual(['/dev/sr0', '/dev/sda', '/dev/sr0']);
 });
