@@ -2,7 +2,12 @@ import { attachLoop } from '../linux/loop.ts';
 import { umount } from '../linux/mount.ts';
 import { type Cow, cowModules, mountDeviceCow, mountRamCow } from '../root/cow.ts';
 import { type FoundInit, findInit } from '../root/find-init.ts';
-import { installShutdownHooks, planShutdownHooks, rootHookReader } from '../root/shutdown-hooks.ts';
+import {
+  installShutdownHooks,
+  keepMountsFromSystemd,
+  planShutdownHooks,
+  rootHookReader,
+} from '../root/shutdown-hooks.ts';
 import { mountUnion } from '../root/union.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
@@ -53,6 +58,7 @@ export async function buildRoot(
     installShutdownHooks(hooks, TARGET, cow.mountpoint);
     log.choose('clean end of the cow disk', hooks.note);
   }
+  if (init.system === 'systemd') keepMountsFromSystemd('/run');
   undo.move();
   log.choose(`cow ${cow.kind}`, cow.note);
   // What the kernel gave this process is the init's.

@@ -8,8 +8,21 @@ import { javascript } from './javascript.ts';
 import { kernelConfig } from './kernel-config.ts';
 import { role } from './role.ts';
 import { runes } from './runes.ts';
+import { shutdown } from './shutdown.ts';
+import { status } from './status.ts';
 
-const COMMANDS: readonly Command[] = [image, chunk, field, role, runes, explain, kernelConfig, javascript];
+const COMMANDS: readonly Command[] = [
+  image,
+  chunk,
+  field,
+  status,
+  role,
+  runes,
+  explain,
+  kernelConfig,
+  javascript,
+  shutdown,
+];
 
 function help(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length), 4);

@@ -160,6 +160,18 @@ export function rootHookReader(root: string): HookReader {
   };
 }
 
+/**
+ * systemd would unmount at the end of a shutdown what the root lies on, and call each FAILED. Without default
+ * dependencies its mount units are let be until the initramfs unmounts them (systemd.unit(5): a drop-in directory whose
+ * name ends in a dash counts for all units that begin so).
+ * @param run the directory that will be /run
+ */
+export function keepMountsFromSystemd(run: string): void {
+  const directory = join(run, 'systemd/system/run-viver-.mount.d');
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'viver.conf'), '[Unit]\nDefaultDependencies=no\n');
+}
+
 /** Writes the plan and the script it runs into the root. */
 export function installShutdownHooks(plan: HookPlan, root: string, cowMountpoint: string): void {
   if (plan.files.length === 0) return;
