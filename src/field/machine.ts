@@ -7,6 +7,7 @@ import type { ControlFrame } from './frame.ts';
 import { Giver } from './giver.ts';
 import { Gossip, type GossipOptions } from './gossip.ts';
 import { heldRanges, toRanges } from './holdings.ts';
+import { Idleness } from './idleness.ts';
 import { IndexSpreader } from './index-spreader.ts';
 import { KeepPolicy } from './keep-policy.ts';
 import { Neighbours } from './neighbours.ts';
@@ -47,6 +48,8 @@ export interface MachineOptions extends Omit<GossipOptions, 'random'> {
   readonly keep: number;
   /** Fetch what the field holds least of in idle time. */
   readonly fill: boolean;
+  /** This machine runs from the field: idle time begins when it has stopped reading, and not beside its reads. */
+  readonly readsFirst?: boolean;
   /** There are origins to ask when no peer has a chunk. */
   readonly hasOrigin: boolean;
 }
@@ -109,6 +112,9 @@ export class FieldMachine {
   /** Reads that came before the index was known. */
   readonly #early = new Map<number, ChunkRange>();
   readonly #lost = new Set<number>();
+  readonly #idleness = new Idleness();
+  /** Of the event that is handled. */
+  #now = 0;
   #data: Data | undefined;
   #copies: { readonly at: number; readonly counts: Uint16Array } | undefined;
   readonly #indexes = new IndexSpreader();
@@ -159,6 +165,8 @@ export class FieldMachine {
 
   handle(event: FieldEvent, now: number): Action[] {
     const out: Action[] = [];
+    this.#now = now;
+    if (event.kind === 'read') this.#idleness.read(now);
     this.#take(event, now, out);
     if (this.#gone.length > 0) this.#hangUp(now, out);
     const side = SIDES[event.kind];
@@ -321,7 +329,7 @@ export class FieldMachine {
       held,
       reads,
       random: this.#options.random,
-      mayFill: (bytes) => this.#options.fill && this.#leaving === undefined && keep.hasRoom(bytes),
+      mayFill: (bytes) => this.#mayFill() && keep.hasRoom(bytes),
       swaps,
     });
     const giver = new Giver({ lengths, held, isComing: (chunk) => fetcher.isOrdered(chunk) });
@@ -521,6 +529,11 @@ export class FieldMachine {
       if (node !== this.#options.node && !this.#banned.has(node) && rankOf(node, chunk) > rank) return true;
     }
     return false;
+  }
+
+  #mayFill(): boolean {
+    const { fill, readsFirst = false } = this.#options;
+    return fill && this.#leaving === undefined && (!readsFirst || this.#idleness.mayFill(this.#now));
   }
 
   /** In idle time, what the field holds least of takes the place of what it holds most of. */

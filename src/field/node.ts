@@ -35,6 +35,8 @@ export interface FieldNodeOptions {
   readonly multicast: boolean;
   /** Bytes of chunks to keep. */
   readonly keep: number;
+  /** This machine runs from the field: what it keeps for others waits until it reads no more. */
+  readonly readsFirst?: boolean;
   readonly key?: FieldKey | undefined;
   readonly node?: NodeId | undefined;
   readonly origins?: Origins | undefined;
@@ -117,6 +119,7 @@ export class FieldNode {
       cookie: (address) => createHmac('sha256', secret).update(address).digest().subarray(0, 8),
       keep: options.keep,
       fill: true,
+      readsFirst: options.readsFirst ?? false,
       hasOrigin: (options.origins?.count ?? 0) > 0,
     });
     this.#udp.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port), false));
