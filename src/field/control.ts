@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import type { FieldStatus } from './status.ts';
+import type { FieldStrip } from './strip.ts';
 
 /** A word and a newline go in; one line of JSON comes out. */
 const WORD_LIMIT = 64;
@@ -48,13 +49,22 @@ function isServed(path: string): Promise<boolean> {
  * Asks the daemon behind a control socket for its status.
  * @throws Error when nobody answers there
  */
-export function askStatus(path: string): Promise<FieldStatus> {
+export async function askStatus(path: string): Promise<FieldStatus> {
+  return (await ask(path, 'status')) as FieldStatus;
+}
+
+/** Asks it what it holds along the image. @throws Error when nobody answers there */
+export async function askStrip(path: string): Promise<FieldStrip> {
+  return (await ask(path, 'strip')) as FieldStrip;
+}
+
+function ask(path: string, word: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     let text = '';
     socket.setEncoding('utf8');
     socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('no answer')));
-    socket.once('connect', () => socket.write('status\n'));
+    socket.once('connect', () => socket.write(`${word}\n`));
     socket.on('error', (cause) => reject(new Error(`no field daemon answers at ${path}`, { cause })));
     socket.on('data', (part) => {
       text += String(part);
@@ -62,7 +72,7 @@ export function askStatus(path: string): Promise<FieldStatus> {
     });
     socket.on('end', () => {
       try {
-        resolve(JSON.parse(text) as FieldStatus);
+        resolve(JSON.parse(text));
       } catch (cause) {
         reject(new Error(`the daemon at ${path} gave no status`, { cause }));
       }

@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Lab } from '../bench/field/lab.ts';
+import { startLiar } from '../bench/field/liar.ts';
 import { VIVER } from '../bench/field/runs.ts';
 import { type Daemon, FieldTest, hashOf, holdsAll, until } from './field-harness.ts';
-import { startLiar } from './field-liar.ts';
 
 test('every node’s device, read whole through nbdcopy, is the image', async () => {
   await using field = new FieldTest();
@@ -81,7 +81,7 @@ test('a peer that gives false chunks is shut out and named, and every byte is ri
   const holder = field.holder();
   const reader = field.joiner([holder], ['--keep', '512K']);
   await reader.ready();
-  await using liar = await startLiar(field.image, `127.0.${process.pid % 250}.9`, holder.address);
+  await using liar = await startLiar(field.image.path, `127.0.${process.pid % 250}.9`, holder.address);
   await until('it is known', async () => (await reader.status()).peers.length === 2);
   // While the honest one says nothing, there is only the liar to ask.
   holder.child.kill('SIGSTOP');

@@ -1,5 +1,6 @@
-/** One timed run each of the ways to bring an image to N machines at once, in a lab of shaped links. */
+/** One timed run of V-FIELD bringing an image to N machines at once, in a lab of shaped links. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +24,7 @@ const ROOT = join(import.meta.dirname, '../../..');
 /** The executable as make builds it, or the one that VIVER names: what runs on a machine is what is measured. */
 export const VIVER = process.env.VIVER ?? join(ROOT, 'build/viver');
 
-interface Usage {
+export interface Usage {
   cpuSeconds: number;
   peakMb: number;
 }
@@ -37,7 +38,7 @@ function usageOf(pid: number | undefined): Usage {
   return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, peakMb: Number(peak?.[1] ?? 0) / 1024 };
 }
 
-function total(processes: readonly ChildProcess[]): Usage {
+export function total(processes: readonly ChildProcess[]): Usage {
   const all = processes.map(({ pid }) => usageOf(pid));
   return {
     cpuSeconds: all.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
@@ -45,7 +46,7 @@ function total(processes: readonly ChildProcess[]): Usage {
   };
 }
 
-async function end(processes: readonly ChildProcess[]): Promise<void> {
+export async function end(processes: readonly ChildProcess[]): Promise<void> {
   for (const child of processes) if (child.exitCode === null) child.kill('SIGKILL');
   await Promise.all(
     processes.map((child) => (child.exitCode === null && child.signalCode === null ? once(child, 'exit') : 0)),
@@ -60,16 +61,22 @@ async function until(what: string, isTrue: () => boolean | Promise<boolean>, sec
   }
 }
 
-/** Copies a device to nowhere; gives the second at which it was done, counted from `start`. */
-async function copy(uri: string, start: number, within?: { lab: Lab; host: number }): Promise<number> {
-  const args = ['--no-extents', uri, 'null:'];
-  const child =
-    within === undefined
-      ? spawn('nbdcopy', args, { stdio: ['ignore', 'ignore', 'inherit'] })
-      : within.lab.spawn(within.host, 'nbdcopy', args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Error(`nbdcopy ${uri} ended with ${String(code)}`);
-  return (performance.now() - start) / 1000;
+/**
+ * Copies a device to nowhere, or to a checksum; gives the second at which it was done, counted from `start`.
+ * @param sha256 what the bytes must be
+ */
+async function copy(socket: string, start: number, sha256: string | undefined): Promise<number> {
+  const target = sha256 === undefined ? 'null:' : '-';
+  const child = spawn('nbdcopy', ['--no-extents', `nbd+unix:///?socket=${socket}`, target], {
+    stdio: ['ignore', sha256 === undefined ? 'ignore' : 'pipe', 'ignore'],
+  });
+  const hash = createHash('sha256');
+  child.stdout?.on('data', (bytes) => hash.update(bytes as Uint8Array));
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`nbdcopy from ${socket} ended with ${String(code)}`);
+  const seconds = (performance.now() - start) / 1000;
+  if (sha256 !== undefined && hash.digest('hex') !== sha256) throw new Error(`wrong bytes from ${socket}`);
+  return seconds;
 }
 
 /** Prints what the first few hosts send, in Mbit/s, every second. */
@@ -98,12 +105,19 @@ export interface FieldRunOptions {
   readonly nodes: number;
   readonly shape: LinkShape | undefined;
   readonly verbose?: boolean;
+  /** SHA-256 of the image, to be checked at every node. */
+  readonly sha256?: string;
+  /** So many of the nodes are killed, and the holder told to leave if it says so, at that second. */
+  readonly blow?: { readonly atSeconds: number; readonly killed: number; readonly holderLeaves: boolean };
+  /** So many nodes more that give false chunks. */
+  readonly liars?: number;
 }
 
 /** All nodes are up and have nothing; the barrier is the holder being let go. */
-export async function runField({ image, id, nodes, shape, verbose }: FieldRunOptions): Promise<RunResult> {
+export async function runField(options: FieldRunOptions): Promise<RunResult> {
+  const { image, id, nodes, shape, verbose, sha256, blow, liars = 0 } = options;
   const directory = mkdtempSync(join(tmpdir(), 'vf-'));
-  const lab = Lab.create(nodes + 1, shape);
+  const lab = Lab.create(nodes + 1 + liars, shape);
   const processes: ChildProcess[] = [];
   /** Settled by each node's line on standard output: it serves reads. */
   const ready: Promise<void>[] = [];
@@ -123,7 +137,7 @@ export async function runField({ image, id, nodes, shape, verbose }: FieldRunOpt
       });
       ready.push(new Promise((resolve) => child.stdout?.once('data', () => resolve())));
       child.once('exit', (code, signal) => {
-        if (signal !== 'SIGKILL') console.error(`node ${host} ended early: ${signal ?? code}`);
+        if (signal !== 'SIGKILL' && code !== 0) console.error(`node ${host} ended early: ${signal ?? code}`);
       });
       processes.push(child);
     };
@@ -139,22 +153,37 @@ export async function runField({ image, id, nodes, shape, verbose }: FieldRunOpt
       if (host % 4 === 0) await until(`node ${host - 2}`, () => isServing(host - 2), 60);
     }
     for (let host = 1; host <= nodes; host++) await until(`node ${host}`, () => isServing(host), 120);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    for (let host = nodes + 1; host <= nodes + liars; host++) {
+      const words = [join(import.meta.dirname, 'liar.ts'), image, lab.address(host), `${lab.address(0)}:20070`];
+      processes.push(lab.spawn(host, process.execPath, words, { stdio: 'ignore' }));
+    }
+    // Long enough for the liars to have told everybody.
+    await new Promise((resolve) => setTimeout(resolve, liars > 0 ? 5000 : 500));
     const before = total(processes);
     const sentBefore = lab.sentBytes(0);
     const start = performance.now();
     holder?.kill('SIGCONT');
     const watch = verbose === true ? watchLinks(lab, Math.min(nodes + 1, 8), directory) : undefined;
-    const times = await Promise.all(
-      Array.from({ length: nodes }, async (_, i) => {
-        const socket = join(directory, `n${i + 1}`);
-        await ready[i + 1];
-        return copy(`nbd+unix:///?socket=${socket}`, start);
-      }),
+    const survivors = Array.from({ length: nodes }, (_, i) => i + 1).filter((host) => host > (blow?.killed ?? 0));
+    const strike = setTimeout(
+      () => {
+        for (let host = 1; host <= (blow?.killed ?? 0); host++) processes[host]?.kill('SIGKILL');
+        if (blow?.holderLeaves === true) holder?.kill('SIGTERM');
+      },
+      (blow?.atSeconds ?? 0) * 1000,
     );
-    clearInterval(watch);
+    const read = async (host: number): Promise<number> => {
+      await ready[host];
+      return copy(join(directory, `n${host}`), start, sha256);
+    };
+    // Those that will be killed read too; that their reads fail is to be expected.
+    for (let host = 1; host <= (blow?.killed ?? 0); host++) void read(host).catch(() => {});
+    const times = await Promise.all(survivors.map(read)).finally(() => {
+      clearTimeout(strike);
+      clearInterval(watch);
+    });
     const holderBytes = lab.sentBytes(0) - sentBefore;
-    const usage = total(processes);
+    const usage = total(processes.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null));
     if (verbose === true) {
       for (let host = 0; host <= Math.min(nodes, 4); host++) {
         const { traffic, peers, shutOut } = await askStatus(join(directory, `c${host}`));
