@@ -77,8 +77,14 @@ function tellTraffic(cluster: Cluster): Disposable {
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-/** From power-on to a shell on the serial console. Gives milliseconds to the login prompt. */
-async function boot(cluster: Cluster, scenario: Scenario): Promise<{ machine: Machine; loginMs: number }> {
+interface Booted {
+  readonly machine: Machine;
+  /** From power-on to the login prompt. */
+  readonly loginMs: number;
+}
+
+/** From power-on to a shell on the serial console. */
+async function boot(cluster: Cluster, scenario: Scenario): Promise<Booted> {
   const machine = await cluster.powerOn(scenario);
   await cluster.perform(machine, [{ prompt: /login: $/, within: BOOT_SECONDS }]);
   const loginMs = machine.nowMs();
@@ -138,12 +144,12 @@ async function demo(): Promise<void> {
   const one = await boot(cluster, first);
   using _traffic = tellTraffic(cluster);
 
-  headline('machines 2 and 3 are switched on');
-  const booted = await Promise.all(others.map((scenario) => boot(cluster, scenario)));
-  for (const { machine } of booted) {
-    const { name } = machine.scenario;
-    for (const [from, bytes] of cluster.meter.receivedBy(name)) {
-      say(`         ${name}  got from ${from}: ${describeBytes(bytes)}`);
+  const booted: Booted[] = [];
+  for (const scenario of others) {
+    headline(`${scenario.name.replace('-', ' ')} is switched on`);
+    booted.push(await boot(cluster, scenario));
+    for (const [from, bytes] of cluster.meter.receivedBy(scenario.name)) {
+      say(`         ${scenario.name}  got from ${from}: ${describeBytes(bytes)}`);
     }
   }
 

@@ -8,7 +8,7 @@ import { Wire } from './wire.ts';
 
 /** Something that happened to a machine, on the time line all machines of a cluster share. */
 export interface Moment {
-  /** Milliseconds since the cluster began. */
+  /** Milliseconds since the first machine was switched on. */
   readonly atMs: number;
   readonly machine: string;
   readonly text: string;
@@ -22,7 +22,7 @@ export class Cluster implements AsyncDisposable {
   readonly #machines: Machine[] = [];
   readonly #onMoment: (moment: Moment) => void;
   readonly #slots: AsyncDisposable;
-  readonly #startedAt = performance.now();
+  #startedAt: number | undefined;
 
   /** Waits until no other machine runs. */
   static async open(onMoment: (moment: Moment) => void = () => {}): Promise<Cluster> {
@@ -41,8 +41,9 @@ export class Cluster implements AsyncDisposable {
     );
   }
 
+  /** Since the first machine was switched on. */
   nowMs(): number {
-    return performance.now() - this.#startedAt;
+    return this.#startedAt === undefined ? 0 : performance.now() - this.#startedAt;
   }
 
   note(machine: string, text: string): void {
@@ -63,6 +64,7 @@ export class Cluster implements AsyncDisposable {
         if (milestone !== undefined) this.note(name, milestone);
       },
     });
+    this.#startedAt ??= performance.now();
     this.note(name, 'power on');
     this.#machines.push(machine);
     return machine;
