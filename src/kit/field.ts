@@ -10,6 +10,7 @@ import { FieldKey } from '../field/key.ts';
 import { FieldNode } from '../field/node.ts';
 import { Origins } from '../field/origin.ts';
 import { type FieldStatus, fieldStatus } from '../field/status.ts';
+import { fieldStrip } from '../field/strip.ts';
 import { DEFAULT_PORT } from '../field/wire.ts';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import { ChunkStore } from '../image/chunk-store.ts';
@@ -212,15 +213,18 @@ async function up(values: Values, signal: AbortSignal): Promise<void> {
     // On loopback there is no wire to call out on.
     multicast: !listen.host.startsWith('127.') && listen.host !== '::1',
     keep,
+    // Something runs from a kernel device.
+    readsFirst: target?.kind === 'kernel',
     key,
     log: say,
   });
   stack.defer(() => node.close());
   const image = { id: opened.id, name: opened.name };
   if (values.control !== undefined) {
-    const control = await serveControl(values.control, (asked) =>
-      asked === 'status' ? fieldStatus(node, image) : { error: `no question '${asked}'` },
-    );
+    const control = await serveControl(values.control, (asked) => {
+      if (asked === 'status') return fieldStatus(node, image);
+      return asked === 'strip' ? fieldStrip(node) : { error: `no question '${asked}'` };
+    });
     stack.defer(() => void control.close());
   }
   const index = await waitFor(node.ready(), signal);

@@ -1,4 +1,5 @@
 import type { FieldStatus } from '../field/status.ts';
+import type { FieldStrip } from '../field/strip.ts';
 
 /** The boot interface and what lies behind it: the only network a machine serves. */
 export interface Network {
@@ -63,6 +64,8 @@ export interface PublishedStatus {
 
 export interface FieldInterface {
   status(): Promise<FieldStatus>;
+  /** What this machine and all together hold along the image. */
+  strip(): Promise<FieldStrip>;
 }
 
 export type DhcpMode = 'full' | 'proxy' | 'standby';

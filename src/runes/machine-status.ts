@@ -1,4 +1,5 @@
 import type { FieldStatus } from '../field/status.ts';
+import type { FieldStrip } from '../field/strip.ts';
 import type { DhcpMode } from './interfaces.ts';
 import type { PluginState } from './runner.ts';
 
@@ -23,6 +24,8 @@ export interface MachineStatus {
   readonly refused: Readonly<Record<string, number>>;
   readonly plugins: readonly PluginState[];
   readonly field: FieldStatus | null;
+  /** What it holds along the image; null with no field. */
+  readonly strip: FieldStrip | null;
   readonly uptimeSeconds: number;
   /** From its boot.json: seconds since the kernel started. */
   readonly boot: {
@@ -42,7 +45,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 export function parseMachineStatus(text: string): MachineStatus {
   const value: unknown = JSON.parse(text);
   if (!isRecord(value) || value.version !== 1) throw new Error('no machine status of version 1');
-  const { hostname, role, address, mac, canServe, dhcp, load, field, image } = value;
+  const { hostname, role, address, mac, canServe, dhcp, load, field, image, strip } = value;
   for (const [name, string] of Object.entries({ hostname, role, address, mac })) {
     if (typeof string !== 'string' || !/^[\w.:+-]{0,128}$/.test(string)) throw new Error(`machine status: bad ${name}`);
   }
@@ -52,6 +55,8 @@ export function parseMachineStatus(text: string): MachineStatus {
     throw new Error('machine status: bad dhcp');
   if (field !== null && (!isRecord(field) || !isRecord(field.node) || !/^[0-9a-f]{1,16}$/.test(String(field.node.id))))
     throw new Error('machine status: bad field');
+  if (strip !== null && (!isRecord(strip) || !/^\d{0,1024}$/.test(String(strip.held)) || !Array.isArray(strip.copies)))
+    throw new Error('machine status: bad strip');
   if (image !== null && !isRecord(image)) throw new Error('machine status: bad image');
   return value as unknown as MachineStatus;
 }

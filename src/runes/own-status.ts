@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 import type { FieldStatus } from '../field/status.ts';
+import type { FieldStrip } from '../field/strip.ts';
 import { hasCode } from '../linux/errno.ts';
 import type { Network } from './interfaces.ts';
 import type { Machine } from './machine.ts';
@@ -28,9 +29,17 @@ function readBoot(path: string): MachineStatus['boot'] {
 /** What changes while the machine runs. */
 export type LiveStatus = Pick<MachineStatus, 'role' | 'canServe' | 'dhcp' | 'tftp' | 'load' | 'refused' | 'plugins'>;
 
+/** What it is made of. */
+export interface OwnFacts {
+  readonly machine: Machine;
+  readonly network: Network;
+  readonly field: FieldStatus | undefined;
+  readonly strip: FieldStrip | undefined;
+}
+
 /** This machine's status. */
 export function ownStatus(
-  { machine, network, field }: { machine: Machine; network: Network; field: FieldStatus | undefined },
+  { machine, network, field, strip }: OwnFacts,
   live: LiveStatus,
   report = `${RUN_DIRECTORY}/boot.json`,
 ): MachineStatus {
@@ -44,6 +53,7 @@ export function ownStatus(
     booted: machine.booted,
     image: known === undefined ? null : { name: known.name, id: field?.image.id ?? known.id ?? null },
     field: field ?? null,
+    strip: strip ?? null,
     uptimeSeconds: Math.round(uptime()),
     boot: readBoot(report),
     ...live,

@@ -78,7 +78,11 @@ describe('a machine booted from a medium', () => {
 
 describe('several machines', () => {
   test('one serves at a time; when it is switched off another does', async () => {
-    expect(await play('the one that serves is switched off')).toMatchObject({
+    const found = (await play('the one that serves is switched off')) as { table: string };
+    expect(found.table).toMatch(/^image small@[0-9a-f]{12}$/m);
+    for (const name of ['one', 'two', 'three']) expect(found.table).toMatch(new RegExp(`^${name} +10\\.86\\.`, 'm'));
+    expect(found.table).toContain('every chunk is held 3 times at least');
+    expect(found).toMatchObject({
       before: ['standby', 'standby'],
       after: ['full', 'standby'],
       lease: 'undionly.kpxe',

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { askStatus } from '../../field/control.ts';
+import { askStatus, askStrip } from '../../field/control.ts';
 import type { FieldStatus } from '../../field/status.ts';
 import { DEFAULT_PORT } from '../../field/wire.ts';
 import { hasCode } from '../../linux/errno.ts';
@@ -62,6 +62,6 @@ export default definePlugin({
       status = await statusOrNothing();
     }
     context.log(`${status.image.name}@${status.image.id.slice(0, 12)} is given to others`);
-    return { field: { status: () => askStatus(FIELD_SOCKET) } };
+    return { field: { status: () => askStatus(FIELD_SOCKET), strip: () => askStrip(FIELD_SOCKET) } };
   },
 });

@@ -41,9 +41,11 @@ export default definePlugin({
       if (!context.has('field')) return undefined;
       return await context.ask('field').status();
     };
-    const status = async () =>
-      ownStatus(
-        { machine, network, field: await fieldStatus() },
+    const status = async () => {
+      const field = await fieldStatus();
+      const strip = field === undefined ? undefined : await context.ask('field').strip();
+      return ownStatus(
+        { machine, network, field, strip },
         {
           role: context.role,
           canServe: lacking.length === 0,
@@ -54,6 +56,7 @@ export default definePlugin({
           plugins: context.plugins(),
         },
       );
+    };
     const all = cached(ALL_MS, async () => {
       const own = await status();
       return [own, ...(own.field === null ? [] : await fetchStatuses(own.field, ANSWER_MS))];

@@ -134,13 +134,16 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     );
     const modes = () => addresses.map((address) => statusOf(client, address).dhcp.mode);
     const before = modes();
+    const table = two.run(
+      `${process.execPath} ${join(import.meta.dirname, '../../../src/init/main.ts')} status`,
+    ).output;
     await one.switchOff();
     const startMs = performance.now();
     await until('another to serve', () => modes().includes('full'), 30);
     const seconds = (performance.now() - startMs) / 1000;
     const late = await stranger('late');
     const lease = await askForAddress(late, '-x 93:0000');
-    return { first, before, after: modes().sort(), seconds, lease: lease.boot_file ?? lease.bootfile };
+    return { table, first, before, after: modes().sort(), seconds, lease: lease.boot_file ?? lease.bootfile };
   },
 
   async 'two find an empty network at once'() {
