@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { type BootScript, bootScript, inheritedWords } from '../../../src/runes/boot-script.ts';
+
+const id = '0123456789abcdef'.repeat(4);
+const script: BootScript = {
+  base: 'http://10.86.0.9:20080',
+  image: { name: 'debian', id },
+  others: [{ name: 'other', id: undefined }],
+  peers: ['10.86.0.9', '10.86.9.9:20070'],
+  words: ['console=ttyS0,115200', 'panic=30'],
+  hasMemtest: true,
+};
+const lines = bootScript(script).split('\n');
+
+describe('the boot script', () => {
+  test('boots VIVER at once: the image by its id, the peers, the interface it came by, the consoles of the server', () => {
+    expect(lines[0]).toBe('#!ipxe');
+    expect(lines.find((line) => line.startsWith('prompt'))).toMatch(/--timeout \d+ .*&& goto menu \|\| goto viver$/);
+    const kernel = lines[lines.indexOf(':viver') + 1] ?? '';
+    const words = kernel.split(' || ')[0]?.split(' ') ?? [];
+    expect(words.slice(0, 2)).toEqual(['kernel', '$' + '{base}/boot/vmlinuz']);
+    expect(words.slice(2)).toEqual([
+      'initrd=viverrd.zst',
+      `viver.image=debian@sha256:${id}`,
+      'viver.media=net',
+      'viver.peer=10.86.0.9,10.86.9.9:20070',
+      'BOOTIF=01-$' + '{netX/mac:hexhyp}',
+      'console=ttyS0,115200',
+      'panic=30',
+    ]);
+  });
+
+  test('every label that is gone to is there, and every item of the menu has its label', () => {
+    const labels = new Set(lines.filter((line) => line.startsWith(':')).map((line) => line.slice(1)));
+    const goals = lines.flatMap((line) => [...line.matchAll(/goto (\w+)/g)].map((match) => match[1] ?? ''));
+    const items = lines.filter((line) => line.startsWith('item ')).map((line) => line.split(' ')[1] ?? '');
+    expect(items).toEqual(['viver', 'other0', 'local', 'memtest', 'rescue', 'shell']);
+    for (const goal of [...goals, ...items]) expect(labels).toContain(goal);
+  });
+
+  test('without memtest in the initramfs there is no item for it', () => {
+    expect(bootScript({ ...script, hasMemtest: false })).not.toContain('memtest');
+  });
+
+  test('a name that iPXE or the kernel could take for more than a name is refused', () => {
+    for (const name of ['a b', 'a$' + '{net0/mac}', 'a\nboot', 'a|b', 'a&&b', '"x"'])
+      expect(() => bootScript({ ...script, image: { name, id } })).toThrow('cannot be a word of the command line');
+    expect(() => bootScript({ ...script, peers: ['1.2.3.4 init=/bin/sh'] })).toThrow('cannot be a word');
+  });
+});
+
+test('consoles and what follows a failure are handed on, the rest of the command line is not', () => {
+  const line =
+    'BOOT_IMAGE=/boot/vmlinuz console=ttyS0,115200 console=tty0 panic=30 viver.toram quiet root=x -- console=no';
+  expect(inheritedWords(line)).toEqual(['console=ttyS0,115200', 'console=tty0', 'panic=30']);
+});

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { hostnameFor, hostsWith, machineIdFor } from '../../../../src/runes/plugins/hostname.ts';
+
+const machine = { commandLine: '', bootMac: undefined, macs: ['52:54:00:12:34:56', '02:00:00:aa:bb:cc'] };
+
+test("a machine's name has part of the MAC it was booted by", () => {
+  expect(hostnameFor({ ...machine, bootMac: '52:54:00:12:34:56' }, 'debian\n')).toBe('debian-123456');
+  expect(hostnameFor(machine, 'debian.example.org')).toBe('debian-aabbcc');
+  expect(hostnameFor(machine, undefined)).toBe('viver-aabbcc');
+  expect(hostnameFor(machine, 'localhost')).toBe('viver-aabbcc');
+  expect(hostnameFor({ ...machine, macs: [] }, 'debian')).toBe('debian');
+});
+
+test('at the next boot of a disk that keeps what is written it is the same', () => {
+  expect(hostnameFor(machine, hostnameFor(machine, 'debian'))).toBe('debian-aabbcc');
+});
+
+test('viver.hostname= is taken, nonsense is not', () => {
+  expect(hostnameFor({ ...machine, commandLine: 'viver.hostname=node7.lab' }, 'x')).toBe('node7.lab');
+  expect(hostnameFor({ ...machine, commandLine: 'viver.hostname=-$(reboot)' }, 'x')).toBe('x-aabbcc');
+});
+
+test('/etc/hosts names this machine and keeps its other rows', () => {
+  expect(hostsWith('127.0.0.1 localhost\n127.0.1.1 old\n10.0.0.1 server\n', 'new')).toBe(
+    '127.0.0.1 localhost\n127.0.1.1\tnew\n10.0.0.1 server\n',
+  );
+  expect(hostsWith(undefined, 'new')).toContain('127.0.1.1\tnew\n');
+  expect(hostsWith(hostsWith(undefined, 'new'), 'new')).toBe(hostsWith(undefined, 'new'));
+});
+
+test('a machine id is 32 hexadecimal digits of a version 4 UUID, the same for the same machine only', () => {
+  const id = machineIdFor('52:54:00:12:34:56', 'debian');
+  expect(id).toMatch(/^[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}$/);
+  expect(machineIdFor('52:54:00:12:34:56', 'debian')).toBe(id);
+  expect(machineIdFor('52:54:00:12:34:57', 'debian')).not.toBe(id);
+});

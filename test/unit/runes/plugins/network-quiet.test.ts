@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import type { NewRoot } from '../../../../src/runes/new-root.ts';
+import networkQuiet, { keptMacs, quietInterfaces } from '../../../../src/runes/plugins/network-quiet.ts';
+
+test('ifupdown forgets hardware interfaces, and keeps lo and virtual ones', () => {
+  const before = `source /etc/network/interfaces.d/*
+auto lo eth0
+iface lo inet loopback
+allow-hotplug enp3s0
+iface enp3s0 inet dhcp
+    hostname x
+
+# a bridge
+auto br0
+iface br0 inet static
+    address 10.0.0.1/24
+`;
+  const { text, dropped } = quietInterfaces(before);
+  expect(dropped).toEqual(['enp3s0']);
+  expect(text.split('\n').filter((row) => !row.startsWith('#') && row !== '')).toEqual([
+    'source /etc/network/interfaces.d/*',
+    'auto lo',
+    'iface lo inet loopback',
+    'auto br0',
+    'iface br0 inet static',
+    '    address 10.0.0.1/24',
+  ]);
+  expect(quietInterfaces(text)).toEqual({ text, dropped: [] });
+});
+
+test('the interface the machine was booted by is kept; without one, all', () => {
+  const macs = ['02:00:00:00:00:01', '02:00:00:00:00:02'];
+  expect(keptMacs({ bootMac: macs[1], macs })).toEqual([macs[1]]);
+  expect(keptMacs({ bootMac: undefined, macs })).toEqual(macs);
+});
+
+test('only what is installed is told', async () => {
+  const written: Record<string, string> = {};
+  const notes: string[] = [];
+  const root: NewRoot = {
+    machine: {
+      hostname: 'm',
+      macs: ['02:00:00:00:00:01'],
+      addresses: [],
+      booted: 'medium',
+      bootMac: undefined,
+      commandLine: '',
+      image: undefined,
+    },
+    role: 'r',
+    read: () => undefined,
+    has: (path) => path === '/usr/sbin/NetworkManager',
+    write: (path, text) => {
+      written[path] = text;
+    },
+    link: () => {},
+    note: (what) => notes.push(what),
+  };
+  await networkQuiet.prepare?.(root);
+  expect(Object.keys(written)).toEqual(['/run/NetworkManager/conf.d/10-viver.conf']);
+  expect(Object.values(written)[0]).toContain('unmanaged-devices=mac:02:00:00:00:00:01\n');
+  expect(notes).toEqual(['left alone by: NetworkManager']);
+});
