@@ -28,6 +28,8 @@ export interface WatchOptions {
 }
 
 const UNHEARD_MS = 500;
+/** Takes some milliseconds to plan for. */
+const DEVICES_A_TURN = 20;
 
 /** Drives this machine's devices: those that are there, then those that come. */
 export class HardwareWatch {
@@ -79,12 +81,13 @@ export class HardwareWatch {
     this.#heard = Math.max(this.#heard, this.#sent());
     const fresh = readDevices(this.#tree).filter((device) => !this.#wants.has(device.path));
     const attempts = [this.#drive(fresh.filter(bringsMedia))];
-    // The drivers of disks start while the others are planned for, one in each turn of the event loop.
+    // The drivers of disks start while the others are planned for, a few in each turn of the event loop.
     this.#unplanned = fresh.filter((device) => !bringsMedia(device));
-    for (let device = this.#unplanned[0]; device !== undefined; device = this.#unplanned[0]) {
+    while (this.#unplanned.length > 0) {
       await new Promise((resolve) => setImmediate(resolve));
-      this.#unplanned = this.#unplanned.slice(1);
-      if (!this.#wants.has(device.path)) attempts.push(this.#drive([device]));
+      const next = this.#unplanned.slice(0, DEVICES_A_TURN);
+      this.#unplanned = this.#unplanned.slice(DEVICES_A_TURN);
+      attempts.push(this.#drive(next.filter((device) => !this.#wants.has(device.path))));
     }
     return (await Promise.all(attempts)).flat();
   }
@@ -196,6 +199,7 @@ export class HardwareWatch {
 
   async #apply(plan: ModulePlan): Promise<LoadOutcome[]> {
     for (const want of plan.wants) this.#wants.set(want.want, want);
+    if (plan.modules.length === 0) return [];
     const outcomes = await loadModules(plan, this.#loader, this.#loading);
     for (const outcome of outcomes) {
       if (outcome.kind !== 'failed' || this.#reported.has(outcome.module.name)) continue;
