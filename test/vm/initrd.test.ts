@@ -1,0 +1,32 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { afterAll, expect, test } from 'vitest';
+import { BUILD } from './harness/products.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const folder = mkdtempSync(join(tmpdir(), 'viver-initrd-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
+/** Executable and initrd, made in a folder of their own. */
+async function build(name: string): Promise<{ readonly executable: string; readonly initrd: string }> {
+  const viver = join(folder, name, 'viver');
+  const initrd = join(folder, name, 'initrd.cpio');
+  execFileSync(process.execPath, [join(ROOT, 'scripts/executable.ts'), viver], { stdio: 'pipe' });
+  const words = [join(BUILD, 'kernel'), '', viver, join(folder, name, 'tree'), initrd, 'none'];
+  execFileSync(join(ROOT, 'scripts/initrd.sh'), words, { stdio: 'pipe' });
+  return { executable: await sha256(viver), initrd: await sha256(initrd) };
+}
+
+test('the same sources give the same executable and the same initrd, wherever they are built', async () => {
+  expect(await build('here')).toEqual(await build('a/longer/path/elsewhere'));
+}, 300_000);
