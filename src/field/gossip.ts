@@ -227,7 +227,9 @@ export class Gossip {
       return true;
     }
     // What an address says that is neither proven nor a member's may come from anybody.
-    if (isProven || this.table.get(datagram.sender)?.address === from) {
+    const isMember = this.table.get(datagram.sender)?.address === from;
+    if (isMember) this.#liveness.heard(datagram.sender);
+    if (isProven || isMember) {
       for (const record of datagram.records ?? []) this.#learn(record, from, datagram.sender, now);
     } else if (datagram.question === undefined) this.#challenge(from, size, out);
     if (datagram.answer !== undefined) this.#answered(datagram.answer, datagram.sender, now);

@@ -60,6 +60,12 @@ export class Liveness {
     }
   }
 
+  /** Anything came from a node's own address, however late: it is alive. */
+  heard(node: NodeId): void {
+    this.#silences.delete(node);
+    this.#suspects.delete(node);
+  }
+
   forget(node: NodeId): void {
     this.#suspects.delete(node);
     this.#silences.delete(node);

@@ -31,6 +31,9 @@ export interface SimulatorOptions {
   /** One-way delay of the network in ms, queues not counted. */
   readonly latencyMs: number;
   readonly lossRate?: number;
+  /** Share of datagrams that arrive twice, and what they are late by at most: so they overtake one another. */
+  readonly duplicateRate?: number;
+  readonly jitterMs?: number;
   readonly fill?: boolean;
   /** Every datagram and control frame goes through its encoder and decoder, as between real nodes. */
   readonly isStrict?: boolean;
@@ -182,6 +185,7 @@ export class Simulator {
   readonly random: () => number;
   readonly #options: SimulatorOptions;
   lossRate: number;
+  jitterMs: number;
   readonly #agenda = new Agenda();
   readonly #byAddress = new Map<Address, SimulatedNode>();
   readonly logs: string[] = [];
@@ -193,6 +197,7 @@ export class Simulator {
     this.#options = options;
     this.random = generator(options.seed);
     this.lossRate = options.lossRate ?? 0;
+    this.jitterMs = options.jitterMs ?? 0;
   }
 
   /** A dead node's successor: another node at the same address. */
@@ -282,8 +287,9 @@ export class Simulator {
         node.datagramBytes += size + UDP_OVERHEAD;
         const to = this.#byAddress.get(action.to);
         const left = node.up.take(size + UDP_OVERHEAD, this.now);
-        if (to === undefined || this.lossRate > this.random()) break;
-        this.at(left + this.#options.latencyMs, () => {
+        if (to === undefined) break;
+        const { latencyMs, duplicateRate = 0 } = this.#options;
+        const arrive = (): void => {
           if (!to.isAlive || !this.reachable(node, to)) return;
           const arrived = to.down.take(size + UDP_OVERHEAD, this.now);
           const event = {
@@ -294,7 +300,10 @@ export class Simulator {
             isMulticast: false,
           } as const;
           this.at(arrived, () => this.event(to, event));
-        });
+        };
+        for (const isLost of duplicateRate > this.random() ? [false, false] : [this.lossRate > this.random()]) {
+          if (!isLost) this.at(left + latencyMs + this.jitterMs * this.random(), arrive);
+        }
         break;
       }
       case 'dial':

@@ -2,12 +2,19 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { makeLengths } from '../../bench/field/crowd.ts';
 import { type SimulatedNode, Simulator } from '../../bench/field/simulator.ts';
+import { anyDatagram, anyFrame } from './arbitrary.ts';
 
 const LINK = { up: 12_500_000, down: 12_500_000 };
 
-function field(seed: number, nodes: number, lossRate = 0, keep = Number.MAX_SAFE_INTEGER) {
+function field(
+  seed: number,
+  nodes: number,
+  lossRate = 0,
+  keep = Number.MAX_SAFE_INTEGER,
+  wire: { duplicateRate?: number; jitterMs?: number } = {},
+) {
   const lengths = makeLengths(2 << 20, 3);
-  const simulator = new Simulator({ seed, lengths, latencyMs: 0.5, lossRate, isStrict: true });
+  const simulator = new Simulator({ seed, lengths, latencyMs: 0.5, lossRate, isStrict: true, ...wire });
   const chunks = Array.from({ length: lengths.count }, (_, i) => i);
   const holder = simulator.add(LINK, [], 0, true);
   const start = (node: SimulatedNode, hasImage: boolean): void => {
@@ -31,18 +38,22 @@ function expectOneTable(nodes: readonly SimulatedNode[]): void {
   for (const table of rest) expect(table).toEqual(first);
 }
 
-test('with any loss of datagrams every table ends equal and every node with the whole image', () => {
+test('whatever is lost, late, repeated or overtaken, tables end equal and every node with the whole image', () => {
   fc.assert(
     fc.property(
       fc.nat(),
       fc.integer({ min: 1, max: 9 }),
       fc.double({ min: 0, max: 0.4, noNaN: true }),
-      (seed, nodes, loss) => {
-        const { simulator, holder, others, lengths } = field(seed, nodes, loss);
+      fc.double({ min: 0, max: 0.4, noNaN: true }),
+      fc.nat(700),
+      (seed, nodes, loss, duplicateRate, jitterMs) => {
+        const wire = { duplicateRate, jitterMs };
+        const { simulator, holder, others, lengths } = field(seed, nodes, loss, Number.MAX_SAFE_INTEGER, wire);
         simulator.run(40_000);
         for (const node of others) expect(node.machine.data?.held.count).toBe(lengths.count);
         // Loss ends, and what it left apart comes together.
         simulator.lossRate = 0;
+        simulator.jitterMs = 0;
         simulator.run(60_000);
         expectOneTable([holder, ...others]);
         expect(holder.machine.gossip.table.size).toBe(nodes + 1);
@@ -213,4 +224,34 @@ test('a node that leaves hands on what only it holds although nobody has room', 
   for (let chunk = 0; chunk < lengths.count; chunk++) {
     expect(kept.some(({ machine }) => machine.data?.held.has(chunk))).toBe(true);
   }
+});
+
+test('nothing that strangers and clients can say stops a node', () => {
+  const fieldName = '00112233445566ff';
+  const talk = fc.array(fc.oneof(anyDatagram, anyFrame), { minLength: 1, maxLength: 60 });
+  fc.assert(
+    fc.property(fc.nat(), talk, fc.boolean(), (seed, said, isMember) => {
+      const { simulator, holder, others, lengths } = field(seed, 3);
+      const [member] = others as [SimulatedNode];
+      // Even conns are those who dialled; a stranger's number collides with nobody's.
+      const conn = 1_000_000;
+      simulator.event(holder, { kind: 'accepted', conn, node: 99, address: '10.9.9.9:1' });
+      said.forEach((each, i) => {
+        simulator.at(50 + i * 7, () => {
+          if ('field' in each) {
+            const from = isMember ? member.address : '10.9.9.9:1';
+            const chunks = i % 2 === 0 ? lengths.count : each.chunks;
+            // What a member says of others is believed, so it says nothing of these here.
+            const { records: _, down: __, ...datagram } = each;
+            const event = { kind: 'datagram', from, size: 1200, isMulticast: i % 3 === 0 } as const;
+            simulator.event(holder, { ...event, datagram: { ...datagram, field: fieldName, chunks } });
+          } else simulator.event(holder, { kind: 'frame', conn, frame: each });
+        });
+      });
+      simulator.run(30_000);
+      for (const node of others) expect(node.machine.data?.held.count).toBe(lengths.count);
+      expectOneTable([holder, ...others]);
+    }),
+    { numRuns: 40 },
+  );
 });
