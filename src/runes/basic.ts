@@ -15,6 +15,6 @@ import x11 from './plugins/x11.ts';
 
 /** The plugins in the executable, in the order a role's `basic` names them. */
 export const BASIC_PLUGINS: readonly AnyPlugin[] = [
-  ...[hostname, fstab, resolv, networkQuiet, x11, time],
-  ...[address, field, bootLoader, http, tftp, dhcp, noRouter],
+  ...[hostname, fstab, networkQuiet, x11, time],
+  ...[address, resolv, field, bootLoader, http, tftp, dhcp, noRouter],
 ];

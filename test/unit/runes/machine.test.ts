@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { parseBootReport, wordOf } from '../../../src/runes/machine.ts';
+import { parseMachineStatus } from '../../../src/runes/machine-status.ts';
+
+test('the last word of a name on the command line counts, and none after --', () => {
+  expect(wordOf('viver.role=a quiet viver.role=b -- viver.role=c', 'viver.role')).toBe('b');
+  expect(wordOf('viver.role=', 'viver.role')).toBeUndefined();
+  expect(wordOf('xviver.role=a', 'viver.role')).toBeUndefined();
+});
+
+test('the boot report tells how the machine booted and where its image is', () => {
+  const image = { name: 'debian', id: 'ab', path: '/run/viver/media/sr0/viver/debian.sqfs' };
+  expect(parseBootReport(JSON.stringify({ medium: 'cd', image }))).toEqual({ booted: 'medium', image });
+  expect(parseBootReport(JSON.stringify({ medium: 'net', image: { ...image, id: null } }))).toEqual({
+    booted: 'network',
+    image: { name: 'debian', id: undefined, path: undefined },
+  });
+  expect(parseBootReport('{"ready":false}')).toEqual({ booted: 'medium', image: undefined });
+});
+
+const status = {
+  version: 1,
+  hostname: 'm',
+  role: 'node',
+  address: '10.86.0.1',
+  mac: '52:54:00:00:00:01',
+  booted: 'network',
+  image: { name: 'debian', id: null },
+  canServe: true,
+  dhcp: { mode: 'standby', why: '' },
+  tftp: null,
+  load: { transfers: 0, sentBytes: 0 },
+  refused: {},
+  plugins: [],
+  field: null,
+  strip: null,
+  uptimeSeconds: 1,
+  boot: null,
+};
+
+test("another machine's status is taken when it is one", () => {
+  expect(parseMachineStatus(JSON.stringify(status))).toEqual(status);
+});
+
+test.each([
+  ['another version', { version: 2 }],
+  ['a name that is markup', { hostname: '<script>' }],
+  ['a mode that is none', { dhcp: { mode: 'all' } }],
+  ['a load that is no number', { load: { transfers: '1' } }],
+  ['a strip that is no digits', { strip: { held: 'x', copies: [] } }],
+  ['a field without its node', { field: {} }],
+])('%s is refused', (_, change) => {
+  expect(() => parseMachineStatus(JSON.stringify({ ...status, ...change }))).toThrow(/machine status/);
+});
