@@ -42,6 +42,8 @@ export class BootLog {
   readonly stages: StageRecord[] = [];
   readonly choices: ChoiceRecord[] = [];
   readonly warnings: string[] = [];
+  /** `viver.debug`: every choice and every module is told on the consoles as it comes. */
+  debug = false;
   readonly #total: number;
   #consoles: number[] = [];
   #kernelLog: number | undefined;
@@ -90,8 +92,14 @@ export class BootLog {
     this.line(`viver: warning: ${text}`);
   }
 
+  /** For who asked for all of it. */
+  detail(text: string): void {
+    if (this.debug) this.line(`viver: debug: ${(uptimeMs() / 1000).toFixed(2)} s: ${text}`);
+  }
+
   choose(what: string, why: string): void {
     this.choices.push({ what, why });
+    this.detail(`${what}: ${why}`);
   }
 
   /**

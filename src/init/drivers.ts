@@ -71,11 +71,12 @@ export class Drivers {
  * What probes no hardware takes a millisecond, and shall not queue behind a controller that looks for its disks: it is
  * loaded on this thread. All else goes to the pool, since it may take long.
  */
-function loaderOf(pool: SyscallPool): ModuleLoader {
+function loaderOf(pool: SyscallPool, log: BootLog): ModuleLoader {
   return {
     load: async ({ path, parameters, library }) => {
       if (library) insertModule(path, parameters);
       else await pool.load(path, parameters);
+      log.detail(`loaded ${path} ${parameters}`);
     },
   };
 }
@@ -98,7 +99,7 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
   const { watch, cold } = watchHardware({
     tree: sysTree(),
     index,
-    loader: loaderOf(pool),
+    loader: loaderOf(pool, log),
     plan: wantsNetwork(options) ? {} : { deferNetwork: NETWORK_DEFERRED },
     onFailure: (text) => log.warn(text),
     listen: (onEvent, onLost) => {

@@ -11,6 +11,7 @@ export function openSystem(log: BootLog): StageDone<BootOptions> {
   mkdirSync(REPORT_DIRECTORY, { recursive: true });
   log.openConsoles();
   const options = parseCommandLine(readFileSync('/proc/cmdline', 'utf8'));
+  log.debug = options.debug;
   for (const warning of options.warnings) log.warn(warning);
   return { value: options, note: '' };
 }
