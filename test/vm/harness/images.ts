@@ -70,13 +70,18 @@ export async function smallImage(variant = 'one'): Promise<Image> {
     await writeFile(join(tree, 'data'), noise(variant, SMALL_IMAGE_BYTES));
     await run('mksquashfs', [tree, target, '-quiet', '-no-progress', '-all-root', '-comp', 'zstd', '-all-time', '0']);
   });
-  const caibx = await made(`small-${variant}.caibx`, { description: 'casync', files: [sqfs] }, async (target, work) => {
+  return indexOf('small', sqfs, `small-${variant}`);
+}
+
+/** A squashfs file with the index casync makes of it. */
+export async function indexOf(name: string, sqfs: string, as = name): Promise<Image> {
+  const caibx = await made(`${as}.caibx`, { description: 'casync', files: [sqfs] }, async (target, work) => {
     const chunks = ['--digest=sha256', '--chunk-size=16384:65536:262144', `--store=${join(work, 'store')}`];
     const index = join(work, 'index.caibx');
     await run('casync', ['make', ...chunks, index, sqfs]);
     await rename(index, target);
   });
-  return { name: 'small', sqfs, caibx, id: await sha256(caibx) };
+  return { name, sqfs, caibx, id: await sha256(caibx) };
 }
 
 /** The same image with other bytes in the middle of its data; its index and id stay what they were. */

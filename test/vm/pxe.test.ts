@@ -1,0 +1,176 @@
+import { expect, test } from 'vitest';
+import { Cluster } from './harness/cluster.ts';
+import { DHCP_TYPES, encodeDhcp, OPTION } from './harness/dhcp-message.ts';
+import { DhcpServer } from './harness/dhcp-server.ts';
+import { BROADCAST, parseUdp, udpFrame } from './harness/frame.ts';
+import type { Machine } from './harness/machine.ts';
+import { mac, pxe, SERVES, server, servingImage } from './harness/pxe-machines.ts';
+import type { Nic, Scenario } from './harness/scenario.ts';
+
+/** Several machines boot one after the other. */
+const LONG_MS = 1_500_000;
+const IMAGE_FILE = 'echo 3 > /proc/sys/vm/drop_caches; sha256sum /data';
+
+async function boot(cluster: Cluster, scenario: Scenario): Promise<Machine> {
+  const machine = await cluster.powerOn(scenario);
+  await cluster.performAll(machine);
+  return machine;
+}
+
+/** A machine with the image on its disk, from whom others can boot. */
+async function bootServer(cluster: Cluster, name: string, number: number): Promise<Machine> {
+  const machine = await boot(cluster, await server({ name, number, image: await servingImage() }));
+  await cluster.run(machine, SERVES, 120);
+  return machine;
+}
+
+test('a machine without a disk boots from its card, by BIOS and e1000, and kernel and initrd come by HTTP', async () => {
+  const image = await servingImage();
+  await using cluster = await Cluster.open();
+  const one = await bootServer(cluster, 'pxe-server', 1);
+  const two = await boot(cluster, pxe({ name: 'pxe-bios-e1000', number: 2, image }));
+  expect(await cluster.run(two, 'cat /proc/cmdline')).toContain(`viver.image=${image.name}@sha256:${image.id}`);
+  expect(await cluster.run(two, IMAGE_FILE)).toBe(await cluster.run(one, IMAGE_FILE));
+  const { meter } = cluster;
+  expect(meter.total('pxe-bios-e1000', 'http')).toBeGreaterThan(40_000_000);
+  expect(meter.total('pxe-bios-e1000', 'tftp')).toBeLessThan(2_000_000);
+  expect(meter.total('pxe-bios-e1000', 'field')).toBeGreaterThan(24_000_000);
+});
+
+const MODELS: readonly Nic['model'][] = ['e1000', 'virtio-net-pci', 'rtl8139', 'vmxnet3'];
+
+test('e1000, virtio-net, rtl8139 and vmxnet3 boot, each by BIOS and by UEFI', { timeout: LONG_MS }, async () => {
+  const image = await servingImage();
+  await using cluster = await Cluster.open();
+  await bootServer(cluster, 'pxe-cards-server', 1);
+  for (const [index, model] of MODELS.entries()) {
+    const pair = (['bios', 'uefi'] as const).map((firmware, side) =>
+      pxe({ name: `pxe-${firmware}-${model}`, number: 10 + 2 * index + side, image, firmware, model }),
+    );
+    const machines = await Promise.all(pair.map((scenario) => boot(cluster, scenario)));
+    for (const machine of machines) {
+      expect(await cluster.run(machine, 'cat /etc/variant')).toBe('one');
+      await cluster.powerOff(machine);
+    }
+  }
+});
+
+test("on a network with a DHCP server of its own, addresses stay that server's", async () => {
+  const image = await servingImage();
+  await using cluster = await Cluster.open();
+  const dhcp = new DhcpServer('192.168.77.1');
+  using _plugged = dhcp.plugInto(cluster.wire);
+  const answers = dhcpServersSeen(cluster);
+  const one = await bootServer(cluster, 'pxe-proxy-server', 1);
+  expect(await cluster.run(one, 'ip -4 -o addr')).toContain(dhcp.leases.get(mac(1)));
+  const two = await boot(cluster, pxe({ name: 'pxe-proxy', number: 2, image }));
+  expect(await cluster.run(two, 'ip -4 -o addr')).toContain(dhcp.leases.get(mac(2)));
+  expect(dhcp.leases.size).toBe(2);
+  // Beside it the boot server says where to boot from, and gives nobody an address.
+  for (const { server, gives } of answers) if (server !== dhcp.ip) expect(gives).toBe('0.0.0.0');
+});
+
+/** Each DHCP answer on the wire: who gave it, and the address in it. */
+function dhcpServersSeen(cluster: Cluster): { server: string; gives: string }[] {
+  const seen: { server: string; gives: string }[] = [];
+  cluster.wire.listen((frame) => {
+    const packet = parseUdp(frame);
+    if (packet?.from.port !== 67 || packet.payload.length < 240) return;
+    seen.push({ server: packet.from.ip, gives: [...packet.payload.subarray(16, 20)].join('.') });
+  });
+  return seen;
+}
+
+test('two machines that both have the image are no trouble to a third that boots from them', async () => {
+  const image = await servingImage();
+  await using cluster = await Cluster.open();
+  const servers = await Promise.all(
+    [1, 2].map(async (number) => boot(cluster, await server({ name: `pxe-two-servers-${number}`, number, image }))),
+  );
+  await cluster.run(
+    servers[0] as Machine,
+    `until [ "$(viver field status --control /run/viver/field.sock | grep -c ^peer)" = 1 ]; do sleep 1; done`,
+    120,
+  );
+  const three = await boot(cluster, pxe({ name: 'pxe-of-two', number: 3, image }));
+  expect(await cluster.run(three, 'cat /etc/variant')).toBe('one');
+});
+
+test('the boot server is switched off while a machine loads: another takes over, and the machine boots', async () => {
+  const image = await servingImage();
+  await using cluster = await Cluster.open();
+  const one = await bootServer(cluster, 'pxe-dies', 1);
+  const two = await boot(cluster, await server({ name: 'pxe-takes-over', number: 2, image }));
+  const three = await cluster.powerOn(pxe({ name: 'pxe-interrupted', number: 3, image }));
+  await expect
+    .poll(() => cluster.meter.total('pxe-interrupted', 'http'), { timeout: 120_000 })
+    .toBeGreaterThan(9_000_000);
+  await cluster.powerOff(one);
+  await cluster.performAll(three);
+  expect(await cluster.run(three, 'cat /etc/variant')).toBe('one');
+  expect(cluster.meter.receivedBy('pxe-interrupted').get('pxe-takes-over')?.field).toBeGreaterThan(1_000_000);
+  expect(two.exit).toBeUndefined();
+});
+
+test('three machines switched on in the same second all boot', { timeout: LONG_MS }, async () => {
+  const image = await servingImage();
+  await using cluster = await Cluster.open();
+  await bootServer(cluster, 'pxe-crowd-server', 1);
+  const crowd = [2, 3, 4].map((number) => pxe({ name: `pxe-crowd-${number}`, number, image }));
+  const machines = await Promise.all(crowd.map((scenario) => boot(cluster, scenario)));
+  for (const machine of machines) expect(await cluster.run(machine, 'cat /etc/variant')).toBe('one');
+});
+
+test('a machine with a second card that has no cable boots by the one that has', async () => {
+  const image = await servingImage();
+  await using cluster = await Cluster.open();
+  await bootServer(cluster, 'pxe-cards-two-server', 1);
+  const dark: Nic = { name: 'dark', model: 'rtl8139', mac: mac(99) };
+  const two = await boot(cluster, pxe({ name: 'pxe-two-cards', number: 2, image, others: [dark] }));
+  expect(await cluster.run(two, 'ip -4 -o addr | grep -v " lo "')).toMatch(/^\S+ .*inet \S+/);
+});
+
+test("a stranger's packets harm nobody: the next machine boots", async () => {
+  const image = await servingImage();
+  await using cluster = await Cluster.open();
+  const one = await bootServer(cluster, 'pxe-attacked', 1);
+  const [, address = ''] = /inet (\d+\.\d+\.\d+\.\d+)\/\d+ .*eth/.exec(await cluster.run(one, 'ip -4 -o addr')) ?? [];
+  const stranger = cluster.wire.attach('stranger');
+  const target = (await cluster.run(one, 'cat /sys/class/net/eth0/address')).trim();
+  const from = { mac: '52:54:00:66:66:66', ip: address.replace(/\d+$/, '66'), port: 68 };
+  const send = (port: number, payload: Buffer, fromPort = 68) => {
+    stranger.send(
+      udpFrame({ from: { ...from, port: fromPort }, to: { mac: BROADCAST, ip: '255.255.255.255', port }, payload }),
+    );
+    stranger.send(udpFrame({ from: { ...from, port: fromPort }, to: { mac: target, ip: address, port }, payload }));
+  };
+  const discover = encodeDhcp({
+    operation: 'request',
+    transaction: 1,
+    mac: from.mac,
+    options: new Map([
+      [OPTION.type, Buffer.from([DHCP_TYPES.discover])],
+      [OPTION.userClass, Buffer.alloc(255, 0x41)],
+    ]),
+  });
+  for (let length = 0; length < discover.length; length += 7) send(67, discover.subarray(0, length));
+  for (let at = 0; at < discover.length; at++) {
+    const bent = Buffer.from(discover);
+    bent[at] = 0xff;
+    send(67, bent);
+    send(4011, bent);
+  }
+  for (const path of [
+    '../../../etc/passwd',
+    '/etc/shadow',
+    `${'A'.repeat(500)}`,
+    '..\\..\\x',
+    'undionly.kpxe/../../../init',
+  ]) {
+    send(69, Buffer.from(`\0\x01${path}\0octet\0`), 3000);
+  }
+  for (const bytes of [Buffer.alloc(0), Buffer.from([0]), Buffer.alloc(1400, 0xff)])
+    for (const port of [67, 69, 4011, 20_070]) send(port, bytes);
+  const two = await boot(cluster, pxe({ name: 'pxe-after-attack', number: 2, image }));
+  expect(await cluster.run(two, 'cat /etc/variant')).toBe('one');
+});
