@@ -8,6 +8,7 @@ import hostname from './plugins/hostname.ts';
 import http from './plugins/http.ts';
 import networkQuiet from './plugins/network-quiet.ts';
 import noRouter from './plugins/no-router.ts';
+import otherImages from './plugins/other-images.ts';
 import resolv from './plugins/resolv.ts';
 import tftp from './plugins/tftp.ts';
 import time from './plugins/time.ts';
@@ -16,5 +17,5 @@ import x11 from './plugins/x11.ts';
 /** The plugins in the executable, in the order a role's `basic` names them. */
 export const BASIC_PLUGINS: readonly AnyPlugin[] = [
   ...[hostname, fstab, networkQuiet, x11, time],
-  ...[address, resolv, field, bootLoader, http, tftp, dhcp, noRouter],
+  ...[address, resolv, field, otherImages, bootLoader, http, tftp, dhcp, noRouter],
 ];

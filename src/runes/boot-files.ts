@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { resolveBelow, rootReader } from '../root/find-init.ts';
 import { keptFile } from './kept-program.ts';
 
 /** A file that machines load while they boot. */
@@ -15,9 +16,14 @@ const LOWER = '/run/viver/lower';
 
 /** Where each file may lie, the best first: in the image, then in the running root, then in the initramfs. */
 function places(lower: string): readonly (readonly [name: string, paths: readonly string[]])[] {
+  const inImage = (path: string) => {
+    // links of the image lead to files of the image
+    const below = resolveBelow(lower, path, rootReader);
+    return below === undefined ? [] : [join(lower, below)];
+  };
   return [
-    ['vmlinuz', [join(lower, 'boot/vmlinuz'), '/boot/vmlinuz', '/vmlinuz']],
-    ['viverrd.zst', [join(lower, 'boot/viverrd.zst'), '/boot/viverrd.zst']],
+    ['vmlinuz', [...inImage('/boot/vmlinuz'), '/boot/vmlinuz', '/vmlinuz']],
+    ['viverrd.zst', [...inImage('/boot/viverrd.zst'), '/boot/viverrd.zst']],
     ['memtest.bin', [keptFile('/boot/memtest86+x64.bin')]],
     ['memtest.efi', [keptFile('/boot/memtest86+x64.efi')]],
     ['undionly.kpxe', [keptFile('/usr/lib/ipxe/undionly.kpxe')]],

@@ -13,8 +13,8 @@ export interface BootScript {
   /** Where everything is fetched from: `http://ADDRESS:PORT`. */
   readonly base: string;
   readonly image: ScriptImage;
-  /** Others that a person may choose. */
-  readonly others: readonly ScriptImage[];
+  /** Others that a person may choose, each with its own kernel and field. */
+  readonly others: readonly (ScriptImage & { readonly peer: string })[];
   /** Nodes of the field, `ADDRESS` or `ADDRESS:PORT`. */
   readonly peers: readonly string[];
   /** Words that the started machine gets as this one has them: its consoles. */
@@ -49,8 +49,7 @@ export function inheritedWords(commandLine: string): string[] {
     .filter((word) => /^(console|panic|viver\.verify|viver\.debug)(=|$)/.test(word) && SAFE.test(word));
 }
 
-function kernelLine(script: BootScript, image: ScriptImage, extra: readonly string[]): string {
-  const { peers, words } = script;
+function kernelLine(image: ScriptImage, { peers, words }: Pick<BootScript, 'peers' | 'words'>): string {
   const pin = image.id === undefined ? '' : `@sha256:${image.id}`;
   return [
     // by UEFI the kernel asks for its initrd by name
@@ -61,21 +60,21 @@ function kernelLine(script: BootScript, image: ScriptImage, extra: readonly stri
     // a hexadecimal MAC with hyphens, as PXELINUX writes it
     `BOOTIF=01-${ipxe('netX/mac:hexhyp')}`,
     ...words.map(safe),
-    ...extra,
   ].join(' ');
 }
 
 /** @throws Error when a name or peer could be taken for something else by iPXE or the kernel */
 export function bootScript(script: BootScript): string {
   const { base, image, others, hasMemtest } = script;
-  const start = (label: string, of: ScriptImage, extra: readonly string[] = []) => [
+  const start = (label: string, directory: string, line: string) => [
     `:${label}`,
     // a machine it is sent to may go away; `?here` sends nowhere else
-    `kernel ${BASE}/boot/vmlinuz ${kernelLine(script, of, extra)} || kernel ${BASE}/boot/vmlinuz?here ${kernelLine(script, of, extra)} || goto failed`,
-    `initrd ${BASE}/boot/viverrd.zst || initrd ${BASE}/boot/viverrd.zst?here || goto failed`,
+    `kernel ${directory}/vmlinuz ${line} || kernel ${directory}/vmlinuz?here ${line} || goto failed`,
+    `initrd ${directory}/viverrd.zst || initrd ${directory}/viverrd.zst?here || goto failed`,
     'boot || goto failed',
     '',
   ];
+  const own = `${BASE}/boot`;
   return [
     '#!ipxe',
     '# Served by VIVER. Boots at once; a key pressed shows the menu.',
@@ -92,9 +91,11 @@ export function bootScript(script: BootScript): string {
     'item shell iPXE shell',
     `choose --default viver selected && goto ${ipxe('selected')} || goto viver`,
     '',
-    ...start('viver', image),
-    ...others.flatMap((other, i) => start(`other${i}`, other)),
-    ...start('rescue', image, ['viver.rescue']),
+    ...start('viver', own, kernelLine(image, script)),
+    ...others.flatMap((other, i) =>
+      start(`other${i}`, `${own}/${other.name}`, kernelLine(other, { ...script, peers: [other.peer] })),
+    ),
+    ...start('rescue', own, kernelLine(image, { ...script, words: [...script.words, 'viver.rescue'] })),
     ':local',
     '# A UEFI firmware goes on with its next boot entry.',
     `iseq ${PLATFORM} efi && exit 0 ||`,

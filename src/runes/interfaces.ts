@@ -68,6 +68,20 @@ export interface FieldInterface {
   strip(): Promise<FieldStrip>;
 }
 
+/** An image that machines may boot beside the one this machine runs. */
+export interface OfferedImage {
+  readonly name: string;
+  readonly id: string;
+  /** Its field's node on this machine, `ADDRESS:PORT`. */
+  readonly peer: string;
+}
+
+export interface ImagesInterface {
+  list(): Promise<readonly OfferedImage[]>;
+  /** Where its files are, and from then on it is given to others; undefined when there is none of that name. */
+  directory(name: string): Promise<string | undefined>;
+}
+
 export type DhcpMode = 'full' | 'proxy' | 'standby';
 
 export interface DhcpInterface {
@@ -82,6 +96,7 @@ export interface Interfaces {
   http: HttpInterface;
   field: FieldInterface;
   dhcp: DhcpInterface;
+  images: ImagesInterface;
 }
 
 export type InterfaceName = keyof Interfaces;

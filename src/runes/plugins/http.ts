@@ -1,4 +1,7 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { FieldStatus } from '../../field/status.ts';
+import { resolveBelow, rootReader } from '../../root/find-init.ts';
 import { findBootFiles } from '../boot-files.ts';
 import { bootScript, inheritedWords } from '../boot-script.ts';
 import type { PublishedStatus } from '../interfaces.ts';
@@ -17,6 +20,8 @@ const LOADS_MS = 2000;
 const ANSWER_MS = 1000;
 /** A page of all machines is made at most so often, however many look at it. */
 const ALL_MS = 1000;
+/** What an image must have in /boot for others to boot by it. */
+const BOOT_FILES = ['vmlinuz', 'viverrd.zst'];
 /** Files below this are given at once: a redirect would cost more. */
 const SPREAD_BYTES = 1 << 20;
 
@@ -26,13 +31,13 @@ export default definePlugin({
     'kernel, initrd and boot script for machines that boot by network, and the status; on the boot interface only',
   provides: ['http'],
   requires: ['address'],
-  uses: ['field'],
+  uses: ['field', 'images'],
   async start(context) {
     const { machine } = context;
     const network = await context.ask('address').network();
     const base = `http://${network.address}:${HTTP_PORT}`;
     const files = findBootFiles();
-    const lacking = ['vmlinuz', 'viverrd.zst'].filter((name) => !files.has(name));
+    const lacking = BOOT_FILES.filter((name) => !files.has(name));
     if (lacking.length > 0)
       context.log(`the image has no /boot/${lacking.join(', /boot/')}: nobody can boot from here`);
     const published: { -readonly [N in keyof PublishedStatus]?: () => PublishedStatus[N] } = {};
@@ -70,7 +75,7 @@ export default definePlugin({
       const text = bootScript({
         base,
         image: { name: machine.image?.name ?? field.image.name, id: field.image.id },
-        others: [],
+        others: context.has('images') ? await context.ask('images').list() : [],
         peers: [network.address, ...peers],
         words: inheritedWords(machine.commandLine),
         hasMemtest: files.has('memtest.bin') && files.has('memtest.efi'),
@@ -99,6 +104,18 @@ export default definePlugin({
       return { kind: 'redirect', to: `${helper.base}/boot/${name}?here` };
     };
 
+    /** `NAME/vmlinuz` of another image: from here only, since only here its medium is. */
+    const otherFile = async (path: string): Promise<Answer | undefined> => {
+      const [name = '', file = '', more] = path.split('/');
+      if (more !== undefined || !BOOT_FILES.includes(file) || !context.has('images')) return undefined;
+      const directory = await context.ask('images').directory(name);
+      // links of the image lead to files of the image
+      const below = directory === undefined ? undefined : resolveBelow(directory, `/boot/${file}`, rootReader);
+      if (directory === undefined || below === undefined) return undefined;
+      const found = join(directory, below);
+      return { kind: 'file', path: found, sizeBytes: statSync(found).size };
+    };
+
     const server = new WebServer({
       log: context.log,
       async answer(path, query) {
@@ -106,7 +123,10 @@ export default definePlugin({
         if (path === '/status.json') return json(await status());
         if (path === '/machines.json') return json(await all());
         if (path === '/boot/boot.ipxe') return await script();
-        if (path.startsWith('/boot/')) return await file(path.slice('/boot/'.length), query.has('here'));
+        if (path.startsWith('/boot/')) {
+          const name = path.slice('/boot/'.length);
+          return name.includes('/') ? await otherFile(name) : await file(name, query.has('here'));
+        }
         return undefined;
       },
     });

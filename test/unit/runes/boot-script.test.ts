@@ -5,7 +5,7 @@ const id = '0123456789abcdef'.repeat(4);
 const script: BootScript = {
   base: 'http://10.86.0.9:20080',
   image: { name: 'debian', id },
-  others: [{ name: 'other', id: undefined }],
+  others: [{ name: 'other', id: id.split('').reverse().join(''), peer: '10.86.0.9:20071' }],
   peers: ['10.86.0.9', '10.86.9.9:20070'],
   words: ['console=ttyS0,115200', 'panic=30'],
   hasMemtest: true,
@@ -28,6 +28,12 @@ describe('the boot script', () => {
       'console=ttyS0,115200',
       'panic=30',
     ]);
+  });
+
+  test('another image is booted by its own kernel, from its own field', () => {
+    const kernel = lines[lines.indexOf(':other0') + 1] ?? '';
+    expect(kernel).toContain('{base}/boot/other/vmlinuz initrd=viverrd.zst viver.image=other@sha256:');
+    expect(kernel).toContain(' viver.peer=10.86.0.9:20071 ');
   });
 
   test('every label that is gone to is there, and every item of the menu has its label', () => {
