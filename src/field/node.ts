@@ -62,6 +62,8 @@ interface Incoming {
   readonly bytes: Uint8Array;
   readonly isPlaced: boolean;
   filled: number;
+  /** Its place has been filled by another: the bytes that still come are let pass. */
+  isLate: boolean;
 }
 
 /** The machine with sockets, memory and a clock. */
@@ -347,7 +349,7 @@ export class FieldNode {
         const isPlaced = !this.#placing.has(chunk) && this.#holder?.memory.has(chunk) === false;
         const bytes = isPlaced ? this.#holder?.memory.target(chunk) : undefined;
         if (isPlaced) this.#placing.add(chunk);
-        incoming = { chunk, bytes: bytes ?? Buffer.allocUnsafeSlow(length), isPlaced, filled: 0 };
+        incoming = { chunk, bytes: bytes ?? Buffer.allocUnsafeSlow(length), isPlaced, filled: 0, isLate: false };
         this.#feed({ kind: 'incoming', conn, chunk, chosen });
       },
       indexStart: (length) => {
@@ -361,7 +363,9 @@ export class FieldNode {
         if (incoming === undefined) {
           if (this.#index === undefined) indexParts?.push(piece.slice());
         } else {
-          incoming.bytes.set(piece, incoming.filled);
+          // Another source was sooner: what lies in this place has been verified, and this one may be a liar.
+          if (incoming.isPlaced && this.#holder?.memory.has(incoming.chunk) === true) incoming.isLate = true;
+          if (!incoming.isLate) incoming.bytes.set(piece, incoming.filled);
           incoming.filled += piece.length;
         }
       },
@@ -385,10 +389,16 @@ export class FieldNode {
     };
   }
 
-  #chunk(conn: ConnectionId, { chunk, bytes, isPlaced }: Incoming): void {
+  #chunk(conn: ConnectionId, { chunk, bytes, isPlaced, isLate }: Incoming): void {
     if (isPlaced) this.#placing.delete(chunk);
     const index = this.#index;
     if (index === undefined) return;
+    if (isLate) {
+      // Nobody can say any more whether it was good, and nobody needs it.
+      if (this.#holder?.memory.has(chunk) === true) this.#feed({ kind: 'chunk', conn, chunk, good: true });
+      else this.#connections.get(conn)?.close('a chunk came too late');
+      return;
+    }
     const good = isChunk(index, chunk, bytes);
     if (good) this.traffic.fromPeers += bytes.length;
     else this.traffic.rejected += bytes.length;
