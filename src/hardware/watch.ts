@@ -28,8 +28,8 @@ export interface WatchOptions {
 }
 
 const UNHEARD_MS = 500;
-/** Takes some milliseconds to plan for. */
-const DEVICES_A_TURN = 20;
+/** Few enough that a disk which appears meanwhile is not kept waiting. */
+const DEVICES_A_TURN = 4;
 
 /** Drives this machine's devices: those that are there, then those that come. */
 export class HardwareWatch {
@@ -45,6 +45,7 @@ export class HardwareWatch {
   readonly #wants = new Map<string, PlannedWant>();
   readonly #firstSeen = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
+  #wake: NodeJS.Immediate | undefined;
   /** Found by a scan, and not yet planned for. */
   #unplanned: readonly Device[] = [];
   /** Number of the last uevent heard, or sent before the last scan. */
@@ -58,7 +59,7 @@ export class HardwareWatch {
         try {
           await options.loader.load(module);
         } finally {
-          setImmediate(() => this.#changed());
+          this.#changed();
         }
       },
     };
@@ -189,8 +190,12 @@ export class HardwareWatch {
     });
   }
 
+  /** Events come by the dozen: who waits is woken once for all of them, after the event loop has seen to the rest. */
   #changed(): void {
-    for (const done of this.#waiting) done();
+    this.#wake ??= setImmediate(() => {
+      this.#wake = undefined;
+      for (const done of this.#waiting) done();
+    });
   }
 
   #drive(devices: Parameters<typeof planModules>[0]): Promise<LoadOutcome[]> {

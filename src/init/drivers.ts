@@ -117,15 +117,14 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
 
 /** While controllers look for their disks, this thread has nothing to do but what the first disk will need. */
 async function getReady(watch: HardwareWatch): Promise<void> {
-  await nextTurn();
-  // Node loads each at its first use, which takes a while.
-  createHash('sha256').digest();
-  await nextTurn();
-  await readdir('/');
   for (const name of LIKELY_FILE_SYSTEMS) {
-    await nextTurn();
     await watch.ensureModules([name]);
+    await nextTurn();
   }
+  // Node loads each at its first use, which takes a while.
+  await readdir('/');
+  await nextTurn();
+  createHash('sha256').digest();
 }
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

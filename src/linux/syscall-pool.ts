@@ -45,7 +45,8 @@ function settle(job: Job, result: BlockingResult): void {
  */
 export class SyscallPool {
   readonly #maxThreads: number;
-  readonly #patienceMs: number;
+  /** At least twice what a thread takes to come up: on a slow machine another one would cost more than it saves. */
+  #patienceMs: number;
   readonly #online = new WeakSet<Worker>();
   readonly #idle: Worker[] = [];
   readonly #busy = new Map<Worker, Busy>();
@@ -96,10 +97,12 @@ export class SyscallPool {
   }
 
   #start(): void {
+    const startedMs = performance.now();
     const worker = startWorker('linux/syscall-worker');
     worker.unref();
     worker.once('online', () => {
       this.#online.add(worker);
+      this.#patienceMs = Math.max(this.#patienceMs, 2 * (performance.now() - startedMs));
       const job = this.#busy.get(worker);
       if (job !== undefined) job.since = performance.now();
     });
