@@ -1,18 +1,19 @@
 import type { Address } from './address.ts';
-import { planSwaps, rankOf } from './balance.ts';
 import { type ChunkRange, ChunkSet } from './chunk-set.ts';
-import type { Action, ConnectionId, FieldEvent, Lengths } from './event.ts';
+import { Departure } from './departure.ts';
+import type { Action, ConnectionId, FieldEvent } from './event.ts';
 import { Fetcher } from './fetcher.ts';
 import type { ControlFrame } from './frame.ts';
 import { Giver } from './giver.ts';
 import { Gossip, type GossipOptions } from './gossip.ts';
-import { heldRanges, toRanges } from './holdings.ts';
+import { toRanges } from './holdings.ts';
 import { Idleness } from './idleness.ts';
 import { IndexSpreader } from './index-spreader.ts';
 import { KeepPolicy } from './keep-policy.ts';
+import { Keeper, type Stock } from './keeper.ts';
 import { Neighbours } from './neighbours.ts';
 import { ReadQueue } from './read-queue.ts';
-import { formatNode, type NodeId, STATE_LEAVING } from './record.ts';
+import { formatNode, type NodeId } from './record.ts';
 
 /** While anything is on order or on its way, deadlines are looked at this often. */
 const TICK_MS = 200;
@@ -20,24 +21,10 @@ const TICK_MS = 200;
 const CLIENTS_LIMIT = 64;
 /** Who sent anything over a connection within this time is alive, whatever became of its datagrams. */
 const HEARD_MS = 5000;
-/** A chunk that so few of our sources have is news. */
-const RARE_COPIES = 1;
 /** How often the field is asked for a chunk that nobody holds. */
 const FIND_MS = 2000;
-/** A leaving node gives up when nothing has been taken off it for so long. */
-const LEAVE_STALL_MS = 5000;
-const LEAVE_LIMIT_MS = 30_000;
-/**
- * Where nobody else holds all, nodes drop chunks because of one another: so long it takes until everybody knows that
- * this one no longer counts, and until this one knows what was dropped because of it.
- */
-const LEAVE_SETTLE_MS = 4000;
 /** Bytes that may be read ahead however small the budget. */
 const AHEAD_BYTES = 2 << 20;
-/** How often a node whose budget is used up looks for chunks that the field holds too few of. */
-const BALANCE_MS = 2000;
-/** Nodes dialled for that at a time. */
-const BALANCE_DIALS = 4;
 /** Who was asked for the index must have begun to send it by then, and who pointed us elsewhere is asked again. */
 const INDEX_DEADLINE_MS = 5000;
 const INDEX_AGAIN_MS = 1500;
@@ -83,17 +70,8 @@ const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
   leave: NOTHING,
 };
 
-interface Data {
-  readonly lengths: Lengths;
-  readonly held: ChunkSet;
-  /** Of these, what others may count on. */
-  readonly announced: ChunkSet;
-  readonly reads: ReadQueue;
-  readonly keep: KeepPolicy;
-  readonly fetcher: Fetcher;
-  readonly giver: Giver;
-  /** Chunks to fetch for the field's sake, in place of others. */
-  readonly swaps: ChunkSet;
+interface Data extends Stock {
+  readonly keeper: Keeper;
 }
 
 /**
@@ -116,14 +94,12 @@ export class FieldMachine {
   /** Of the event that is handled. */
   #now = 0;
   #data: Data | undefined;
-  #copies: { readonly at: number; readonly counts: Uint16Array } | undefined;
   readonly #indexes = new IndexSpreader();
   readonly #indexAsked = new Map<ConnectionId, number>();
   #indexAgainAt = 0;
   #tickAt = Number.POSITIVE_INFINITY;
   #findAt = 0;
-  #balanceAt = 0;
-  #leaving: { readonly since: number; left: number; sent: number; progressAt: number } | undefined;
+  #leaving: Departure | undefined;
   /** Nodes that went down since the last event: their connections are of no use any more. */
   #gone: NodeId[] = [];
   #log: Action[] = [];
@@ -260,10 +236,10 @@ export class FieldMachine {
       case 'unread':
         this.#early.delete(event.read);
         this.#data?.reads.remove(event.read);
-        this.#trim(now, out);
+        this.#data?.keeper.trim(now, out);
         return;
       case 'unheld':
-        this.#unheld(event.chunks, now);
+        this.#data?.keeper.unheld(event.chunks, now);
         return;
       case 'leave':
         this.#leave(now, out);
@@ -273,7 +249,7 @@ export class FieldMachine {
 
   #wake(now: number, out: Action[]): void {
     this.gossip.wake(now, out);
-    this.#balance(now);
+    this.#data?.keeper.balance(now);
     if (now < this.#tickAt) return;
     this.#tickAt = this.#isBusy() ? now + TICK_MS : Number.POSITIVE_INFINITY;
     const data = this.#data;
@@ -333,7 +309,17 @@ export class FieldMachine {
       swaps,
     });
     const giver = new Giver({ lengths, held, isComing: (chunk) => fetcher.isOrdered(chunk) });
-    this.#data = { lengths, held, announced, reads, keep, fetcher, giver, swaps };
+    const stock: Stock = { lengths, held, announced, reads, keep, fetcher, giver, swaps };
+    const { node: self, random, fill } = this.#options;
+    const keeper = new Keeper(stock, {
+      node: self,
+      random,
+      gossip: this.gossip,
+      neighbours: this.#neighbours,
+      isBanned: (node) => this.#banned.has(node),
+      mayBalance: () => fill && this.#leaving === undefined,
+    });
+    this.#data = { ...stock, keeper };
     this.gossip.holdsIn(lengths.count, announced, now);
     for (const [conn, { node, address }] of this.#accepted) giver.accepted(conn, node, address, now);
     for (const conn of this.#subscribed) giver.subscribe(conn, out);
@@ -344,7 +330,7 @@ export class FieldMachine {
     }
     this.#indexAsked.clear();
     this.#indexes.known(now, out);
-    this.#trim(now, out);
+    this.#data?.keeper.trim(now, out);
     for (const [read, range] of this.#early) this.#read(read, range, now, out);
     this.#early.clear();
   }
@@ -471,118 +457,15 @@ export class FieldMachine {
 
   #gain(chunk: number, now: number, out: Action[]): void {
     const data = this.#data;
-    if (data === undefined || data.held.has(chunk)) return;
-    const isDemanded = data.reads.waitsFor(chunk);
-    const isWanted = isDemanded || data.reads.window.has(chunk);
-    const room = data.keep.planRoom(chunk, isWanted, this.#countCopies(now), data.reads.pinned, (victim) =>
-      this.#isOutranked(victim),
-    );
-    if (room === undefined && !isWanted) return;
-    for (const victim of room ?? []) this.#drop(victim, now, out);
-    out.push({ kind: 'keep', chunk });
-    data.held.add(chunk);
-    data.giver.gained(chunk, data.fetcher.copiesSeen(chunk) <= RARE_COPIES, now);
-    if (room === undefined) data.keep.borrow(chunk, now);
-    else {
-      data.keep.added(chunk, now);
-      this.#announce(chunk);
-    }
+    if (data?.keeper.gain(chunk, now, out) !== true) return;
     if (this.#lost.delete(chunk) && this.#lost.size === 0)
       this.#say('every chunk that reads wait for is to be had again');
-    for (const read of data.reads.arrived(chunk)) out.push({ kind: 'ready', read });
     if (data.held.count === data.lengths.count) this.#say(`holds the whole image, ${data.lengths.count} chunks`);
-  }
-
-  #announce(chunk: number): void {
-    if (this.#data?.announced.add(chunk) === true) this.gossip.changed();
-  }
-
-  /** A chunk is held no longer. */
-  #lose(chunk: number, now: number): boolean {
-    const data = this.#data;
-    if (data === undefined || !data.held.delete(chunk)) return false;
-    data.keep.removed(chunk);
-    data.reads.lost(chunk);
-    data.giver.lost(chunk, now);
-    if (data.announced.delete(chunk)) this.gossip.changed();
-    return true;
-  }
-
-  #drop(chunk: number, now: number, out: Action[]): void {
-    if (this.#lose(chunk, now)) out.push({ kind: 'drop', chunk });
-  }
-
-  /** Reads may have had to be served beyond the budget; afterwards it counts again. */
-  #trim(now: number, out: Action[]): void {
-    const data = this.#data;
-    if (data === undefined) return;
-    for (const chunk of data.keep.settle()) this.#announce(chunk);
-    const isSafe = (victim: number) => this.#isOutranked(victim);
-    const victims = data.keep.planTrim(this.#countCopies(now), data.reads.pinned, isSafe);
-    for (const victim of victims) this.#drop(victim, now, out);
-  }
-
-  /** Whether somebody who stays holds a chunk and has more reason to keep it than we have. */
-  #isOutranked(chunk: number): boolean {
-    const rank = rankOf(this.#options.node, chunk);
-    for (const node of this.gossip.table.holders(chunk, true)) {
-      if (node !== this.#options.node && !this.#banned.has(node) && rankOf(node, chunk) > rank) return true;
-    }
-    return false;
   }
 
   #mayFill(): boolean {
     const { fill, readsFirst = false } = this.#options;
     return fill && this.#leaving === undefined && (!readsFirst || this.#idleness.mayFill(this.#now));
-  }
-
-  /** In idle time, what the field holds least of takes the place of what it holds most of. */
-  #balance(now: number): void {
-    const data = this.#data;
-    if (now < this.#balanceAt || data === undefined || !this.#options.fill) return;
-    this.#balanceAt = now + BALANCE_MS * (0.75 + 0.5 * this.#options.random());
-    data.swaps.clear();
-    this.#inherit(now);
-    const { held, keep, reads } = data;
-    if (keep.holdsAll || this.#leaving !== undefined || reads.length > 0 || held.count === held.size) return;
-    const copies = this.#countCopies(now);
-    const { size } = this.gossip.table;
-    let dials = BALANCE_DIALS;
-    for (const chunk of planSwaps(held, keep.counted(), copies, size, this.#options.random)) {
-      data.swaps.add(chunk);
-      if (data.fetcher.hasSource(chunk) || dials === 0) continue;
-      dials--;
-      this.#wantHolder(chunk);
-    }
-  }
-
-  /** Chunks that only somebody has who is about to leave: to be had there now or never. */
-  #inherit(now: number): void {
-    const data = this.#data;
-    if (data === undefined || !this.#options.fill || this.#leaving !== undefined) return;
-    const copies = this.#countCopies(now);
-    for (const { node, state, holdings } of this.gossip.table.rows()) {
-      if (state !== STATE_LEAVING) continue;
-      for (const { start, end } of heldRanges(holdings)) {
-        for (let chunk = start; chunk < end; chunk++) {
-          if (copies[chunk] !== 0 || data.held.has(chunk)) continue;
-          this.#neighbours.want(node);
-          return;
-        }
-      }
-    }
-  }
-
-  #wantHolder(chunk: number): void {
-    for (const node of this.gossip.table.holders(chunk)) {
-      if (node === this.#options.node || this.#banned.has(node)) continue;
-      this.#neighbours.want(node);
-      return;
-    }
-  }
-
-  #unheld(ranges: readonly ChunkRange[], now: number): void {
-    for (const { start, end } of ranges) for (let chunk = start; chunk < end; chunk++) this.#lose(chunk, now);
   }
 
   #read(read: number, chunks: ChunkRange, now: number, out: Action[]): void {
@@ -644,46 +527,17 @@ export class FieldMachine {
 
   #leave(now: number, out: Action[]): void {
     if (this.#leaving !== undefined) return;
-    this.#leaving = { since: now, left: this.#onlyHere().length, sent: 0, progressAt: now };
+    this.#leaving = new Departure(this.#data?.keeper, now);
     if (this.#leaving.left > 0) this.#say(`leaving: ${this.#leaving.left} chunks are held nowhere else yet`);
     this.gossip.leaving(now, out);
     this.#goOn(now, out);
   }
 
-  /** Whether somebody who stays holds all: such a one drops nothing. */
-  #isAnotherComplete(): boolean {
-    const { table } = this.gossip;
-    for (const { node, state } of table.nodes()) {
-      if (node === this.#options.node || state === STATE_LEAVING || this.#banned.has(node)) continue;
-      if (table.heldBy(node) === this.#data?.lengths.count) return true;
-    }
-    return false;
-  }
-
-  /** Chunks that, as far as the table says, only this node holds. */
-  #onlyHere(): number[] {
-    const data = this.#data;
-    if (data === undefined) return [];
-    const copies = this.gossip.table.copies(data.lengths.count, this.#options.node);
-    return [...data.held].filter((chunk) => copies[chunk] === 0);
-  }
-
   #goOn(now: number, out: Action[]): void {
-    const leaving = this.#leaving;
-    if (leaving === undefined) return;
-    const only = this.#onlyHere();
     const sent = this.#data?.giver.sent ?? 0;
-    // What was given is known from the table only when its new holders have told of it.
-    if (only.length < leaving.left || sent > leaving.sent) {
-      leaving.progressAt = now;
-      leaving.left = Math.min(leaving.left, only.length);
-      leaving.sent = sent;
-    }
-    const isHopeless =
-      this.gossip.table.size < 2 || now - leaving.progressAt > LEAVE_STALL_MS || now - leaving.since > LEAVE_LIMIT_MS;
-    if (only.length > 0 && !isHopeless) return;
-    if (this.gossip.table.size > 1 && now - leaving.since < LEAVE_SETTLE_MS && !this.#isAnotherComplete()) return;
-    if (only.length > 0) this.#say(`leaving: the field loses ${only.length} chunks that only this node holds`);
+    if (this.#leaving?.mayGo(this.#data?.keeper, sent, this.gossip.table.size, now) !== true) return;
+    const { left } = this.#leaving;
+    if (left > 0) this.#say(`leaving: the field loses ${left} chunks that only this node holds`);
     this.gossip.leave(out);
     out.push({ kind: 'gone' });
   }
@@ -703,14 +557,6 @@ export class FieldMachine {
       out.push({ kind: 'close', conn, why });
       this.#closed(conn, why, false, now, out);
     }
-  }
-
-  #countCopies(now: number): Uint16Array {
-    const count = this.#data?.lengths.count ?? 0;
-    if (this.#copies === undefined || now - this.#copies.at > 2000) {
-      this.#copies = { at: now, counts: this.gossip.table.copies(count, this.#options.node) };
-    }
-    return this.#copies.counts;
   }
 
   #say(text: string): void {
