@@ -46,13 +46,16 @@ interface Slot {
   retry: NodeJS.Timeout | undefined;
 }
 
-async function within<T>(work: T | Promise<T>, ms: number, late: () => Error): Promise<T> {
+async function within<T>(work: T | Promise<T>, ms: number, late: () => Error, signal?: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(late()), ms);
+  const onAbort = () => reject(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
     return await Promise.race([work, promise]);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 
@@ -63,7 +66,8 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #slots = new Map<string, Slot>();
   #queue: Promise<void> = Promise.resolve();
-  #ending = false;
+  /** Aborts when all is to stop, also in the middle of a start. */
+  readonly #ending = new AbortController();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -90,7 +94,7 @@ export class Runner {
 
   /** Stops all, the last started first. */
   stop(): Promise<void> {
-    this.#ending = true;
+    this.#ending.abort(new Error('the end'));
     return this.#enqueue(async () => {
       for (const slot of [...this.#slots.values()].reverse()) {
         clearTimeout(slot.retry);
@@ -107,7 +111,8 @@ export class Runner {
   async #startAll(): Promise<void> {
     for (const { name } of this.#options.graph.order) {
       const slot = this.#slots.get(name);
-      if (this.#ending || slot === undefined || slot.running !== undefined || slot.state === 'failed') continue;
+      if (this.#ending.signal.aborted || slot === undefined || slot.running !== undefined || slot.state === 'failed')
+        continue;
       const lacking = this.#options.graph.needs.get(name)?.find((need) => this.#slots.get(need)?.state !== 'running');
       if (lacking === undefined) await this.#startOne(slot);
       else slot.why = `waits for ${lacking}`;
@@ -131,6 +136,7 @@ export class Runner {
               plugin.start(this.#context(slot, stop.signal, cleanups)),
               startTimeoutMs,
               () => new Error(`did not start within ${startTimeoutMs / 1000} s`),
+              this.#ending.signal,
             );
       for (const name of plugin.provides ?? [])
         if (provided[name] === undefined) throw new Error(`started without the interface '${name}' it provides`);
@@ -139,6 +145,7 @@ export class Runner {
     } catch (error) {
       slot.running = { ...running, provided: {} };
       await this.#stopOne(slot, 'failed', describeError(error));
+      if (this.#ending.signal.aborted) return;
       this.#retryLater(slot);
       const waiting = dependentsOf(this.#options.graph, plugin.name);
       log(`${plugin.name} failed: ${slot.why}${waiting.length === 0 ? '' : `; waiting for it: ${waiting.join(', ')}`}`);
@@ -231,7 +238,7 @@ export class Runner {
   }
 
   #retryLater(slot: Slot): void {
-    if (this.#ending) return;
+    if (this.#ending.signal.aborted) return;
     const { retryMs = RETRY_MS } = this.#options;
     const delay = Math.min(retryMs * 2 ** Math.min(slot.failures, 16), LONGEST_RETRY_MS);
     slot.failures++;

@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hasCode } from '../linux/errno.ts';
 import type { Program } from './kept-program.ts';
 import type { Context } from './plugin.ts';
 
@@ -21,6 +24,40 @@ function ended(child: ChildProcess): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) resolve();
     else child.once('exit', () => resolve());
   });
+}
+
+/** Processes whose command line has this word. */
+function processesWith(word: string): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes(word) ? [Number(name)] : [];
+    } catch (error) {
+      if (hasCode(error, 'ENOENT') || hasCode(error, 'ESRCH')) return []; // it has ended
+      throw error;
+    }
+  });
+}
+
+const LEFTOVER_POLL_MS = 50;
+
+/**
+ * Ends what a `viver runes` that died left running, so that its ports are free: programs started with `word`, which only
+ * VIVER's are.
+ */
+export async function endLeftovers(word: string, patienceMs = GRACE_MS): Promise<void> {
+  const endMs = performance.now() + patienceMs;
+  for (let left = processesWith(word); left.length > 0; left = processesWith(word)) {
+    const isLate = performance.now() > endMs;
+    for (const pid of left) {
+      try {
+        process.kill(pid, isLate ? 'SIGKILL' : 'SIGTERM');
+      } catch (error) {
+        if (!hasCode(error, 'ESRCH')) throw error;
+      }
+    }
+    await sleep(LEFTOVER_POLL_MS);
+  }
 }
 
 /**

@@ -20,6 +20,7 @@ const DHCP_PATIENCE_MS = 4000;
 const CARRIER_PATIENCE_MS = 6000;
 const CARRIER_POLL_MS = 200;
 const ATTEMPTS = 8;
+const WATCH_MS = 5000;
 
 /** What /init set up for the root this machine hangs on: its DHCP client keeps `address-INTERFACE` up to date. */
 async function networkOfBoot(network: Rtnetlink): Promise<Network | undefined> {
@@ -129,6 +130,17 @@ async function find(context: Context<never>): Promise<Network> {
   return await chooseOwn(network, link);
 }
 
+/** A DHCP client may have been given another address meanwhile, or somebody took it away. */
+async function watch({ signal, restart }: Context<never>, { address, interfaceName }: Network): Promise<void> {
+  for (;;) {
+    await sleep(WATCH_MS, undefined, { signal });
+    using network = new Rtnetlink();
+    if ((await network.addresses()).some((one) => one.address === address)) continue;
+    restart(`${address} is gone from ${interfaceName}`);
+    return;
+  }
+}
+
 export default definePlugin({
   name: 'address',
   summary: "the network's own address where a DHCP server answers, else one of a free private range",
@@ -142,6 +154,9 @@ export default definePlugin({
       chosen: 'chosen, since no DHCP server answered',
     };
     context.log(`${interfaceName} has ${address}/${prefixLength}, ${how[origin]}`);
+    watch(context, network).catch((error: unknown) => {
+      if (!context.signal.aborted) context.fail(error instanceof Error ? error : new Error(String(error)));
+    });
     return {
       address: {
         network: async () => network,

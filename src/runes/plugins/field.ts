@@ -55,8 +55,8 @@ export default definePlugin({
   requires: ['address'],
   async start(context) {
     const { address } = await context.ask('address').network();
-    if (!isDaemonThere()) await startOwn(context, address);
     let status = await statusOrNothing();
+    if (status === undefined && !isDaemonThere()) await startOwn(context, address);
     while (status === undefined) {
       await sleep(POLL_MS, undefined, { signal: context.signal });
       status = await statusOrNothing();

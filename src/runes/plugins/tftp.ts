@@ -3,7 +3,7 @@ import { tftpConfig } from '../dnsmasq-config.ts';
 import { keptProgram } from '../kept-program.ts';
 import { RUN_DIRECTORY } from '../places.ts';
 import { definePlugin } from '../plugin.ts';
-import { supervise } from '../supervised.ts';
+import { endLeftovers, supervise } from '../supervised.ts';
 
 const LONGEST_LINE = 200;
 
@@ -22,6 +22,7 @@ export default definePlugin({
     await writeFile(configuration, tftpConfig(network, directory));
     const counted = { sent: 0, refused: 0 };
     if (context.has('http')) await context.ask('http').publish('tftp', () => ({ ...counted }));
+    await endLeftovers(`--conf-file=${configuration}`);
     const { command, args } = keptProgram('/usr/sbin/dnsmasq');
     await supervise(context, {
       name: 'dnsmasq (TFTP)',

@@ -177,6 +177,20 @@ test('a start that never ends fails by its time-out; a start without its interfa
   await runner.stop();
 });
 
+test('the end comes also in the middle of a start, and nothing more is started', async () => {
+  const { runner, events, lines, until, contexts } = lab({
+    slow: { run: () => new Promise(() => {}) },
+    next: {},
+  });
+  const started = runner.start();
+  await until(() => contexts.has('slow'));
+  await runner.stop();
+  await started;
+  expect(contexts.get('slow')?.signal.aborted).toBe(true);
+  expect(events).toEqual(['slow stopped', 'slow released']);
+  expect(lines).toEqual([]);
+});
+
 test('what a plugin asks and gives is typed by its interfaces', () => {
   const plugin = definePlugin({
     name: 'typed',
