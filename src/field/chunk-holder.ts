@@ -24,11 +24,15 @@ export interface HolderOptions {
 /** Bytes of a directory store's or medium's chunks kept in memory as well, when that is not told otherwise. */
 const CACHED_CHUNKS = 64;
 
+/** A medium that gives none of so many chunks, all over the image, has been taken out; a bad spot is smaller. */
+const PROBES = 8;
+const PROBE_BYTES = 512;
+
 /** Everything this node holds, wherever it lies: memory, a directory, the medium the image came on. */
 export class ChunkHolder {
   readonly memory: ChunkMemory;
   readonly #index: ChunkIndex;
-  readonly #medium: Medium | undefined;
+  #medium: Medium | undefined;
   readonly #store: ChunkStore | undefined;
   readonly #isWhole: boolean;
   /** Chunks in the directory. */
@@ -99,6 +103,33 @@ export class ChunkHolder {
     this.memory.drop(chunk);
     if (!this.#stored.delete(chunk)) return;
     this.#store?.remove(this.#index.digestHex(chunk)).catch((error: unknown) => this.onTrouble(chunk, error));
+  }
+
+  /**
+   * To be asked when the medium has failed: the chunks that went with it, when it has been taken out. From then on it is
+   * not asked any more.
+   */
+  async lostWithMedium(): Promise<readonly number[]> {
+    const medium = this.#medium;
+    if (medium === undefined) return [];
+    const only: number[] = [];
+    for (let chunk = 0; chunk < this.#index.count; chunk++) {
+      // What is merely cached will be let go without anybody being told.
+      const isKept = (this.#isWhole && this.memory.has(chunk)) || this.#stored.has(chunk);
+      if (!isKept) only.push(chunk);
+    }
+    const step = Math.max(1, Math.floor(only.length / PROBES));
+    for (let i = 0; i < only.length; i += step) {
+      const chunk = only[i] as number;
+      const target = new Uint8Array(Math.min(PROBE_BYTES, this.#index.length(chunk)));
+      const isThere = await medium.read(target, this.#index.start(chunk)).then(
+        () => true,
+        () => false,
+      );
+      if (isThere) return [];
+    }
+    this.#medium = undefined;
+    return only;
   }
 
   /** Called when a chunk that was held can no longer be had from here. */

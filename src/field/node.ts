@@ -12,6 +12,7 @@ import { Connection, type Identity } from './connection.ts';
 import { type Datagram, decodeDatagram, encodeDatagram } from './datagram.ts';
 import type { Action, ConnectionId, FieldEvent } from './event.ts';
 import { encodeIndexHeader } from './frame.ts';
+import { toRanges } from './holdings.ts';
 import type { FieldKey } from './key.ts';
 import { FieldMachine } from './machine.ts';
 import { Multicast } from './multicast.ts';
@@ -51,8 +52,8 @@ export interface Traffic {
   rejected: number;
 }
 
-/** Trouble with origins is told no more often than this. */
-const ORIGIN_SAY_MS = 10_000;
+/** Trouble with origins, and with what is held here, is told no more often than this. */
+const TROUBLE_SAY_MS = 10_000;
 
 /** Nodes that answer a seek by multicast, on average, however large the field. */
 const OFFERS = 4;
@@ -86,6 +87,8 @@ export class FieldNode {
   readonly #arrived = new Map<number, Uint8Array>();
   readonly #asking = new Set<number>();
   #originSaidAt = Number.NEGATIVE_INFINITY;
+  #troubleSaidAt = Number.NEGATIVE_INFINITY;
+  #isProbing = false;
   #index: ChunkIndex | undefined;
   #indexBytes: Uint8Array | undefined;
   #holder: ChunkHolder | undefined;
@@ -429,7 +432,7 @@ export class FieldNode {
   /** Said once, not with every chunk. */
   #originTrouble(error: unknown): void {
     const now = performance.now();
-    if (now - this.#originSaidAt < ORIGIN_SAY_MS) return;
+    if (now - this.#originSaidAt < TROUBLE_SAY_MS) return;
     this.#originSaidAt = now;
     this.#options.log(error instanceof Error ? error.message : String(error));
   }
@@ -494,8 +497,24 @@ export class FieldNode {
   }
 
   #trouble(chunk: number, error: unknown): void {
-    this.#options.log(`chunk ${chunk} cannot be read here: ${error instanceof Error ? error.message : String(error)}`);
+    const now = performance.now();
+    if (now - this.#troubleSaidAt >= TROUBLE_SAY_MS) {
+      this.#troubleSaidAt = now;
+      const why = error instanceof Error ? error.message : String(error);
+      this.#options.log(`chunk ${chunk} cannot be read here: ${why}`);
+    }
     this.#feed({ kind: 'unheld', chunks: [{ start: chunk, end: chunk + 1 }] });
+    if (!this.#isProbing) void this.#probeMedium();
+  }
+
+  /** Others are told at once of all that went with a medium, and do not find it out chunk by chunk. */
+  async #probeMedium(): Promise<void> {
+    this.#isProbing = true;
+    const lost = (await this.#holder?.lostWithMedium()) ?? [];
+    this.#isProbing = false;
+    if (lost.length === 0) return;
+    this.#options.log(`the medium is gone, and with it ${lost.length} chunks: they come from others from now on`);
+    this.#feed({ kind: 'unheld', chunks: toRanges(lost) });
   }
 }
 
