@@ -201,3 +201,30 @@ test('viver.verify=lazy: the medium is taken out once the field holds all, and r
   expect(await sumOf(field.lead, '/data')).toBe(sum);
   await perform(field.lead, NO_IO_ERROR);
 });
+
+test('nobody has the image: it is said who was asked; when somebody has, exit at the rescue prompt boots it', async () => {
+  const image = await smallImage();
+  const words = ['viver.wait=5', pinned(image)];
+  const alone = diskless({ name: 'net-alone', number: 2, image, words, steps: [] });
+  const [ready, ...login] = alone.steps;
+  if (ready === undefined) throw new Error('no steps');
+  await using field = await together({
+    ...alone,
+    steps: [
+      { wait: /viver: boot failed: no network: eth0: no DHCP server answered/, within: 120 },
+      { prompt: /rescue# $/, within: 60 },
+      { type: 'exit\n' },
+    ],
+  });
+  await performAll(field.lead);
+  using _dhcp = new DhcpServer('10.77.0.254').plugInto(field.wire);
+  await perform(field.lead, {
+    wait: `viver: boot failed: no machine on the network offers ${image.name}@`,
+    within: 120,
+  });
+  await perform(field.lead, { wait: /saw eth0 with 10\.77\.0\.1\d\d\/24/, within: 10 });
+  await perform(field.lead, { prompt: /rescue# $/, within: 60 });
+  await performAll(await field.join(await holder({ name: 'net-alone-holder', number: 1, image, steps: [] })));
+  field.lead.type('exit\n');
+  for (const step of [ready, ...login, NO_IO_ERROR, ...POWER_OFF]) await perform(field.lead, step);
+});
