@@ -7,13 +7,14 @@ import { askDhcp } from '../../net/ask-dhcp.ts';
 import { dhcpConfig, VIVER_MARK, VIVER_OPTION } from '../dnsmasq-config.ts';
 import { type Candidate, compareCandidates, dhcpModeFor, elect, type SeenServers } from '../election.ts';
 import type { AddressInterface, DhcpMode, Network } from '../interfaces.ts';
-import { keptProgram } from '../kept-program.ts';
+import { keptBusybox, keptProgram } from '../kept-program.ts';
 import type { MachineStatus } from '../machine-status.ts';
+import { OrphanAddresses } from '../orphan-addresses.ts';
 import { fetchStatus, hostOf } from '../peers.ts';
 import { RUN_DIRECTORY } from '../places.ts';
 import { type Context, definePlugin } from '../plugin.ts';
 import { isOwnRange } from '../private-range.ts';
-import { supervise } from '../supervised.ts';
+import { endLeftovers, supervise } from '../supervised.ts';
 
 type Needs = Context<'address' | 'tftp' | 'http' | 'field'>;
 
@@ -42,6 +43,9 @@ class DhcpService {
   readonly #address: AddressInterface;
   readonly #silent = new Map<string, number>();
   readonly #last = new Map<string, KnownMachine>();
+  readonly #orphans: OrphanAddresses;
+  /** Addresses of machines that answer no more, until it is seen to. */
+  #gone: string[] = [];
   #seen: SeenServers;
   #askedMs = Number.NEGATIVE_INFINITY;
   #server: { readonly stop: () => Promise<void>; readonly mode: 'full' | 'proxy' } | undefined;
@@ -51,6 +55,13 @@ class DhcpService {
     this.#context = context;
     this.#network = network;
     this.#address = context.ask('address');
+    const { log, signal } = context;
+    this.#orphans = new OrphanAddresses({
+      interfaceName: network.interfaceName,
+      busybox: keptBusybox(),
+      log,
+      signal,
+    });
     this.#seen = { foreign: [], everForeign: false, everOurs: isOwnRange(network) };
   }
 
@@ -77,6 +88,7 @@ class DhcpService {
     const { serve, why } = elect(self, others);
     if (!serve) {
       await this.#ask(ASK_STANDBY_MS);
+      this.#gone = [];
       await this.#become('standby', why);
       return;
     }
@@ -87,12 +99,17 @@ class DhcpService {
     }
     const wanted = dhcpModeFor(this.#network.origin, this.#seen);
     await this.#become(wanted.mode, `${why}; ${wanted.why}`);
+    // On a network that others run, its addresses are their business.
+    for (const gone of wanted.mode === 'full' ? this.#gone.splice(0) : []) {
+      this.#orphans.adopt(gone).catch((error: unknown) => this.#context.log(`${gone}: ${describeError(error)}`));
+    }
   }
 
   /** Those that answer; one that was silent once is not taken for gone. */
   async #look(peers: readonly { readonly id: string; readonly host: string }[]): Promise<Candidate[]> {
     const ids = new Set(peers.map(({ id }) => id));
-    for (const map of [this.#silent, this.#last]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
+    for (const id of this.#silent.keys()) if (!ids.has(id)) this.#silent.delete(id);
+    for (const id of this.#last.keys()) if (!ids.has(id)) this.#forget(id);
     const first = [...peers].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, MOST_ASKED);
     const known = peers.filter(
       ({ id }) => this.#last.get(id)?.isServing === true && !first.some((one) => one.id === id),
@@ -111,9 +128,15 @@ class DhcpService {
       const silent = (this.#silent.get(id) ?? 0) + 1;
       this.#silent.set(id, silent);
       if (silent < MOST_SILENT) return this.#last.get(id);
-      this.#last.delete(id);
+      this.#forget(id);
       return undefined;
     }
+  }
+
+  #forget(id: string): void {
+    const gone = this.#last.get(id);
+    if (gone !== undefined && isIPv4(gone.address)) this.#gone.push(gone.address);
+    this.#last.delete(id);
   }
 
   async #ask(everyMs: number): Promise<void> {
@@ -162,12 +185,15 @@ class DhcpService {
       reserved: [...this.#last.values()].filter(({ mac, address }) => isIPv4(address) && /^[0-9a-f:]{17}$/.test(mac)),
     });
     await writeFile(configuration, text);
+    await endLeftovers(`--conf-file=${configuration}`);
     const { command, args } = keptProgram('/usr/sbin/dnsmasq');
     const { stop } = await supervise(context, {
       name: 'dnsmasq (DHCP)',
       command,
       args: [...args, '--keep-in-foreground', `--conf-file=${configuration}`, '--pid-file='],
       onLine: (line) => {
+        const given = /DHCP(?:OFFER|ACK)\(\S+\) (\S+)/.exec(line)?.[1];
+        if (given !== undefined) this.#orphans.release(given);
         const told = /dnsmasq-dhcp\[\d+\]: ((?:DHCPACK|PXE)\(.*)$/.exec(line)?.[1];
         if (told !== undefined) context.log(told);
       },
