@@ -194,9 +194,10 @@ export async function shutDown(verb: RebootVerb, system: ShutdownSystem): Promis
 async function leaveClean(system: ShutdownSystem): Promise<void> {
   for (const name of await system.end('ordinary')) system.say(`does not end: ${name}`);
   system.sync();
-  for (const failure of unmountAll(system)) system.say(failure);
-  for (const name of await system.end('storage')) system.say(`does not end: ${name}`);
   unmountAll(system);
+  for (const name of await system.end('storage')) system.say(`does not end: ${name}`);
+  // What only now fails is worth telling: a medium is in use until the daemon that reads it has ended.
+  for (const failure of unmountAll(system)) system.say(failure);
   for (const { target, source } of [...planRemounts(system.mounts())].reverse()) {
     try {
       system.remountReadOnly(target);

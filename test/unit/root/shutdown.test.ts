@@ -108,11 +108,11 @@ test('what is in use is tried again when what lay on it is gone', async () => {
   expect(done.filter((line) => line.startsWith('say'))).toEqual([]);
 });
 
-test('what a storage daemon holds is unmounted after that has ended', async () => {
+test('what a storage daemon holds is unmounted after that has ended, and not complained of', async () => {
   const { system, done } = machine({ busy: { '/oldroot': 'daemon' } });
   await shutDown('halt', system);
-  expect(done.slice(-6)).toEqual([
-    'say umount /oldroot: EBUSY',
+  expect(done.filter((line) => line.startsWith('say'))).toEqual([]);
+  expect(done.slice(-5)).toEqual([
     'end storage',
     'umount /oldroot',
     'emergency',
