@@ -112,13 +112,7 @@ test('what a storage daemon holds is unmounted after that has ended, and not com
   const { system, done } = machine({ busy: { '/oldroot': 'daemon' } });
   await shutDown('halt', system);
   expect(done.filter((line) => line.startsWith('say'))).toEqual([]);
-  expect(done.slice(-5)).toEqual([
-    'end storage',
-    'umount /oldroot',
-    'emergency',
-    'sync',
-    'reboot halt',
-  ]);
+  expect(done.slice(-5)).toEqual(['end storage', 'umount /oldroot', 'emergency', 'sync', 'reboot halt']);
 });
 
 test('a medium that the union needs and that lies on it is moved out of the circle', async () => {
