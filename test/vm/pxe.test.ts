@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Cluster } from './harness/cluster.ts';
-import { DHCP_TYPES, encodeDhcp, OPTION } from './harness/dhcp-message.ts';
+import { DHCP_TYPES, decodeDhcp, encodeDhcp, OPTION, withoutIpxe } from './harness/dhcp-message.ts';
 import { DhcpServer } from './harness/dhcp-server.ts';
 import { BROADCAST, parseUdp, udpFrame } from './harness/frame.ts';
 import type { Machine } from './harness/machine.ts';
@@ -52,6 +52,36 @@ test('e1000, virtio-net, rtl8139 and vmxnet3 boot, each by BIOS and by UEFI', { 
       expect(await cluster.run(machine, 'cat /etc/variant')).toBe('one');
       await cluster.powerOff(machine);
     }
+  }
+});
+
+/** What a machine's ROM says to DHCP servers, without the words of iPXE, until it has loaded a boot loader by TFTP. */
+function hideIpxe(cluster: Cluster, machine: string): void {
+  let hasLoader = false;
+  cluster.wire.port(machine).rules = {
+    change(frame) {
+      const packet = parseUdp(frame);
+      if (packet?.to.port === 69) hasLoader = true;
+      const message = packet?.to.port === 67 && !hasLoader ? decodeDhcp(packet.payload) : undefined;
+      if (packet === undefined || message === undefined) return frame;
+      return udpFrame({ ...packet, payload: encodeDhcp(withoutIpxe(message)) });
+    },
+  };
+}
+
+test("PXE code that is not iPXE gets iPXE by TFTP, and all else by HTTP: any BIOS ROM, and the UEFI firmware's own", async () => {
+  const image = await servingImage();
+  await using cluster = await Cluster.open();
+  await bootServer(cluster, 'pxe-chain-server', 1);
+  const bios = await cluster.powerOn(pxe({ name: 'pxe-chain-bios', number: 2, image }));
+  hideIpxe(cluster, 'pxe-chain-bios');
+  await cluster.performAll(bios);
+  const firmware = { firmware: 'uefi', model: 'virtio-net-pci', pxeBy: 'firmware' } as const;
+  await boot(cluster, pxe({ name: 'pxe-chain-uefi', number: 3, image, ...firmware }));
+  for (const name of ['pxe-chain-bios', 'pxe-chain-uefi']) {
+    expect(cluster.meter.total(name, 'tftp')).toBeGreaterThan(50_000);
+    expect(cluster.meter.total(name, 'tftp')).toBeLessThan(2_000_000);
+    expect(cluster.meter.total(name, 'http')).toBeGreaterThan(40_000_000);
   }
 });
 

@@ -77,3 +77,12 @@ export function dhcpTypeOf(message: DhcpMessage): DhcpType | undefined {
   const value = message.options.get(OPTION.type)?.[0];
   return (Object.keys(DHCP_TYPES) as DhcpType[]).find((type) => DHCP_TYPES[type] === value);
 }
+
+/** iPXE's own options (https://ipxe.org/howto/dhcpd): by these a server tells it from another PXE ROM. */
+const IPXE_OPTIONS = 175;
+
+/** The same message as a PXE ROM that is not iPXE would send it. */
+export function withoutIpxe(message: DhcpMessage): DhcpMessage {
+  const options = [...message.options].filter(([code]) => code !== IPXE_OPTIONS && code !== OPTION.userClass);
+  return { ...message, options: new Map(options) };
+}

@@ -47,12 +47,15 @@ export interface Server {
 /** The line of the plugin that gives addresses: from now on other machines can boot. */
 export const SERVES = 'until grep -q "^dhcp-boot" /run/viver/dnsmasq-dhcp.conf; do sleep 1; done';
 
+/** The image has no udev that would load a network card's driver, so the initrd must. */
+const WITH_NETWORK = 'viver.media=scsi,net';
+
 /** A machine that has the image on a disk, and boots the others. */
 export async function server({ name, number, image, words = [] }: Server): Promise<Scenario> {
   return {
     name,
     memoryMiB: 1024,
-    kernel: viverKernel(...words),
+    kernel: viverKernel(WITH_NETWORK, ...words),
     disks: [{ name: 'image', bus: 'virtio', file: await imageDisk(image) }],
     nics: [{ name: 'net', model: 'virtio-net-pci', mac: mac(number), wire: 'lan' }],
     steps: [{ wait: rootReady({ image: image.name }), within: BOOT_SECONDS }, ...LOGIN],
@@ -65,6 +68,8 @@ export interface PxeMachine {
   readonly image: Image;
   readonly firmware?: 'bios' | 'uefi';
   readonly model?: Nic['model'];
+  /** See Nic. */
+  readonly pxeBy?: 'rom' | 'firmware';
   readonly cpus?: number;
   /** More cards, beside the one it boots from. */
   readonly others?: readonly Nic[];
@@ -72,7 +77,7 @@ export interface PxeMachine {
 
 /** A machine without a disk that boots from its card. Its steps end at a shell. */
 export function pxe(of: PxeMachine): Scenario {
-  const { name, number, image, firmware = 'bios', model = 'e1000', cpus = 1, others = [] } = of;
+  const { name, number, image, firmware = 'bios', model = 'e1000', pxeBy = 'rom', cpus = 1, others = [] } = of;
   const ready = rootReady({ image: `${image.name}@${image.id.slice(0, 12)}`, medium: 'net', device: '/dev/nbd0' });
   const steps: readonly Step[] = [{ wait: ready, within: BOOT_SECONDS }, ...LOGIN];
   return {
@@ -80,7 +85,7 @@ export function pxe(of: PxeMachine): Scenario {
     firmware,
     cpus,
     memoryMiB: 1024,
-    nics: [...others, { name: 'net', model, mac: mac(number), wire: 'lan', bootIndex: 1 }],
+    nics: [...others, { name: 'net', model, mac: mac(number), wire: 'lan', bootIndex: 1, pxe: pxeBy }],
     steps,
   };
 }

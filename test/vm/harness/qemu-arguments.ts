@@ -1,5 +1,5 @@
 import { isCd, machineType, planDiskDevices } from './buses.ts';
-import type { Device, Disk, Scenario } from './scenario.ts';
+import type { Device, Disk, Nic, Scenario } from './scenario.ts';
 
 export interface Surroundings {
   readonly accelerator: 'tcg' | 'kvm';
@@ -75,6 +75,11 @@ function diskArguments(scenario: Scenario, surroundings: Surroundings): readonly
   return args;
 }
 
+/** Without a boot index the card's ROM only costs start-up time. */
+function hasRom({ model, bootIndex, pxe = 'rom' }: Nic): boolean {
+  return model === 'usb-net' || (bootIndex !== undefined && pxe === 'rom');
+}
+
 function nicArguments(scenario: Scenario, surroundings: Surroundings): readonly string[] {
   const args: string[] = ['-nic', 'none'];
   for (const nic of scenario.nics ?? []) {
@@ -87,12 +92,8 @@ function nicArguments(scenario: Scenario, surroundings: Surroundings): readonly 
         id: nic.name,
         netdev,
         ...(nic.mac === undefined ? {} : { mac: nic.mac }),
-        // Without a boot index the card's ROM only costs start-up time.
-        ...(nic.bootIndex === undefined
-          ? nic.model === 'usb-net'
-            ? {}
-            : { romfile: '' }
-          : { bootindex: nic.bootIndex }),
+        ...(nic.bootIndex === undefined ? {} : { bootindex: nic.bootIndex }),
+        ...(hasRom(nic) ? {} : { romfile: '' }),
       }),
     );
   }

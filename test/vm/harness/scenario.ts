@@ -53,8 +53,10 @@ export interface Nic {
   readonly mac?: string;
   /** The wire it is on: machines whose cards name the same wire see each other. Left out: no cable. */
   readonly wire?: string;
-  /** Try the card's boot ROM (PXE), 1 first. */
+  /** Try to boot from it (PXE), 1 first. */
   readonly bootIndex?: number;
+  /** Which PXE code: the card's own ROM, which is iPXE (default), or what the firmware has for it (UEFI, virtio-net). */
+  readonly pxe?: 'rom' | 'firmware';
 }
 
 /** Kernel and initrd handed over by QEMU, without a boot loader. */
