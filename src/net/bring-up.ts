@@ -103,7 +103,7 @@ class BringUp {
       clearInterval(waiting);
       watching.abort();
       signal.removeEventListener('abort', onAbort);
-      if (winner === undefined && this.#options.leaveAsking?.() === true) this.#leave();
+      if (winner === undefined && this.#options.leaveAsking?.() === true) await this.#leave();
       else await this.#cleanUp(winner?.link.index);
       this.#network.close();
     }
@@ -206,12 +206,20 @@ class BringUp {
     return `no network: ${attempts.map(describe).join('; ')}`;
   }
 
-  /** A link without a cable gets its client too: it asks again when there is one. */
-  #leave(): void {
-    for (const attempt of this.#attempts.values()) {
-      if (this.#options.ip === 'dhcp' && attempt.trouble === undefined) this.#ask(attempt);
-      attempt.client?.letGo();
+  /** A link without a cable gets its client, or its own address, too: for when there is one. */
+  async #leave(): Promise<void> {
+    const { ip, bootMac, directory } = this.#options;
+    const attempts = [...this.#attempts.values()];
+    if (ip === 'dhcp') {
+      for (const attempt of attempts) {
+        if (attempt.trouble === undefined) this.#ask(attempt);
+        attempt.client?.letGo();
+      }
+      return;
     }
+    const { link } = attempts.find((attempt) => attempt.link.mac === bootMac) ?? attempts[0] ?? {};
+    if (link !== undefined)
+      await configure(this.#network, link, ip, directory).catch((error: Error) => this.#say(error.message));
   }
 
   async #cleanUp(winner: number | undefined): Promise<void> {

@@ -56,6 +56,15 @@ describe.concurrent('the network is brought up', () => {
     });
   });
 
+  test('and not waited for: what was under way goes on by itself, and a card without a cable has its own address', async () => {
+    expect(await play('not waited for')).toEqual({
+      message: expect.stringContaining('b0: no DHCP server answered'),
+      asking: ['a0', 'b0'],
+      later: [expect.stringMatching(/^10\.75\.0\./)],
+      own: ['10.76.0.9/24'],
+    });
+  });
+
   test('with an address of its own: on the first link, or on the one the machine was booted by', async () => {
     expect(await play('static')).toEqual({
       first: { link: 'b0', reason: 'viver.ip, first with a link' },

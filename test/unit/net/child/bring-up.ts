@@ -99,6 +99,28 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     return { nothing, unanswered, up, broken, aborted };
   },
 
+  async 'not waited for'() {
+    const [a, b] = await cards('a0', 'b0');
+    if (a === undefined || b === undefined) throw new Error('no cards');
+    plugIn(b);
+    const signal = AbortSignal.timeout(700);
+    const message = await bringUp({ ...options, signal, leaveAsking: () => true }).catch(messageOf);
+    const asking = clients().map(({ card }) => card);
+    await b.serve('10.75.0');
+    await until('an address', () => addressesOf('b0').length === 1);
+    const setting = parseIpSetting('10.76.0.9/24');
+    const early = AbortSignal.abort();
+    const [c] = await cards('c0');
+    const mac = '02:00:00:00:00:0d';
+    ip('link', 'set', 'c0', 'address', mac);
+    const unplugged = AbortSignal.timeout(300);
+    await bringUp({ ...options, ip: setting, bootMac: mac, signal: unplugged, leaveAsking: () => true }).catch(
+      messageOf,
+    );
+    await bringUp({ ...options, signal: early, leaveAsking: () => true }).catch(messageOf);
+    return { message, asking: asking.sort(), later: addressesOf('b0'), own: c === undefined ? [] : addressesOf('c0') };
+  },
+
   async static() {
     const [, b, c] = await cards('a0', 'b0', 'c0');
     if (b === undefined || c === undefined) throw new Error('no cards');
