@@ -32,6 +32,8 @@ export type LiveStatus = Pick<MachineStatus, 'role' | 'canServe' | 'dhcp' | 'tft
 /** What it is made of. */
 export interface OwnFacts {
   readonly machine: Machine;
+  /** Known sooner or later, also for an image without an index of its own. */
+  readonly imageId: string | undefined;
   readonly network: Network;
   readonly field: FieldStatus | undefined;
   readonly strip: FieldStrip | undefined;
@@ -39,7 +41,7 @@ export interface OwnFacts {
 
 /** This machine's status. */
 export function ownStatus(
-  { machine, network, field, strip }: OwnFacts,
+  { machine, imageId, network, field, strip }: OwnFacts,
   live: LiveStatus,
   report = `${RUN_DIRECTORY}/boot.json`,
 ): MachineStatus {
@@ -51,7 +53,7 @@ export function ownStatus(
     address: network.address,
     mac: network.mac,
     booted: machine.booted,
-    image: known === undefined ? null : { name: known.name, id: field?.image.id ?? known.id ?? null },
+    image: known === undefined ? null : { name: known.name, id: imageId ?? known.id ?? null },
     field: field ?? null,
     strip: strip ?? null,
     uptimeSeconds: Math.round(uptime()),

@@ -12,12 +12,14 @@ export function hostOf(address: string): string {
 
 /**
  * Asks a machine for its status.
+ * @param extent `brief` leaves out the field and the strip, which take it time
  * @throws Error when it does not answer in time, or with nonsense
  */
-export function fetchStatus(host: string, timeoutMs: number, port = HTTP_PORT): Promise<MachineStatus> {
+export function fetchStatus(host: string, timeoutMs: number, extent: 'brief' | 'whole'): Promise<MachineStatus> {
+  const path = extent === 'brief' ? '/status.json?brief' : '/status.json';
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => reject(new Error(`no status from ${host}`, { cause }));
-    const request = get({ host, port, path: '/status.json', agent: false, signal: AbortSignal.timeout(timeoutMs) });
+    const request = get({ host, port: HTTP_PORT, path, agent: false, signal: AbortSignal.timeout(timeoutMs) });
     request.once('error', fail);
     request.once('response', (response) => {
       let text = '';
@@ -42,7 +44,9 @@ export function fetchStatus(host: string, timeoutMs: number, port = HTTP_PORT): 
 export async function fetchStatuses(
   field: Pick<FieldStatus, 'peers'>,
   timeoutMs: number,
+  extent: 'brief' | 'whole',
 ): Promise<readonly MachineStatus[]> {
-  const settled = await Promise.allSettled(field.peers.map(({ address }) => fetchStatus(hostOf(address), timeoutMs)));
+  const asked = field.peers.map(({ address }) => fetchStatus(hostOf(address), timeoutMs, extent));
+  const settled = await Promise.allSettled(asked);
   return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }

@@ -23,12 +23,25 @@ const WATCH_MS = 1500;
 const DOUBT_MS = 200;
 const ANSWER_MS = 1500;
 const MOST_SILENT = 2;
+const GIVEN_UP_MS = 10_000;
 /** Another DHCP server that somebody switches on is found so soon. */
 const ASK_MS = 15_000;
 const ASK_STANDBY_MS = 60_000;
 const OFFER_MS = 1500;
 /** Of many machines only the first in line matter. */
 const MOST_ASKED = 16;
+
+/** How often in a row a machine did not answer, and when it is asked again. */
+interface Silence {
+  readonly times: number;
+  readonly untilMs: number;
+}
+
+interface Peer {
+  /** Node id in the field. */
+  readonly id: string;
+  readonly host: string;
+}
 
 /** A machine that answered, and where it is. */
 interface KnownMachine extends Candidate {
@@ -41,7 +54,7 @@ class DhcpService {
   readonly #context: Needs;
   readonly #network: Network;
   readonly #address: AddressInterface;
-  readonly #silent = new Map<string, number>();
+  readonly #silent = new Map<string, Silence>();
   readonly #last = new Map<string, KnownMachine>();
   readonly #orphans: OrphanAddresses;
   /** Addresses of machines that answer no more, until it is seen to. */
@@ -71,7 +84,7 @@ class DhcpService {
 
   /** Whether somebody who is known was silent the last time: look again at once. */
   get isInDoubt(): boolean {
-    return [...this.#silent].some(([id, times]) => times < MOST_SILENT && this.#last.has(id));
+    return [...this.#silent].some(([id, { times }]) => times < MOST_SILENT && this.#last.has(id));
   }
 
   /** One look around, and what follows from it. */
@@ -84,7 +97,10 @@ class DhcpService {
       isServing: this.#server !== undefined,
     };
     const peers = (status?.peers ?? []).map(({ id, address }) => ({ id, host: hostOf(address) }));
-    const others = await this.#look(peers.filter(({ host }) => host !== this.#network.address));
+    const others = await this.#look(
+      peers.filter(({ host }) => host !== this.#network.address),
+      self.isServing,
+    );
     const { serve, why } = elect(self, others);
     if (!serve) {
       await this.#ask(ASK_STANDBY_MS);
@@ -105,29 +121,43 @@ class DhcpService {
     }
   }
 
-  /** Those that answer; one that was silent once is not taken for gone. */
-  async #look(peers: readonly { readonly id: string; readonly host: string }[]): Promise<Candidate[]> {
+  /**
+   * Those that answer; one that was silent once is not taken for gone. As long as somebody else serves only that one is
+   * asked: fifty machines must not ask fifty.
+   */
+  async #look(peers: readonly Peer[], isServing: boolean): Promise<Candidate[]> {
     const ids = new Set(peers.map(({ id }) => id));
     for (const id of this.#silent.keys()) if (!ids.has(id)) this.#silent.delete(id);
     for (const id of this.#last.keys()) if (!ids.has(id)) this.#forget(id);
+    const servers = isServing ? [] : peers.filter(({ id }) => this.#last.get(id)?.isServing === true);
+    if (servers.length > 0) {
+      for (const [id, { times }] of this.#silent)
+        if (times < MOST_SILENT && !servers.some((one) => one.id === id)) this.#silent.delete(id);
+      const answers = (await Promise.all(servers.map((peer) => this.#one(peer)))).filter((one) => one !== undefined);
+      if (answers.some((one) => one.isServing)) return answers;
+    }
     const first = [...peers].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, MOST_ASKED);
     const known = peers.filter(
       ({ id }) => this.#last.get(id)?.isServing === true && !first.some((one) => one.id === id),
     );
-    const answers = await Promise.all([...first, ...known].map((peer) => this.#one(peer)));
+    // The field takes longer to give a machine up: it is not waited for again and again meanwhile.
+    const nowMs = performance.now();
+    const asked = [...first, ...known].filter(({ id }) => (this.#silent.get(id)?.untilMs ?? 0) <= nowMs);
+    const answers = await Promise.all(asked.map((peer) => this.#one(peer)));
     return answers.filter((answer) => answer !== undefined).sort(compareCandidates);
   }
 
-  async #one({ id, host }: { readonly id: string; readonly host: string }): Promise<Candidate | undefined> {
+  async #one({ id, host }: Peer): Promise<Candidate | undefined> {
     try {
-      const candidate = candidateOf(id, await fetchStatus(host, ANSWER_MS));
+      const candidate = candidateOf(id, await fetchStatus(host, ANSWER_MS, 'brief'));
       this.#silent.delete(id);
       this.#last.set(id, candidate);
       return candidate;
     } catch {
-      const silent = (this.#silent.get(id) ?? 0) + 1;
-      this.#silent.set(id, silent);
-      if (silent < MOST_SILENT) return this.#last.get(id);
+      const times = (this.#silent.get(id)?.times ?? 0) + 1;
+      const untilMs = times < MOST_SILENT ? 0 : performance.now() + GIVEN_UP_MS;
+      this.#silent.set(id, { times, untilMs });
+      if (times < MOST_SILENT) return this.#last.get(id);
       this.#forget(id);
       return undefined;
     }

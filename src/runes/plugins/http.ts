@@ -46,11 +46,13 @@ export default definePlugin({
       if (!context.has('field')) return undefined;
       return await context.ask('field').status();
     };
-    const status = async () => {
-      const field = await fieldStatus();
-      const strip = field === undefined ? undefined : await context.ask('field').strip();
+    let imageId = machine.image?.id;
+    const status = async (extent: 'brief' | 'whole') => {
+      const field = extent === 'whole' || imageId === undefined ? await fieldStatus() : undefined;
+      imageId ??= field?.image.id;
+      const strip = field === undefined || extent === 'brief' ? undefined : await context.ask('field').strip();
       return ownStatus(
-        { machine, network, field, strip },
+        { machine, imageId, network, field: extent === 'whole' ? field : undefined, strip },
         {
           role: context.role,
           canServe: lacking.length === 0,
@@ -63,8 +65,8 @@ export default definePlugin({
       );
     };
     const all = cached(ALL_MS, async () => {
-      const own = await status();
-      return [own, ...(own.field === null ? [] : await fetchStatuses(own.field, ANSWER_MS))];
+      const own = await status('whole');
+      return [own, ...(own.field === null ? [] : await fetchStatuses(own.field, ANSWER_MS, 'whole'))];
     });
 
     const script = async (): Promise<Answer> => {
@@ -87,7 +89,7 @@ export default definePlugin({
     const helpers = cached(LOADS_MS, async (): Promise<{ base: string; transfers: number }[]> => {
       const field = await fieldStatus();
       if (field === undefined) return [];
-      return (await fetchStatuses(field, ANSWER_MS))
+      return (await fetchStatuses(field, ANSWER_MS, 'brief'))
         .filter(({ canServe, image }) => canServe && image?.id === field.image.id)
         .map(({ address, load }) => ({ base: `http://${address}:${HTTP_PORT}`, transfers: load.transfers }));
     });
@@ -120,7 +122,7 @@ export default definePlugin({
       log: context.log,
       async answer(path, query) {
         if (path === '/') return { kind: 'text', type: 'text/html; charset=utf-8', text: STATUS_PAGE };
-        if (path === '/status.json') return json(await status());
+        if (path === '/status.json') return json(await status(query.has('brief') ? 'brief' : 'whole'));
         if (path === '/machines.json') return json(await all());
         if (path === '/boot/boot.ipxe') return await script();
         if (path.startsWith('/boot/')) {
