@@ -25,7 +25,7 @@ const DEADLINE_MS = 4000;
 /** Reads that are urgent at once: more would have all nodes of a crowd queue for the same few chunks. */
 const URGENT_CHUNKS = 2;
 /** Chunks confirmed together: every message costs both sides more than its bytes. */
-const CONFIRMED_TOGETHER = 3;
+const CONFIRMED_TOGETHER = 5;
 /** Chunks ordered together, likewise. */
 const ORDERED_TOGETHER = 3;
 /** Candidates looked at to find the rarest one: bounds the work in images of very many chunks. */

@@ -14,8 +14,8 @@ const QUICK_MS = 100;
 const SLOW_MS = 400;
 /** Who confirms nothing for so long no longer holds up the others, and gets nothing more until it does. */
 const STUCK_MS = 1000;
-/** News of new chunks are gathered for so long, or until something goes to the same client anyway. */
-const NEWS_MS = 300;
+/** News of new chunks are gathered for so long: to read them costs every client more than their bytes. */
+const NEWS_MS = 500;
 const RARE_NEWS_MS = 5;
 /** How long a request for a chunk that is on its way to us may wait. */
 const PROMISE_MS = 3000;
@@ -366,7 +366,6 @@ export class Giver {
     this.#given[chunk] = Math.min((this.#given[chunk] as number) + 1, 255);
     this.#plant(chunk, client);
     this.sent += bytes;
-    this.#sendNews(client, out);
     out.push({ kind: 'give', conn: client.conn, chunk, chosen });
   }
 

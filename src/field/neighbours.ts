@@ -7,8 +7,8 @@ import type { NodeId } from './record.ts';
 import type { VTable } from './v-table.ts';
 
 /** Nodes fetched from at a time, and as many more for what only they have. */
-const SOURCES = 10;
-const SOURCES_LIMIT = 16;
+const SOURCES = 6;
+const SOURCES_LIMIT = 12;
 /** Dials under way at once. */
 const DIALS = 6;
 /** A node that could not be reached, or had no room, is left alone so long. */

@@ -1,5 +1,5 @@
 /** One timed run of what others do to bring a file to N machines at once, in the same lab of shaped links. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -17,14 +17,21 @@ interface Arena {
   readonly image: string;
   readonly directory: string;
   readonly processes: ChildProcess[];
+  /** How to find out the process ids of those that put themselves into the background. */
+  readonly daemons: (() => number)[];
 }
 
 const QUIET = { stdio: 'ignore' } as const;
 
 const SERVE: { readonly [R in Rival]: (arena: Arena) => void } = {
-  'nbd-server': ({ lab, image, processes }) => {
-    const words = [`${lab.address(0)}:10809`, image, '-r', '-d', '-C', '/dev/null'];
-    processes.push(lab.spawn(0, 'nbd-server', words, QUIET));
+  'nbd-server': ({ lab, image, directory, daemons }) => {
+    // Without daemonizing it serves one client and ends.
+    const conf = join(directory, 'nbd-server.conf');
+    const pid = join(directory, 'nbd-server.pid');
+    const where = `listenaddr = ${lab.address(0)}\nport = 10809`;
+    writeFileSync(conf, `[generic]\n${where}\n[image]\nexportname = ${image}\nreadonly = true\n`);
+    execFileSync('ip', ['netns', 'exec', lab.namespace(0), 'nbd-server', '-C', conf, '-p', pid], { stdio: 'ignore' });
+    daemons.push(() => Number(readFileSync(pid, 'utf8')));
   },
   nginx: ({ lab, image, directory, processes }) => {
     const conf = join(directory, 'nginx.conf');
@@ -51,7 +58,7 @@ const ARIA2 = ['--quiet', '--enable-dht=false', '--bt-enable-lpd=true', '--bt-ma
 /** The client at a host; it ends when it has everything (aria2 says so by a hook, and goes on giving). */
 const FETCH: { readonly [R in Rival]: (arena: Arena, host: number) => ChildProcess } = {
   'nbd-server': ({ lab }, host) =>
-    lab.spawn(host, 'nbdcopy', ['--no-extents', `nbd://${lab.address(0)}:10809/`, 'null:'], QUIET),
+    lab.spawn(host, 'nbdcopy', ['--no-extents', `nbd://${lab.address(0)}:10809/image`, 'null:'], QUIET),
   nginx: ({ lab, image }, host) => {
     const name = image.slice(image.lastIndexOf('/') + 1);
     return lab.spawn(host, 'curl', ['-s', '-o', '/dev/null', `http://${lab.address(0)}/${name}`], QUIET);
@@ -81,7 +88,8 @@ export async function runRival(
   const lab = Lab.create(nodes + 1, shape);
   const processes: ChildProcess[] = [];
   const clients: ChildProcess[] = [];
-  const arena = { lab, image, directory, processes };
+  const daemons: (() => number)[] = [];
+  const arena = { lab, image, directory, processes, daemons };
   try {
     SERVE[rival](arena);
     await new Promise((resolve) => setTimeout(resolve, 2000));
@@ -100,7 +108,8 @@ export async function runRival(
     const seconds = (performance.now() - start) / 1000;
     const size = statSync(image).size;
     const holderBytes = lab.sentBytes(0) - sentBefore;
-    const usage = total([...processes, ...clients].filter(({ exitCode }) => exitCode === null));
+    const living = [...processes, ...clients].filter(({ exitCode }) => exitCode === null);
+    const usage = total([...living, ...daemons.map((pid) => ({ pid: pid() }))]);
     const isComplete = times.length === nodes;
     // All share one link alike: with the rate of the window the last one is done when all bytes are out.
     const lastSeconds = isComplete ? (times.at(-1) ?? 0) : (seconds * nodes * size) / (holderBytes * 0.945);
@@ -114,6 +123,7 @@ export async function runRival(
       times,
     };
   } finally {
+    for (const pid of daemons) process.kill(pid());
     await end([...clients, ...processes]);
     lab.destroy();
     rmSync(directory, { recursive: true, force: true });

@@ -38,7 +38,7 @@ function usageOf(pid: number | undefined): Usage {
   return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, peakMb: Number(peak?.[1] ?? 0) / 1024 };
 }
 
-export function total(processes: readonly ChildProcess[]): Usage {
+export function total(processes: readonly Pick<ChildProcess, 'pid'>[]): Usage {
   const all = processes.map(({ pid }) => usageOf(pid));
   return {
     cpuSeconds: all.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
