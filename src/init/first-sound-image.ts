@@ -8,7 +8,7 @@ import { verifyImage } from '../image/verify.ts';
 import { describeError } from '../linux/describe-error.ts';
 import type { ImageCandidate } from '../media/candidate.ts';
 import type { RankedCandidate } from '../media/choose.ts';
-import { copyToRam } from '../root/toram.ts';
+import { copyToRam, RAM_COPY } from '../root/toram.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
 import type { Drivers } from './drivers.ts';
@@ -32,8 +32,6 @@ export interface SoundImage {
   /** The daemon whose device `path` is; it checks each chunk as it is read. */
   readonly daemon?: FieldDaemon;
 }
-
-const RAM_COPY = '/run/viver/image';
 
 /** None of the media found so far holds an image that may be used; another may still come. */
 export class AllRefused extends Error {

@@ -3,6 +3,7 @@ import { SUPERBLOCK_SIZE } from '../image/squashfs.ts';
 import { describeError } from '../linux/describe-error.ts';
 import { type BlockDevice, readBlockDevices } from '../media/block-devices.ts';
 import { decodeSquashfsIdentity } from '../media/candidate.ts';
+import { copyToRam, RAM_COPY } from '../root/toram.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
 import type { Drivers } from './drivers.ts';
@@ -10,6 +11,7 @@ import { BootFailure } from './failure.ts';
 import { FIELD_DEVICE, type FieldDaemon, fieldKeyFile, startFieldDaemon } from './field-daemon.ts';
 import type { FieldImage } from './find-field.ts';
 import type { SoundImage } from './first-sound-image.ts';
+import { progressLines } from './progress.ts';
 
 /** The index comes first, and then the image's first block. */
 const JOIN_MS = 60_000;
@@ -80,10 +82,24 @@ export async function joinField(
   );
   const { device, squashfs } = await openField(daemon, drivers, waitOf(options), log);
   const candidate = { name, device, fileSystem: 'squashfs', path: device.path, squashfs } as const;
-  return {
-    value: { candidate, name, id, path: device.path, isDevice: true, inRam: false, daemon },
-    note: `${name}@${id.slice(0, 12)} from its field, each chunk checked as it comes`,
-  };
+  const of = { candidate, name, id, daemon };
+  const note = `${name}@${id.slice(0, 12)} from its field, each chunk checked as it comes`;
+  if (!options.toram) return { value: { ...of, path: device.path, isDevice: true, inRam: false }, note };
+  // The daemon stays: it goes on giving to others.
+  try {
+    const { path } = await copyToRam({
+      source: device.path,
+      sizeBytes: squashfs.sizeBytes,
+      name: `${name}.sqfs`,
+      beside: [],
+      mountpoint: RAM_COPY,
+      onProgress: progressLines(log, `copy ${name} to RAM`),
+    });
+    return { value: { ...of, path, isDevice: false, inRam: true }, note: `${note}, in RAM` };
+  } catch (error) {
+    await daemon.stop();
+    throw error;
+  }
 }
 
 export function waitOf({ waitSeconds }: Pick<BootOptions, 'waitSeconds'>): number {

@@ -3,6 +3,9 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Mounter, mounter } from './mounter.ts';
 
+/** Where the copy lies on a booted machine. */
+export const RAM_COPY = '/run/viver/image';
+
 const MIB = 1024 * 1024;
 
 /** What the system must have left besides the image: below that an ordinary boot runs out of memory. */

@@ -189,8 +189,8 @@ test('viver.verify=lazy: the medium is taken out once the field holds all, and r
       name: 'net-lazy-peer',
       number: 2,
       image,
-      words: [staticAddress(2), pinned(image)],
-      steps: [HOLDS_ALL],
+      words: [staticAddress(2), pinned(image), 'viver.toram'],
+      steps: [{ run: 'ls /run/viver/image/small.sqfs' }, HOLDS_ALL],
     }),
   );
   await performAll(two);
