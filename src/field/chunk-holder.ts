@@ -34,7 +34,8 @@ export class ChunkHolder {
   readonly #index: ChunkIndex;
   #medium: Medium | undefined;
   readonly #store: ChunkStore | undefined;
-  readonly #isWhole: boolean;
+  /** All of the image may be in memory. */
+  readonly isWhole: boolean;
   /** Chunks in the directory. */
   readonly #stored = new Set<number>();
   /** Chunks in memory only because they were read from elsewhere: the oldest go. */
@@ -47,8 +48,8 @@ export class ChunkHolder {
     this.#index = options.index;
     this.#medium = options.medium;
     this.#store = options.store;
-    this.#isWhole = options.memoryBytes >= options.index.size;
-    this.memory = new ChunkMemory(options.index, this.#isWhole);
+    this.isWhole = options.memoryBytes >= options.index.size;
+    this.memory = new ChunkMemory(options.index, this.isWhole);
   }
 
   /** What a directory has from an earlier life. Chunks are checked when they are read. */
@@ -93,13 +94,20 @@ export class ChunkHolder {
     const digest = this.#index.digestHex(chunk);
     this.#store
       .write(digest, bytes)
-      .then(() => this.#stored.add(chunk))
+      .then(() => {
+        // Dropped while it was being written: the file goes after it.
+        if (this.#writing.get(chunk) === bytes) this.#stored.add(chunk);
+        else if (!this.#writing.has(chunk) && !this.#stored.has(chunk)) return this.#store?.remove(digest);
+      })
       .catch((error: unknown) => this.onTrouble(chunk, error))
-      .finally(() => this.#writing.delete(chunk));
+      .finally(() => {
+        if (this.#writing.get(chunk) === bytes) this.#writing.delete(chunk);
+      });
   }
 
   drop(chunk: number): void {
     this.#cached.delete(chunk);
+    this.#writing.delete(chunk);
     this.memory.drop(chunk);
     if (!this.#stored.delete(chunk)) return;
     this.#store?.remove(this.#index.digestHex(chunk)).catch((error: unknown) => this.onTrouble(chunk, error));
@@ -115,7 +123,7 @@ export class ChunkHolder {
     const only: number[] = [];
     for (let chunk = 0; chunk < this.#index.count; chunk++) {
       // What is merely cached will be let go without anybody being told.
-      const isKept = (this.#isWhole && this.memory.has(chunk)) || this.#stored.has(chunk);
+      const isKept = (this.isWhole && this.memory.has(chunk)) || this.#stored.has(chunk);
       if (!isKept) only.push(chunk);
     }
     const step = Math.max(1, Math.floor(only.length / PROBES));
@@ -158,7 +166,7 @@ export class ChunkHolder {
   /** The whole image fits: what was read once stays. Else the last few chunks do. */
   #cache(chunk: number, bytes: Uint8Array): void {
     this.memory.put(chunk, bytes);
-    if (this.#isWhole) return;
+    if (this.isWhole) return;
     this.#cached.set(chunk, true);
     if (this.#cached.size <= CACHED_CHUNKS) return;
     for (const oldest of this.#cached.keys()) {

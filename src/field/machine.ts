@@ -139,6 +139,11 @@ export class FieldMachine {
     return Math.min(this.gossip.nextWake(), this.#tickAt, this.#data?.giver.nextNews() ?? Number.POSITIVE_INFINITY);
   }
 
+  /** Chunks were read out of memory: of those the field holds alike they are the last to go. Nothing follows from it. */
+  touch(first: number, last: number, now: number): void {
+    for (let chunk = first; chunk <= last; chunk++) this.#data?.keep.used(chunk, now);
+  }
+
   handle(event: FieldEvent, now: number): Action[] {
     const out: Action[] = [];
     this.#now = now;

@@ -491,6 +491,7 @@ export class FieldNode {
       unread: (read) => this.#feed({ kind: 'unread', read }),
       trouble: (chunk, error) => this.#trouble(chunk, error),
       isHeld: (chunk) => this.machine.data?.held.has(chunk) === true,
+      touched: (first, last) => this.machine.touch(first, last, performance.now()),
     });
     this.#feed({ kind: 'layout', lengths: index, held: holder.initial(), free: medium !== undefined });
     this.#ready.resolve(index);

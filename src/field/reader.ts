@@ -10,6 +10,8 @@ export interface ReaderEvents {
   /** A held chunk could not be read after all. */
   trouble(chunk: number, error: unknown): void;
   isHeld(chunk: number): boolean;
+  /** A read was answered out of memory by the chunks from `first` to `last`. */
+  touched(first: number, last: number): void;
 }
 
 /** The field as a block device: bytes out of memory at once, the rest as soon as the machine has got it. */
@@ -44,7 +46,11 @@ export class FieldReader implements BlockSource {
     let last = first;
     while (this.#endOf(last) < end) last++;
     this.#last = last;
-    return this.#holder.memory.view(offset, end, first, last) ?? this.#gather(offset, end, first, last, signal);
+    const view = this.#holder.memory.view(offset, end, first, last);
+    if (view === undefined) return this.#gather(offset, end, first, last, signal);
+    // Where all of the image has its place nothing is ever dropped, and who read what does not matter.
+    if (!this.#holder.isWhole) this.#events.touched(first, last);
+    return view;
   }
 
   #endOf(chunk: number): number {
