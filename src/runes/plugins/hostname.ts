@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { setHostname } from '../../linux/process.ts';
 import { type Machine, wordOf } from '../machine.ts';
 import { definePlugin } from '../plugin.ts';
@@ -6,24 +7,34 @@ import { definePlugin } from '../plugin.ts';
 /** The name in the image, as far as it tells the machines of one image apart: not at all. */
 const FALLBACK = 'viver';
 
+/** What tells one machine from another; `macs` may be empty before the switch, when drivers of cards are not loaded. */
+export interface Marks extends Pick<Machine, 'commandLine' | 'bootMac' | 'macs'> {
+  /** The main board's UUID (SMBIOS 2.6, 7.2.1), by /sys/class/dmi/id/product_uuid. */
+  readonly uuid: string | undefined;
+  /** Where there is nothing else: six digits by chance, another name at each boot. */
+  readonly chance: string;
+}
+
+function markOf({ bootMac, macs, uuid, chance }: Marks): string {
+  const mac = bootMac ?? [...macs].sort()[0];
+  if (mac !== undefined) return mac.replaceAll(':', '').slice(6);
+  const isReal = uuid !== undefined && /^[0-9a-f-]{36}$/i.test(uuid) && !/^[0f-]+$/i.test(uuid);
+  return isReal ? createHash('sha256').update(uuid.toLowerCase()).digest('hex').slice(0, 6) : chance;
+}
+
 /**
- * A name no other machine of the network has: `viver.hostname=`, else the image's own name with the last half of the
- * MAC the machine was booted by (or the first it has). Pure.
+ * A name no other machine of the network has: `viver.hostname=`, else the image's own name with six digits: the last half
+ * of the MAC the machine was booted by (or the first it has), else of its main board's UUID. Pure.
  */
-export function hostnameFor(
-  machine: Pick<Machine, 'commandLine' | 'bootMac' | 'macs'>,
-  image: string | undefined,
-): string {
-  const asked = wordOf(machine.commandLine, 'viver.hostname');
+export function hostnameFor(marks: Marks, image: string | undefined): string {
+  const asked = wordOf(marks.commandLine, 'viver.hostname');
   if (asked !== undefined && /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/.test(asked))
     return asked;
-  const base = image?.trim().split('.')[0] ?? '';
-  const mac = machine.bootMac ?? [...machine.macs].sort()[0];
-  const suffix = mac?.replaceAll(':', '').slice(6);
+  // a disk that keeps what is written has the name of an earlier boot
+  const base = (image?.trim().split('.')[0] ?? '').replace(/(?<=.)-[0-9a-f]{6}$/, '');
   // RFC 1123, section 2.1
   const name = /^(?!-)[A-Za-z0-9-]{1,50}(?<!-)$/.test(base) && base !== 'localhost' ? base : FALLBACK;
-  // a disk that keeps what is written has the name of an earlier boot
-  return suffix === undefined || name.endsWith(`-${suffix}`) ? name : `${name}-${suffix}`;
+  return `${name}-${markOf(marks)}`;
 }
 
 /** /etc/hosts with the new name instead of the old one, so that it resolves without a network. Pure. */
@@ -45,12 +56,21 @@ export function machineIdFor(mac: string, image: string): string {
   return id.join('');
 }
 
+function readUuid(path = '/sys/class/dmi/id/product_uuid'): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined; // no SMBIOS, or not for us: there are other marks
+  }
+}
+
 export default definePlugin({
   name: 'hostname',
   summary: 'a host name and a machine id that no other machine of the same image has',
   prepare(root) {
     const { machine } = root;
-    const name = hostnameFor(machine, root.read('/etc/hostname'));
+    const marks = { ...machine, uuid: readUuid(), chance: randomBytes(3).toString('hex') };
+    const name = hostnameFor(marks, root.read('/etc/hostname'));
     root.write('/etc/hostname', `${name}\n`);
     root.write('/etc/hosts', hostsWith(root.read('/etc/hosts'), name));
     // For init systems that set it late or never.

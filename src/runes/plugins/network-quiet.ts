@@ -9,22 +9,18 @@ import { definePlugin } from '../plugin.ts';
  */
 
 /**
- * The MACs whose interfaces VIVER keeps: the one the machine was booted by; on a machine with a medium any may become the
- * one it serves, which DHCP decides after the switch.
+ * The MAC whose interface VIVER keeps: the one the machine was booted by. On a machine with a medium any wired one may
+ * become the one it serves, which DHCP decides after the switch, and its driver may not even be loaded yet: undefined.
  */
-export function keptMacs({ bootMac, macs }: Pick<Machine, 'bootMac' | 'macs'>): readonly string[] {
-  return bootMac === undefined ? macs : [bootMac];
+export function keptMac({ bootMac, booted, macs }: Pick<Machine, 'bootMac' | 'booted' | 'macs'>): string | undefined {
+  return bootMac ?? (booted === 'network' ? macs[0] : undefined);
 }
 
-const UNMANAGED_NM = (macs: readonly string[]) =>
-  `# VIVER keeps these interfaces: the system's root or the machines it boots hang on them.\n[keyfile]\nunmanaged-devices=${macs
-    .map((mac) => `mac:${mac}`)
-    .join(';')}\n`;
-
-const UNMANAGED_NETWORKD = (macs: readonly string[]) =>
-  `# VIVER keeps these interfaces: the system's root or the machines it boots hang on them.\n[Match]\nMACAddress=${macs.join(
-    ' ',
-  )}\n\n[Link]\nUnmanaged=yes\n`;
+const WHY = "# VIVER keeps these interfaces: the system's root or the machines it boots hang on them.\n";
+const UNMANAGED_NM = (mac: string | undefined) =>
+  `${WHY}[keyfile]\nunmanaged-devices=${mac === undefined ? 'type:ethernet' : `mac:${mac}`}\n`;
+const UNMANAGED_NETWORKD = (mac: string | undefined) =>
+  `${WHY}[Match]\n${mac === undefined ? 'Type=ether' : `MACAddress=${mac}`}\n\n[Link]\nUnmanaged=yes\n`;
 
 const KEEP_DHCPCD = '# VIVER: interfaces of the root are kept by its own DHCP client\ndenyinterfaces';
 
@@ -53,7 +49,7 @@ export function quietInterfaces(text: string): { readonly text: string; readonly
 interface Quieting {
   readonly what: string;
   readonly isThere: (root: NewRoot) => boolean;
-  readonly quieten: (root: NewRoot, macs: readonly string[]) => void;
+  readonly quieten: (root: NewRoot, mac: string | undefined) => void;
 }
 
 const anyOf =
@@ -65,12 +61,12 @@ const QUIETINGS: readonly Quieting[] = [
   {
     what: 'NetworkManager',
     isThere: anyOf('/usr/sbin/NetworkManager', '/usr/bin/NetworkManager'),
-    quieten: (root, macs) => root.write('/run/NetworkManager/conf.d/10-viver.conf', UNMANAGED_NM(macs)),
+    quieten: (root, mac) => root.write('/run/NetworkManager/conf.d/10-viver.conf', UNMANAGED_NM(mac)),
   },
   {
     what: 'systemd-networkd',
     isThere: anyOf('/lib/systemd/systemd-networkd', '/usr/lib/systemd/systemd-networkd'),
-    quieten: (root, macs) => root.write('/run/systemd/network/00-viver.network', UNMANAGED_NETWORKD(macs)),
+    quieten: (root, mac) => root.write('/run/systemd/network/00-viver.network', UNMANAGED_NETWORKD(mac)),
   },
   {
     what: 'ifupdown',
@@ -105,10 +101,8 @@ const QUIETINGS: readonly Quieting[] = [
     // udev renaming an interface that is up and carries the root
     what: 'interface names of the boot',
     isThere: anyOf('/lib/udev/rules.d', '/usr/lib/udev/rules.d'),
-    quieten: (root, macs) => {
-      if (root.machine.booted !== 'network') return;
-      const [mac = ''] = macs;
-      const name = interfaceOf(mac);
+    quieten: (root, mac) => {
+      const name = mac === undefined ? undefined : interfaceOf(mac);
       if (name === undefined) return;
       root.write(
         '/run/systemd/network/00-viver.link',
@@ -127,10 +121,9 @@ export default definePlugin({
   name: 'network-quiet',
   summary: "the image's own network set-up leaves the boot interface alone",
   prepare(root) {
-    const macs = keptMacs(root.machine);
-    if (macs.length === 0) return;
+    const mac = keptMac(root.machine);
     const quietened = QUIETINGS.filter(({ isThere }) => isThere(root));
-    for (const { quieten } of quietened) quieten(root, macs);
+    for (const { quieten } of quietened) quieten(root, mac);
     if (quietened.length > 0) root.note(`left alone by: ${quietened.map(({ what }) => what).join(', ')}`);
   },
 });

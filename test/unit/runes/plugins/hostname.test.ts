@@ -1,14 +1,28 @@
 import { expect, test } from 'vitest';
 import { hostnameFor, hostsWith, machineIdFor } from '../../../../src/runes/plugins/hostname.ts';
 
-const machine = { commandLine: '', bootMac: undefined, macs: ['52:54:00:12:34:56', '02:00:00:aa:bb:cc'] };
+const machine = {
+  commandLine: '',
+  bootMac: undefined,
+  macs: ['52:54:00:12:34:56', '02:00:00:aa:bb:cc'],
+  uuid: undefined,
+  chance: '0c0c0c',
+};
 
 test("a machine's name has part of the MAC it was booted by", () => {
   expect(hostnameFor({ ...machine, bootMac: '52:54:00:12:34:56' }, 'debian\n')).toBe('debian-123456');
   expect(hostnameFor(machine, 'debian.example.org')).toBe('debian-aabbcc');
   expect(hostnameFor(machine, undefined)).toBe('viver-aabbcc');
   expect(hostnameFor(machine, 'localhost')).toBe('viver-aabbcc');
-  expect(hostnameFor({ ...machine, macs: [] }, 'debian')).toBe('debian');
+});
+
+test('without a MAC its main board tells it apart, and without that chance', () => {
+  const uuid = '4C4C4544-0051-3310-8057-B4C04F4A3132';
+  const name = hostnameFor({ ...machine, macs: [], uuid }, 'debian');
+  expect(name).toMatch(/^debian-[0-9a-f]{6}$/);
+  expect(hostnameFor({ ...machine, macs: [], uuid: uuid.toLowerCase() }, name)).toBe(name);
+  for (const none of [undefined, '00000000-0000-0000-0000-000000000000', 'Not Settable'])
+    expect(hostnameFor({ ...machine, macs: [], uuid: none }, 'debian')).toBe('debian-0c0c0c');
 });
 
 test('at the next boot of a disk that keeps what is written it is the same', () => {

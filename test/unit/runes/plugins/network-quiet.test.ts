@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { NewRoot } from '../../../../src/runes/new-root.ts';
-import networkQuiet, { keptMacs, quietInterfaces } from '../../../../src/runes/plugins/network-quiet.ts';
+import networkQuiet, { keptMac, quietInterfaces } from '../../../../src/runes/plugins/network-quiet.ts';
 
 test('ifupdown forgets hardware interfaces, and keeps lo and virtual ones', () => {
   const before = `source /etc/network/interfaces.d/*
@@ -28,10 +28,11 @@ iface br0 inet static
   expect(quietInterfaces(text)).toEqual({ text, dropped: [] });
 });
 
-test('the interface the machine was booted by is kept; without one, all', () => {
+test('the interface the machine was booted by is kept; on a machine with a medium any wired one may serve', () => {
   const macs = ['02:00:00:00:00:01', '02:00:00:00:00:02'];
-  expect(keptMacs({ bootMac: macs[1], macs })).toEqual([macs[1]]);
-  expect(keptMacs({ bootMac: undefined, macs })).toEqual(macs);
+  expect(keptMac({ bootMac: macs[1], booted: 'network', macs })).toBe(macs[1]);
+  expect(keptMac({ bootMac: undefined, booted: 'network', macs })).toBe(macs[0]);
+  expect(keptMac({ bootMac: undefined, booted: 'medium', macs })).toBeUndefined();
 });
 
 test('only what is installed is told', async () => {
@@ -58,6 +59,6 @@ test('only what is installed is told', async () => {
   };
   await networkQuiet.prepare?.(root);
   expect(Object.keys(written)).toEqual(['/run/NetworkManager/conf.d/10-viver.conf']);
-  expect(Object.values(written)[0]).toContain('unmanaged-devices=mac:02:00:00:00:00:01\n');
+  expect(Object.values(written)[0]).toContain('unmanaged-devices=type:ethernet\n');
   expect(notes).toEqual(['left alone by: NetworkManager']);
 });
