@@ -118,6 +118,8 @@ async function find(context: Context<never>): Promise<Network> {
   using network = new Rtnetlink();
   const { machine, signal } = context;
   await mkdir(RUN_DIRECTORY, { recursive: true });
+  // Without it a machine cannot reach its own addresses; systemd sees to it, other init systems leave it to ifupdown.
+  for (const link of await network.links()) if (link.loopback && !link.up) await network.setUp(link, true);
   const known = await networkOfBoot(network);
   if (known !== undefined) return known;
   const links = await withCarrier(network, signal);

@@ -2,7 +2,6 @@
  * A machine after its switch, as far as RUNES sees it: namespaces of its own, a kept initramfs, a boot report, the
  * field's daemon under its supervisor, and `viver runes`. Started by lab.ts; ends when its process 1 ends.
  */
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,7 +17,6 @@ const { name, image, plugins }: MachineRecord = JSON.parse(process.argv[2] ?? ''
 mount({ source: 'none', target: '/run', type: 'tmpfs', flags: MS.NOSUID });
 mount({ source: 'none', target: '/sys', type: 'sysfs' });
 setHostname(name);
-execFileSync('ip', ['link', 'set', 'lo', 'up']);
 
 // The initramfs: the host's programs under its paths, and files of its own.
 const kept = '/run/initramfs';
