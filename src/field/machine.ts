@@ -17,6 +17,12 @@ import { formatNode, type NodeId } from './record.ts';
 
 /** While anything is on order or on its way, deadlines are looked at this often. */
 const TICK_MS = 200;
+/**
+ * A wake that comes so much too late shows that this machine was too busy to listen: before anybody is found silent, what
+ * waits in the sockets is taken. Once in a while only: who is always late must judge too.
+ */
+const LATE_MS = 250;
+const EXCUSE_MS = 1000;
 /** Nodes that may fetch from one node at a time; others are told of these. */
 const CLIENTS_LIMIT = 64;
 /** Who sent anything over a connection within this time is alive, whatever became of its datagrams. */
@@ -97,6 +103,7 @@ export class FieldMachine {
   readonly #indexes = new IndexSpreader();
   readonly #indexAsked = new Map<ConnectionId, number>();
   #indexAgainAt = 0;
+  #excusedAt = 0;
   #tickAt = Number.POSITIVE_INFINITY;
   #findAt = 0;
   #leaving: Departure | undefined;
@@ -253,6 +260,10 @@ export class FieldMachine {
   }
 
   #wake(now: number, out: Action[]): void {
+    if (now - this.nextWake() > LATE_MS && now - this.#excusedAt > EXCUSE_MS) {
+      this.#excusedAt = now;
+      return;
+    }
     this.gossip.wake(now, out);
     this.#data?.keeper.balance(now);
     if (now < this.#tickAt) return;

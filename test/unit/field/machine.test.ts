@@ -255,3 +255,12 @@ test('nothing that strangers and clients can say stops a node', () => {
     { numRuns: 40 },
   );
 });
+
+test('who wakes too late listens before it finds anybody silent', () => {
+  const { simulator, holder } = field(10, 2);
+  simulator.run(5000);
+  const late = simulator.now + 3000;
+  expect(holder.machine.handle({ kind: 'wake' }, late)).toEqual([]);
+  expect(holder.machine.nextWake()).toBeLessThan(late);
+  expect(holder.machine.handle({ kind: 'wake' }, late + 1)).not.toEqual([]);
+});
