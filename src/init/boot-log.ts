@@ -54,8 +54,9 @@ export class BootLog {
     this.#total = total;
   }
 
-  /** Opens the consoles (after /dev and /sys are mounted) and prints what was said before. */
+  /** Opens the consoles (after /dev and /sys are mounted), or opens them anew, and prints what was said before. */
   openConsoles(): void {
+    this.close();
     const flags = constants.O_WRONLY | constants.O_NOCTTY;
     const paths = activeConsoles();
     for (const path of paths.length > 0 ? paths : ['/dev/console']) {

@@ -111,7 +111,7 @@ async function bringUp(network: Network, limit: AbortSignal, wanted: boolean): P
   try {
     return await network.ready(AbortSignal.any([limit, noCard.signal]));
   } catch (error) {
-    throw new BootFailure(describeError(error), {
+    throw new BootFailure(error instanceof Error ? error.message : String(error), {
       tryThis: [
         'check the cable and the DHCP server and type exit',
         'viver.ip=ADDRESS/LENGTH,GATEWAY where there is no DHCP server',

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { activeConsoles, type BootLog } from './boot-log.ts';
 
 const WELCOME = [
@@ -17,6 +18,9 @@ const WELCOME = [
 ];
 
 const ENVIRONMENT = { PATH: '/bin:/sbin:/usr/bin:/usr/sbin', HOME: '/root', TERM: 'linux', PS1: 'viver rescue# ' };
+
+/** What runs in the shells of other consoles may take no notice of their end. */
+const HANG_UP_MS = 1000;
 
 /** A shell of its own session on a terminal, so that job control and Ctrl-C work. */
 function startShell(path: string): ChildProcess | undefined {
@@ -37,6 +41,7 @@ function startShell(path: string): ChildProcess | undefined {
 
 function ended(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) resolve();
     child.once('exit', () => resolve());
     child.once('error', () => resolve());
   });
@@ -54,6 +59,9 @@ export async function rescue(log: BootLog, why: string): Promise<void> {
     throw new Error(`rescue: none of the consoles can be opened (${activeConsoles().join(', ')})`);
   await Promise.race(shells.map(ended));
   for (const shell of shells) shell.kill('SIGHUP');
+  await Promise.race([Promise.all(shells.map(ended)), sleep(HANG_UP_MS)]);
+  // The end of a terminal's session hangs it up for everyone who has it open (tty_vhangup_session).
+  log.openConsoles();
 }
 
 /** What `id`, `ps` and `ls -l` look at. */

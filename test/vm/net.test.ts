@@ -1,38 +1,19 @@
 import { expect, test } from 'vitest';
+import { Cluster } from './harness/cluster.ts';
 import { DhcpServer } from './harness/dhcp-server.ts';
 import { diskless, holder, pinned, readAnew, staticAddress } from './harness/field-machines.ts';
 import { builtImage, type Image, smallImage } from './harness/images.ts';
 import { POWER_OFF } from './harness/login.ts';
-import { type Machine, powerOn } from './harness/machine.ts';
+import type { Machine } from './harness/machine.ts';
 import { performAll } from './harness/run-scenario.ts';
 import type { Scenario } from './harness/scenario.ts';
 import { perform } from './harness/steps.ts';
-import { Wire } from './harness/wire.ts';
 
-/** A wire with machines on it, switched off together. */
-async function together(lead: Scenario): Promise<{
-  readonly lead: Machine;
-  readonly wire: Wire;
-  join(scenario: Scenario): Promise<Machine>;
-  [Symbol.asyncDispose](): Promise<void>;
-}> {
-  const wire = new Wire();
-  const wires = { lan: wire };
-  const machines: Machine[] = [await powerOn(lead, { wires, slots: 'all' })];
-  const [first] = machines;
-  if (first === undefined) throw new Error('no machine');
-  return {
-    lead: first,
-    wire,
-    async join(scenario) {
-      const machine = await powerOn(scenario, { wires, slots: 'none' });
-      machines.push(machine);
-      return machine;
-    },
-    async [Symbol.asyncDispose]() {
-      for (const machine of machines.toReversed()) await machine[Symbol.asyncDispose]();
-    },
-  };
+/** Switches a machine on and performs its steps; it may then still run. */
+async function start(field: Cluster, scenario: Scenario): Promise<Machine> {
+  const machine = await field.powerOn(scenario);
+  await performAll(machine);
+  return machine;
 }
 
 const run = (machine: Machine, command: string, within = 120): Promise<string> =>
@@ -54,10 +35,11 @@ const HOLDS_ALL = { run: 'until dmesg | grep -q "holds the whole image"; do slee
 
 test('a machine without a disk finds an image by itself: an address by DHCP, the field by multicast', async () => {
   const image = await smallImage();
-  await using field = await together(await holder({ name: 'net-holder', number: 1, image, steps: [] }));
+  await using field = await Cluster.open();
   using _dhcp = new DhcpServer('10.77.0.254').plugInto(field.wire);
-  await performAll(field.lead);
-  const two = await field.join(
+  await start(field, await holder({ name: 'net-holder', number: 1, image, steps: [] }));
+  await start(
+    field,
     diskless({
       name: 'net-diskless',
       number: 2,
@@ -70,14 +52,14 @@ test('a machine without a disk finds an image by itself: an address by DHCP, the
       ],
     }),
   );
-  await performAll(two);
 });
 
 test('a pinned image is taken from the peer that is named, with an address of its own', async () => {
   const image = await builtImage('debian');
-  await using field = await together(await holder({ name: 'net-debian-holder', number: 1, image, steps: [] }));
-  await performAll(field.lead);
-  const two = await field.join(
+  await using field = await Cluster.open();
+  const one = await start(field, await holder({ name: 'net-debian-holder', number: 1, image, steps: [] }));
+  await start(
+    field,
     diskless({
       name: 'net-debian',
       number: 2,
@@ -91,15 +73,15 @@ test('a pinned image is taken from the peer that is named, with an address of it
       ],
     }),
   );
-  await performAll(two);
-  await perform(field.lead, { run: 'until dmesg | grep "viver field: .* left"; do sleep 1; done', within: 60 });
+  await perform(one, { run: 'until dmesg | grep "viver field: .* left"; do sleep 1; done', within: 60 });
 });
 
 test('a sysvinit image from the field boots and switches off: its daemon is not killed before the root', async () => {
   const image = await builtImage('sysvinit');
-  await using field = await together(await holder({ name: 'net-sysvinit-holder', number: 1, image, steps: [] }));
-  await performAll(field.lead);
-  const two = await field.join(
+  await using field = await Cluster.open();
+  await start(field, await holder({ name: 'net-sysvinit-holder', number: 1, image, steps: [] }));
+  await start(
+    field,
     diskless({
       name: 'net-sysvinit',
       number: 2,
@@ -108,24 +90,23 @@ test('a sysvinit image from the field boots and switches off: its daemon is not 
       steps: [{ run: '[ "$(cat /proc/1/comm)" = init ]' }, NO_IO_ERROR, ...POWER_OFF],
     }),
   );
-  await performAll(two);
 });
 
 test('three machines read on when the one that brought the image is switched off', async () => {
   const image = await smallImage();
-  await using field = await together(await holder({ name: 'net-first', number: 1, image, steps: [] }));
-  await performAll(field.lead);
+  await using field = await Cluster.open();
+  const first = await start(field, await holder({ name: 'net-first', number: 1, image, steps: [] }));
   const others: Machine[] = [];
   for (const number of [2, 3, 4]) {
     const words = [staticAddress(number), pinned(image)];
-    const machine = await field.join(
+    const machine = await start(
+      field,
       diskless({ name: `net-other-${number}`, number, image, words, steps: [HOLDS_ALL] }),
     );
     others.push(machine);
-    await performAll(machine);
   }
-  const sum = await sumOf(field.lead, '/data');
-  await field.lead.kill();
+  const sum = await sumOf(first, '/data');
+  await field.powerOff(first);
   for (const machine of others) {
     expect(await sumOf(machine, '/data')).toBe(sum);
     await perform(machine, NO_IO_ERROR);
@@ -140,11 +121,10 @@ test('three machines read on when the one that brought the image is switched off
 
 test('kill -9 of the daemon under load costs a pause and no I/O error', async () => {
   const image = await smallImage();
-  await using field = await together(await holder({ name: 'net-kill-holder', number: 1, image, steps: [] }));
-  await performAll(field.lead);
+  await using field = await Cluster.open();
+  await start(field, await holder({ name: 'net-kill-holder', number: 1, image, steps: [] }));
   const words = [staticAddress(2), pinned(image)];
-  const two = await field.join(diskless({ name: 'net-kill', number: 2, image, words, steps: [] }));
-  await performAll(two);
+  const two = await start(field, diskless({ name: 'net-kill', number: 2, image, words, steps: [] }));
   const sum = await sumOf(two, '/data');
   const load = `for i in 1 2 3 4 5 6; do ${readAnew('/data')} || echo failed; done > /tmp/sums 2>&1; touch /tmp/done`;
   await run(two, `{ (${load}) & }`);
@@ -157,11 +137,10 @@ test('kill -9 of the daemon under load costs a pause and no I/O error', async ()
 
 test('a machine whose cable is pulled waits with what it has not got, and goes on when it is put back', async () => {
   const image: Image = await smallImage();
-  await using field = await together(await holder({ name: 'net-cable-holder', number: 1, image, steps: [] }));
-  await performAll(field.lead);
+  await using field = await Cluster.open();
+  await start(field, await holder({ name: 'net-cable-holder', number: 1, image, steps: [] }));
   const words = [staticAddress(2), pinned(image)];
-  const two = await field.join(diskless({ name: 'net-cable', number: 2, image, words, steps: [] }));
-  await performAll(two);
+  const two = await start(field, diskless({ name: 'net-cable', number: 2, image, words, steps: [] }));
   const sum = await sumOf(two, '/data');
   await perform(two, { link: 'net', up: false });
   // Now it holds nothing, and nobody is there to give it anything. Its shell too has to wait for what it runs.
@@ -179,12 +158,11 @@ test('a machine whose cable is pulled waits with what it has not got, and goes o
 test('viver.verify=lazy: the medium is taken out once the field holds all, and reads go on', async () => {
   const image = await smallImage();
   const words = ['viver.verify=lazy', pinned(image)];
-  await using field = await together(
-    await holder({ name: 'net-lazy', number: 1, image, words, bus: 'usb', steps: [] }),
-  );
-  await performAll(field.lead);
-  await run(field.lead, 'grep -q nbd0 /proc/mounts');
-  const two = await field.join(
+  await using field = await Cluster.open();
+  const one = await start(field, await holder({ name: 'net-lazy', number: 1, image, words, bus: 'usb', steps: [] }));
+  await run(one, 'grep -q nbd0 /proc/mounts');
+  const two = await start(
+    field,
     diskless({
       name: 'net-lazy-peer',
       number: 2,
@@ -193,13 +171,11 @@ test('viver.verify=lazy: the medium is taken out once the field holds all, and r
       steps: [{ run: 'ls /run/viver/image/small.sqfs' }, HOLDS_ALL],
     }),
   );
-  await performAll(two);
   const sum = await sumOf(two, '/data');
-  await run(field.lead, 'true');
-  await perform(field.lead, { detach: 'image', within: 60 });
-  await run(field.lead, '[ ! -e /sys/block/sda ]');
-  expect(await sumOf(field.lead, '/data')).toBe(sum);
-  await perform(field.lead, NO_IO_ERROR);
+  await perform(one, { detach: 'image', within: 60 });
+  await run(one, '[ ! -e /sys/block/sda ]');
+  expect(await sumOf(one, '/data')).toBe(sum);
+  await perform(one, NO_IO_ERROR);
 });
 
 test('nobody has the image: it is said who was asked; when somebody has, exit at the rescue prompt boots it', async () => {
@@ -208,7 +184,8 @@ test('nobody has the image: it is said who was asked; when somebody has, exit at
   const alone = diskless({ name: 'net-alone', number: 2, image, words, steps: [] });
   const [ready, ...login] = alone.steps;
   if (ready === undefined) throw new Error('no steps');
-  await using field = await together({
+  await using field = await Cluster.open();
+  const two = await start(field, {
     ...alone,
     steps: [
       { wait: /viver: boot failed: no network: eth0: no DHCP server answered/, within: 120 },
@@ -216,15 +193,14 @@ test('nobody has the image: it is said who was asked; when somebody has, exit at
       { type: 'exit\n' },
     ],
   });
-  await performAll(field.lead);
   using _dhcp = new DhcpServer('10.77.0.254').plugInto(field.wire);
-  await perform(field.lead, {
+  await perform(two, {
     wait: `viver: boot failed: no machine on the network offers ${image.name}@`,
     within: 120,
   });
-  await perform(field.lead, { wait: /saw eth0 with 10\.77\.0\.1\d\d\/24/, within: 10 });
-  await perform(field.lead, { prompt: /rescue# $/, within: 60 });
-  await performAll(await field.join(await holder({ name: 'net-alone-holder', number: 1, image, steps: [] })));
-  field.lead.type('exit\n');
-  for (const step of [ready, ...login, NO_IO_ERROR, ...POWER_OFF]) await perform(field.lead, step);
+  await perform(two, { wait: /saw eth0 with 10\.77\.0\.1\d\d\/24/, within: 10 });
+  await perform(two, { prompt: /rescue# $/, within: 60 });
+  await start(field, await holder({ name: 'net-alone-holder', number: 1, image, steps: [] }));
+  two.type('exit\n');
+  for (const step of [ready, ...login, NO_IO_ERROR, ...POWER_OFF]) await perform(two, step);
 });
