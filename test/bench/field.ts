@@ -52,7 +52,7 @@ function fluidLimit(nodes: number, size: number): number {
 }
 
 function figures(run: RunResult, size: number): Record<string, unknown> {
-  const { nodes, lastSeconds, medianSeconds, holderImages, cpuSeconds, peakMb } = run;
+  const { nodes, lastSeconds, medianSeconds, holderImages, cpuSeconds, peakMb, othersShare } = run;
   return {
     lastSeconds: round(lastSeconds),
     medianSeconds: round(medianSeconds),
@@ -61,6 +61,7 @@ function figures(run: RunResult, size: number): Record<string, unknown> {
     holderImages: round(holderImages),
     cpuSecondsPerNode: round(cpuSeconds / (nodes + 1)),
     peakMb: round(peakMb),
+    ...(othersShare === undefined ? {} : { othersShare: round(othersShare) }),
   };
 }
 

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askStatus } from '../../../src/field/control.ts';
 import { Lab, type LinkShape } from './lab.ts';
@@ -18,6 +18,8 @@ export interface RunResult {
   readonly cpuSeconds: number;
   readonly peakMb: number;
   readonly times: readonly number[];
+  /** Share of the machine's processors that neither the system under test nor the links' emulation used. */
+  readonly othersShare?: number;
 }
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -44,6 +46,13 @@ export function total(processes: readonly Pick<ChildProcess, 'pid'>[]): Usage {
     cpuSeconds: all.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
     peakMb: Math.max(...all.map(({ peakMb }) => peakMb)),
   };
+}
+
+/** Seconds that all processes of the machine have computed so far; what the kernel does for packets is not in it. */
+function machineCpuSeconds(): number {
+  const [user = 0, nice = 0, system = 0] =
+    readFileSync('/proc/stat', 'utf8').split('\n')[0]?.split(/\s+/).slice(1).map(Number) ?? [];
+  return (user + nice + system) / 100;
 }
 
 export async function end(processes: readonly ChildProcess[]): Promise<void> {
@@ -161,6 +170,7 @@ export async function runField(options: FieldRunOptions): Promise<RunResult> {
     await new Promise((resolve) => setTimeout(resolve, liars > 0 ? 5000 : 500));
     const before = total(processes);
     const sentBefore = lab.sentBytes(0);
+    const machineBefore = machineCpuSeconds();
     const start = performance.now();
     holder?.kill('SIGCONT');
     const watch = verbose === true ? watchLinks(lab, Math.min(nodes + 1, 8), directory) : undefined;
@@ -196,6 +206,8 @@ export async function runField(options: FieldRunOptions): Promise<RunResult> {
         );
       }
     }
+    const cpuSeconds = usage.cpuSeconds - before.cpuSeconds;
+    const machineSeconds = ((performance.now() - start) / 1000) * availableParallelism();
     const sorted = [...times].sort((a, b) => a - b);
     const size = readFileSync(image).length;
     return {
@@ -203,9 +215,10 @@ export async function runField(options: FieldRunOptions): Promise<RunResult> {
       lastSeconds: sorted.at(-1) ?? 0,
       medianSeconds: sorted[sorted.length >> 1] ?? 0,
       holderImages: holderBytes / size,
-      cpuSeconds: usage.cpuSeconds - before.cpuSeconds,
+      cpuSeconds,
       peakMb: usage.peakMb,
       times: sorted,
+      othersShare: (machineCpuSeconds() - machineBefore - cpuSeconds) / machineSeconds,
     };
   } finally {
     await end(processes);
