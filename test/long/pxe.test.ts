@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { Cluster } from './harness/cluster.ts';
-import { DHCP_TYPES, decodeDhcp, encodeDhcp, OPTION, withoutIpxe } from './harness/dhcp-message.ts';
-import { DhcpServer } from './harness/dhcp-server.ts';
-import { BROADCAST, parseUdp, udpFrame } from './harness/frame.ts';
-import type { Machine } from './harness/machine.ts';
-import { mac, pxe, SERVES, server, servingImage } from './harness/pxe-machines.ts';
-import type { Nic, Scenario } from './harness/scenario.ts';
+import { Cluster } from '../vm/harness/cluster.ts';
+import { DHCP_TYPES, decodeDhcp, encodeDhcp, OPTION, withoutIpxe } from '../vm/harness/dhcp-message.ts';
+import { DhcpServer } from '../vm/harness/dhcp-server.ts';
+import { BROADCAST, parseUdp, udpFrame } from '../vm/harness/frame.ts';
+import type { Machine } from '../vm/harness/machine.ts';
+import { mac, pxe, SERVES, server, servingImage } from '../vm/harness/pxe-machines.ts';
+import type { Nic, Scenario } from '../vm/harness/scenario.ts';
 
 /** Several machines boot one after the other. */
 const LONG_MS = 1_500_000;
@@ -107,7 +107,9 @@ function hideIpxe(cluster: Cluster, machine: string): void {
   };
 }
 
-test("PXE code that is not iPXE gets iPXE by TFTP, and all else by HTTP: any BIOS ROM, and the UEFI firmware's own", async () => {
+test("PXE code that is not iPXE gets iPXE by TFTP, and all else by HTTP: any BIOS ROM, and the UEFI firmware's own", {
+  timeout: LONG_MS,
+}, async () => {
   const image = await servingImage();
   await using cluster = await Cluster.open();
   await bootServer(cluster, 'pxe-chain-server', 1);
@@ -123,7 +125,7 @@ test("PXE code that is not iPXE gets iPXE by TFTP, and all else by HTTP: any BIO
   }
 });
 
-test("on a network with a DHCP server of its own, addresses stay that server's", async () => {
+test("on a network with a DHCP server of its own, addresses stay that server's", { timeout: LONG_MS }, async () => {
   const image = await servingImage();
   await using cluster = await Cluster.open();
   const dhcp = new DhcpServer('192.168.77.1');
@@ -149,7 +151,9 @@ function dhcpServersSeen(cluster: Cluster): { server: string; gives: string }[] 
   return seen;
 }
 
-test('whom a machine loads from is switched off: another takes over, and the machine boots', async () => {
+test('whom a machine loads from is switched off: another takes over, and the machine boots', {
+  timeout: LONG_MS,
+}, async () => {
   const image = await servingImage();
   await using cluster = await Cluster.open();
   const servers = [
