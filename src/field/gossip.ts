@@ -228,7 +228,7 @@ export class Gossip {
     }
     // What an address says that is neither proven nor a member's may come from anybody.
     const isMember = this.table.get(datagram.sender)?.address === from;
-    if (isMember) this.#liveness.heard(datagram.sender);
+    if (isMember) this.#liveness.heard(datagram.sender, now);
     if (isProven || isMember) {
       for (const record of datagram.records ?? []) this.#learn(record, from, datagram.sender, now);
     } else if (datagram.question === undefined) this.#challenge(from, size, out);

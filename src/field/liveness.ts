@@ -1,8 +1,12 @@
 import type { Address } from './address.ts';
 import { compareRecords, type NodeId, type NodeRecord } from './record.ts';
 
-/** A question not answered by then was not. */
-const ANSWER_MS = 500;
+/** How long an answer is waited for: several times what is usual, within bounds. On a busy machine all is late. */
+const ANSWER_TIMES = 4;
+const ANSWER_LEAST_MS = 500;
+const ANSWER_MOST_MS = 3000;
+/** A late answer still tells how late answers are. */
+const FORGET_MS = 6000;
 /** Questions without answer before a node is suspected, and the time it then has to say that it is alive. */
 const SILENCES = 3;
 const SUSPECT_MS = 4000;
@@ -24,6 +28,10 @@ interface Suspect {
 export class Liveness {
   readonly rtts = new Map<NodeId, number>();
   readonly #questions = new Map<number, Question>();
+  /** Those of them whose time is over. */
+  readonly #overdue = new Set<number>();
+  readonly #heardAt = new Map<NodeId, number>();
+  #usualRtt = 0;
   readonly #silences = new Map<NodeId, number>();
   readonly #suspects = new Map<NodeId, Suspect>();
   #nextNumber = 1;
@@ -33,6 +41,11 @@ export class Liveness {
     const number = this.#nextNumber;
     this.#nextNumber = (this.#nextNumber % 0xffffffff) + 1;
     this.#questions.set(number, question);
+    for (const [old, { at }] of this.#questions) {
+      if (question.at - at < FORGET_MS) break;
+      this.#questions.delete(old);
+      this.#overdue.delete(old);
+    }
     return number;
   }
 
@@ -41,8 +54,10 @@ export class Liveness {
     const question = this.#questions.get(number);
     if (question === undefined) return undefined;
     this.#questions.delete(number);
+    this.#overdue.delete(number);
     this.#silences.delete(by);
     const rtt = now - question.at;
+    this.#usualRtt = 0.8 * this.#usualRtt + 0.2 * rtt;
     const known = this.rtts.get(by);
     this.rtts.set(by, known === undefined ? rtt : known * 0.8 + rtt * 0.2);
     return question;
@@ -61,7 +76,8 @@ export class Liveness {
   }
 
   /** Anything came from a node's own address, however late: it is alive. */
-  heard(node: NodeId): void {
+  heard(node: NodeId, now: number): void {
+    this.#heardAt.set(node, now);
     this.#silences.delete(node);
     this.#suspects.delete(node);
   }
@@ -69,16 +85,19 @@ export class Liveness {
   forget(node: NodeId): void {
     this.#suspects.delete(node);
     this.#silences.delete(node);
+    this.#heardAt.delete(node);
     this.rtts.delete(node);
   }
 
   /** Nodes that owe an answer since too long. */
   silent(now: number): NodeId[] {
     const nodes: NodeId[] = [];
+    const patience = this.#patience();
     for (const [number, { node, at, isProbe }] of this.#questions) {
-      if (now < at + ANSWER_MS) continue;
-      this.#questions.delete(number);
-      if (isProbe) nodes.push(node);
+      if (now < at + patience || this.#overdue.has(number)) continue;
+      this.#overdue.add(number);
+      // Whatever came from it since shows that it lives.
+      if (isProbe && (this.#heardAt.get(node) ?? Number.NEGATIVE_INFINITY) < at) nodes.push(node);
     }
     return nodes;
   }
@@ -106,8 +125,15 @@ export class Liveness {
 
   nextAt(): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const { at } of this.#questions.values()) next = Math.min(next, at + ANSWER_MS);
+    const patience = this.#patience();
+    for (const [number, { at }] of this.#questions) {
+      if (!this.#overdue.has(number)) next = Math.min(next, at + patience);
+    }
     for (const { until } of this.#suspects.values()) next = Math.min(next, until);
     return next;
+  }
+
+  #patience(): number {
+    return Math.min(Math.max(ANSWER_LEAST_MS, ANSWER_TIMES * this.#usualRtt), ANSWER_MOST_MS);
   }
 }
