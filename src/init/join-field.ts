@@ -102,6 +102,7 @@ export async function joinField(
   }
 }
 
-export function waitOf({ waitSeconds }: Pick<BootOptions, 'waitSeconds'>): number {
-  return waitSeconds === undefined ? JOIN_MS : waitSeconds * 1000;
+/** Somebody has offered the image, so it is worth its time: viver.wait= makes it longer only. */
+export function waitOf({ waitSeconds = 0 }: Pick<BootOptions, 'waitSeconds'>): number {
+  return Math.max(JOIN_MS, waitSeconds * 1000);
 }
