@@ -42,16 +42,14 @@ export class Machine implements AsyncDisposable {
   /** QEMU's end: its exit code or signal. */
   exit: string | undefined;
   readonly #child: ChildProcess;
-  readonly #startedAt: number;
+  #startedAt = performance.now();
   readonly #ended: Promise<void>;
   #onChange: () => void = () => {};
 
   constructor(scenario: Scenario, directory: string, child: ChildProcess, onLine: (line: ConsoleLine) => void) {
-    const startedAt = performance.now();
     this.scenario = scenario;
     this.directory = directory;
     this.#child = child;
-    this.#startedAt = startedAt;
     const log = createWriteStream(join(directory, 'console.log'));
     const forbidden = scenario.forbidden ?? FORBIDDEN;
     this.console = new Console((line) => {
@@ -76,6 +74,12 @@ export class Machine implements AsyncDisposable {
         resolve();
       });
     });
+  }
+
+  /** QEMU may have waited for its slots until now. */
+  async start(): Promise<void> {
+    this.#startedAt = performance.now();
+    await this.qmp.command('cont');
   }
 
   /** Milliseconds since power-on. */
@@ -139,10 +143,10 @@ async function prepareDisks(scenario: Scenario, directory: string): Promise<Surr
  * the test runner dies, however it dies.
  */
 function command(slots: readonly number[], program: readonly string[]): readonly string[] {
-  const locks = slots.flatMap((slot) => [
-    ...['flock', '--no-fork', '--nonblock', '--conflict-exit-code', String(SLOT_TAKEN)],
-    join(vmDirectory(), `slot-${slot}`),
-  ]);
+  // Who wants all waits for one after the other, holding what it has: those who want one could otherwise keep it from
+  // ever having all at once. The order is the same for everybody, so that none waits for another in a circle.
+  const wait = slots.length > 1 ? [] : ['--nonblock', '--conflict-exit-code', String(SLOT_TAKEN)];
+  const locks = slots.flatMap((slot) => ['flock', '--no-fork', ...wait, join(vmDirectory(), `slot-${slot}`)]);
   return ['--pdeathsig', 'KILL', '--', ...locks, ...program];
 }
 
@@ -156,24 +160,19 @@ const SLOT_RETRY_MS = 300;
 
 /** Waits for every slot and holds them until it is disposed: for machines that come and go while none else may run. */
 export async function takeSlots(): Promise<AsyncDisposable> {
-  for (;;) {
-    const holder = spawn('setpriv', command(ALL_SLOTS, ['sh', '-c', 'echo held; exec cat']), {
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
-    const ended = new Promise<number | null>((resolve) => holder.once('close', resolve));
-    const held = new Promise<'held'>((resolve) => holder.stdout.once('data', () => resolve('held')));
-    const outcome = await Promise.race([held, ended]);
-    if (outcome === 'held') {
-      return {
-        async [Symbol.asyncDispose]() {
-          holder.stdin.end();
-          await ended;
-        },
-      };
-    }
-    if (outcome !== SLOT_TAKEN) throw new Error(`slots cannot be taken: status ${outcome}`);
-    await sleep(SLOT_RETRY_MS);
-  }
+  const holder = spawn('setpriv', command(ALL_SLOTS, ['sh', '-c', 'echo held; exec cat']), {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  const ended = new Promise<number | null>((resolve) => holder.once('close', resolve));
+  const held = new Promise<'held'>((resolve) => holder.stdout.once('data', () => resolve('held')));
+  const outcome = await Promise.race([held, ended]);
+  if (outcome !== 'held') throw new Error(`slots cannot be taken: status ${outcome}`);
+  return {
+    async [Symbol.asyncDispose]() {
+      holder.stdin.end();
+      await ended;
+    },
+  };
 }
 
 /** Starts QEMU; undefined when the slots are taken. */
@@ -234,7 +233,7 @@ export async function powerOn(scenario: Scenario, options: PowerOnOptions = {}):
     for (const slots of choices) {
       const machine = await tryStart(scenario, directory, slots, surroundings, wires, options.onLine ?? (() => {}));
       if (machine === undefined) continue;
-      await machine.qmp.command('cont');
+      await machine.start();
       return machine;
     }
     await sleep(SLOT_RETRY_MS);
