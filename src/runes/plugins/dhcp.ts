@@ -5,6 +5,7 @@ import { describeError } from '../../linux/describe-error.ts';
 import { Rtnetlink } from '../../linux/rtnetlink.ts';
 import { askDhcp } from '../../net/ask-dhcp.ts';
 import { dhcpConfig, VIVER_MARK, VIVER_OPTION } from '../dnsmasq-config.ts';
+import { dnsmasqUser } from '../dnsmasq-user.ts';
 import { type Candidate, compareCandidates, dhcpModeFor, elect, type SeenServers } from '../election.ts';
 import type { AddressInterface, DhcpMode, Network } from '../interfaces.ts';
 import { keptBusybox, keptProgram } from '../kept-program.ts';
@@ -220,7 +221,7 @@ class DhcpService {
     const { stop } = await supervise(context, {
       name: 'dnsmasq (DHCP)',
       command,
-      args: [...args, '--keep-in-foreground', `--conf-file=${configuration}`, '--pid-file='],
+      args: [...args, ...dnsmasqUser(), '--keep-in-foreground', `--conf-file=${configuration}`, '--pid-file='],
       onLine: (line) => {
         const given = /DHCP(?:OFFER|ACK)\(\S+\) (\S+)/.exec(line)?.[1];
         if (given !== undefined) this.#orphans.release(given);

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tftpConfig } from '../dnsmasq-config.ts';
+import { dnsmasqUser } from '../dnsmasq-user.ts';
 import { keptProgram } from '../kept-program.ts';
 import { RUN_DIRECTORY } from '../places.ts';
 import { definePlugin } from '../plugin.ts';
@@ -27,7 +28,7 @@ export default definePlugin({
     await supervise(context, {
       name: 'dnsmasq (TFTP)',
       command,
-      args: [...args, '--keep-in-foreground', `--conf-file=${configuration}`, '--pid-file='],
+      args: [...args, ...dnsmasqUser(), '--keep-in-foreground', `--conf-file=${configuration}`, '--pid-file='],
       onLine: (line) => {
         const told = /dnsmasq-tftp\[\d+\]: (.*?)\s*$/.exec(line)?.[1];
         if (told === undefined || told.startsWith('TFTP root')) return;
