@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type BlockDevice, readBlockDevices } from '../media/block-devices.ts';
 import type { ImageCandidate } from '../media/candidate.ts';
 import {
@@ -28,6 +29,8 @@ export interface FoundMedia {
 const SAMPLE_BYTES = 2 * 1024 * 1024;
 /** sysfs tells of no change in what is pending: it is looked at anew this often. */
 const POLL_MS = 100;
+/** A round of the search on a machine with a handful of disks takes less. */
+const QUICK_ROUND_MS = 50;
 /** A drive without a disc is asked again this often. */
 const RETRY_MS = 1000;
 /** A person at the console wants to know what is waited for. */
@@ -60,12 +63,13 @@ export async function findMedia(
   let retriedMs = startedMs;
   let measured: readonly MeasuredCandidate[] = [];
   for (;;) {
+    const roundMs = performance.now();
     const nowMs = uptimeMs();
     const retryFailed = nowMs - retriedMs >= RETRY_MS;
     if (retryFailed) retriedMs = nowMs;
     const { devices } = readBlockDevices();
     search.update(devices, { retryFailed });
-    const state = `${devices.map((device) => `${device.name}:${device.sequence}`)} ${search.candidates.length}`;
+    const state = `${devices.map((device) => `${device.name}:${device.sequence}`)} ${search.reports.length} ${search.candidates.length}`;
     if (state !== known) changedMs = uptimeMs();
     known = state;
 
@@ -97,7 +101,10 @@ export async function findMedia(
       log.info(`waiting for a medium with an image: ${decision.why}`);
       saidMs = decision.untilMs;
     }
+    // With hundreds of disks one round takes long: at least half of the time is left to what is waited for.
+    const tookMs = performance.now() - roundMs;
     await Promise.race([drivers.changed(POLL_MS), search.changed]);
+    if (tookMs > QUICK_ROUND_MS) await sleep(tookMs);
   }
 
   const { ordered, passedOver, warnings } = chooseMedium(await measureSpeeds(wanted(search.candidates)), policy);

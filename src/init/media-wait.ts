@@ -49,6 +49,10 @@ const FAST_BYTES_PER_SECOND = 100e6;
 const FASTEST_BYTES_PER_SECOND: Partial<Record<Medium, number>> = { cd: 54e6, ide: 133e6 };
 /** A USB disk may spin up for this long before it answers; the kernel's own SCSI command time-out is 30 s too. */
 const PENDING_LIMIT_MS = 30_000;
+/** Hundreds of disks take longer in all; a device that comes and goes for ever ends here too. */
+const PROGRESS_LIMIT_MS = 180_000;
+/** So many of what is waited for are named. */
+const NAMED = 4;
 /** With nothing at hand, this long for a stick that is slow to appear or put in late. */
 const HOTPLUG_WAIT_MS = 10_000;
 
@@ -70,7 +74,8 @@ function worthWaitingFor({ found, pending, order }: WaitFacts): readonly Pending
 export function decideWait(facts: WaitFacts): WaitDecision {
   const { found, nowMs, startedMs, changedMs } = facts;
   const pending = worthWaitingFor(facts);
-  const under = pending.map(({ text }) => text).join('; ');
+  const named = pending.slice(0, NAMED).map(({ text }) => text);
+  const under = [...named, ...(pending.length > NAMED ? [`${pending.length - NAMED} more`] : [])].join('; ');
   if (found.length > 0) {
     if (pending.length === 0) {
       const why = facts.pending.length === 0 ? 'nothing more can come by itself' : 'nothing better can come';
@@ -83,7 +88,8 @@ export function decideWait(facts: WaitFacts): WaitDecision {
   const waitMs = facts.waitMs ?? (facts.hotplug ? HOTPLUG_WAIT_MS : 0);
   const quietUntilMs = Math.max(changedMs, startedMs) + waitMs;
   if (pending.length > 0) {
-    const untilMs = Math.max(quietUntilMs, startedMs + PENDING_LIMIT_MS);
+    const limitMs = Math.min(Math.max(changedMs, startedMs) + PENDING_LIMIT_MS, startedMs + PROGRESS_LIMIT_MS);
+    const untilMs = Math.max(quietUntilMs, limitMs);
     if (nowMs < untilMs) return { kind: 'wait', untilMs, why: under };
     return { kind: 'fail', why: `still under way after ${Math.round((nowMs - startedMs) / 1000)} s: ${under}` };
   }

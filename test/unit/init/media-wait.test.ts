@@ -65,6 +65,17 @@ describe('how long a boot waits for media', () => {
     expect(decideWait(facts({ waitMs: 60_000, hotplug: false }))).toMatchObject({ kind: 'wait', untilMs: 61_000 });
   });
 
+  test('hundreds of disks may take as long as there is progress, and only the first are named', () => {
+    const pending = Array.from({ length: 300 }, (_, number) => ({ text: `/dev/sd${number} is being looked at` }));
+    const late = { pending, changedMs: 60_000, nowMs: 80_000 };
+    expect(decideWait(facts(late))).toMatchObject({
+      kind: 'wait',
+      untilMs: 90_000,
+      why: expect.stringMatching(/296 more$/),
+    });
+    expect(decideWait(facts({ ...late, changedMs: 400_000, nowMs: 411_000 })).kind).toBe('fail');
+  });
+
   test('hardware that never settles ends the wait too, and is named', () => {
     const pending = [{ text: 'usb 1-2: being enumerated' }];
     expect(decideWait(facts({ pending }))).toMatchObject({ kind: 'wait', untilMs: 31_000 });
