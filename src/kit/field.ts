@@ -65,7 +65,7 @@ up       makes this machine a node of the field of one image and stays until SIG
                              machine's memory
          --store DIR         keeps the chunks there, over restarts, instead of in memory
          --nbd TARGET        the image as a block device. As long as a kernel device (/dev/nbdN) is mounted, SIGTERM
-                             is put off
+                             is put off, and a second one changes nothing
          --control PATH      a unix socket for status
          --key FILE          a secret that all nodes of the field have; strangers are refused
          --name NAME         what people call the image, default the file's name

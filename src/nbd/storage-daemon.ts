@@ -18,6 +18,9 @@ const STEPS: readonly { readonly apply: () => void; readonly without: string }[]
   { apply: () => setPriority(PRIORITY), without: 'those who wait for it run before it' },
   { apply: becomeIoFlusher, without: 'it may wait for itself when memory runs out' },
   { apply: lockMemory, without: 'its code may be paged out' },
+  // At a shutdown it comes twice, from who ends all processes and passed on by the supervisor: the second is no
+  // impatience, and must not cut short how it leaves the field.
+  { apply: () => void process.on('SIGTERM', () => {}), without: 'a second SIGTERM ends it at once' },
 ];
 
 /**
