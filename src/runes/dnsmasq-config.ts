@@ -59,19 +59,22 @@ export function dhcpConfig(config: DhcpConfig): string {
     `dhcp-boot=tag:!ipxe,tag:efihttp,${base}/${efi64}`,
   ];
   const mark = `dhcp-option-force=${VIVER_OPTION},${VIVER_MARK}`;
+  // wanted without leases too; by default in a directory that not every image has
+  const leases = [`dhcp-leasefile=${leaseFile}`];
   if (mode === 'proxy') {
     const services = [
       `pxe-service=tag:!ipxe,X86PC,VIVER,${bios}`,
       ...['X86-64_EFI', 'BC_EFI'].map((architecture) => `pxe-service=tag:!ipxe,${architecture},VIVER,${efi64}`),
     ];
-    return lines([...common(network), `dhcp-range=${network.address},proxy`, ...tags, ...boot, ...services, mark]);
+    const range = `dhcp-range=${network.address},proxy`;
+    return lines([...common(network), range, ...leases, ...tags, ...boot, ...services, mark]);
   }
   return lines([
     ...common(network),
     `dhcp-range=${range.first},${range.last},${range.mask},1h`,
     // an address that the server before this one gave is given again
     'dhcp-authoritative',
-    `dhcp-leasefile=${leaseFile}`,
+    ...leases,
     ...reserved.map(({ mac, address }) => `dhcp-host=${mac},${address}`),
     // In a range of VIVER's own nobody but its machines has an address, and theirs are known: no pinging for three
     // seconds before each offer.

@@ -91,7 +91,9 @@ describe('the DHCP server', () => {
     const text = dhcpConfig({ ...config, mode: 'proxy' });
     expect(lines(text)).toContain('dhcp-range=10.86.0.9,proxy');
     expect(lines(text)).toContain('pxe-service=tag:!ipxe,X86PC,VIVER,undionly.kpxe');
-    expect(text).not.toMatch(/dhcp-authoritative|dhcp-leasefile|dhcp-host/);
+    // it wants the file even so, and an image need not have the directory of its own choice
+    expect(lines(text)).toContain('dhcp-leasefile=/run/viver/leases');
+    expect(text).not.toMatch(/dhcp-authoritative|dhcp-host/);
     expect(lines(text).filter((line) => line.startsWith('dhcp-range'))).toHaveLength(1);
     expect(() => isAccepted(text)).not.toThrow();
   });

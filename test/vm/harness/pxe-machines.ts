@@ -44,8 +44,8 @@ export interface Server {
   readonly words?: readonly string[];
 }
 
-/** The line of the plugin that gives addresses: from now on other machines can boot. */
-export const SERVES = 'until grep -q "^dhcp-boot" /run/viver/dnsmasq-dhcp.conf; do sleep 1; done';
+/** The server that gives addresses, or tells of boot files beside another, runs: from now on machines can boot. */
+export const SERVES = 'until pgrep -f dnsmasq-dhcp.conf >/dev/null; do sleep 1; done';
 
 /** The image has no udev that would load a network card's driver, so the initrd must. */
 const WITH_NETWORK = 'viver.media=scsi,net';
