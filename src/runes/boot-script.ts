@@ -63,6 +63,9 @@ function kernelLine(image: ScriptImage, { peers, words }: Pick<BootScript, 'peer
   ].join(' ');
 }
 
+/** A line of the menu; its key chooses it, which on a serial line is surer than arrow keys. */
+const item = (key: string, label: string, text: string): string => `item --key ${key} ${label} (${key}) ${text}`;
+
 /** @throws Error when a name or peer could be taken for something else by iPXE or the kernel */
 export function bootScript(script: BootScript): string {
   const { base, image, others, hasMemtest } = script;
@@ -75,6 +78,9 @@ export function bootScript(script: BootScript): string {
     '',
   ];
   const own = `${BASE}/boot`;
+  // memtest86+ takes these as the kernel does
+  const serial = script.words.filter((word) => word.startsWith('console=ttyS')).map((word) => ` ${safe(word)}`);
+  const memtest = (file: string) => `${BASE}/boot/${file}${serial.join('')}`;
   return [
     '#!ipxe',
     '# Served by VIVER. Boots at once; a key pressed shows the menu.',
@@ -83,12 +89,12 @@ export function bootScript(script: BootScript): string {
     '',
     ':menu',
     `menu VIVER from ${base} || goto viver`,
-    `item viver VIVER ${image.name}`,
-    ...others.map((other, i) => `item other${i} VIVER ${safe(other.name)}`),
-    "item local This machine's own disk",
-    ...(hasMemtest ? ['item memtest Memory test (memtest86+)'] : []),
-    'item rescue VIVER, rescue prompt',
-    'item shell iPXE shell',
+    item('v', 'viver', `VIVER ${image.name}`),
+    ...others.map((other, i) => item(String(i + 1), `other${i}`, `VIVER ${safe(other.name)}`)),
+    item('l', 'local', "This machine's own disk"),
+    ...(hasMemtest ? [item('m', 'memtest', 'Memory test (memtest86+)')] : []),
+    item('r', 'rescue', 'VIVER, rescue prompt'),
+    item('s', 'shell', 'iPXE shell'),
     `choose --default viver selected && goto ${ipxe('selected')} || goto viver`,
     '',
     ...start('viver', own, kernelLine(image, script)),
@@ -105,9 +111,9 @@ export function bootScript(script: BootScript): string {
       ? [
           ':memtest',
           `iseq ${PLATFORM} efi && goto memtestefi ||`,
-          `kernel ${BASE}/boot/memtest.bin && boot || goto menu`,
+          `kernel ${memtest('memtest.bin')} && boot || goto menu`,
           ':memtestefi',
-          `chain ${BASE}/boot/memtest.efi || goto menu`,
+          `chain ${memtest('memtest.efi')} || goto menu`,
           '',
         ]
       : []),

@@ -39,9 +39,20 @@ describe('the boot script', () => {
   test('every label that is gone to is there, and every item of the menu has its label', () => {
     const labels = new Set(lines.filter((line) => line.startsWith(':')).map((line) => line.slice(1)));
     const goals = lines.flatMap((line) => [...line.matchAll(/goto (\w+)/g)].map((match) => match[1] ?? ''));
-    const items = lines.filter((line) => line.startsWith('item ')).map((line) => line.split(' ')[1] ?? '');
+    const rows = lines
+      .flatMap((line) => [/^item --key (\S) (\S+) \((\S)\) /.exec(line) ?? []])
+      .filter((row) => row.length > 0);
+    expect(new Set(rows.map(([, key]) => key)).size).toBe(rows.length);
+    for (const [, key, , shown] of rows) expect(shown).toBe(key);
+    const items = rows.map(([, , label = '']) => label);
     expect(items).toEqual(['viver', 'other0', 'local', 'memtest', 'rescue', 'shell']);
     for (const goal of [...goals, ...items]) expect(labels).toContain(goal);
+  });
+
+  test('memtest is told of serial consoles, which it has drivers for, and of no others', () => {
+    const text = bootScript({ ...script, words: ['console=tty0', 'console=ttyS0,115200', 'panic=30'] });
+    expect(text).toContain('/boot/memtest.bin console=ttyS0,115200 && boot');
+    expect(text).toContain('/boot/memtest.efi console=ttyS0,115200 || goto menu');
   });
 
   test('without memtest in the initramfs there is no item for it', () => {
