@@ -52,7 +52,8 @@ export function dhcpConfig(config: DhcpConfig): string {
     `dhcp-match=set:efihttp,option:client-arch,${EFI_HTTP_ARCHITECTURE}`,
   ];
   const boot = [
-    `dhcp-boot=tag:ipxe,${scriptUrl}`,
+    // iPXE takes the answer beside another server's only with a next server in it (dhcp_has_pxeopts in its net/udp/dhcp.c)
+    `dhcp-boot=tag:ipxe,${scriptUrl},,${network.address}`,
     `dhcp-boot=tag:!ipxe,tag:efi64,${efi64}`,
     `dhcp-boot=tag:!ipxe,tag:!efi64,tag:!efihttp,${bios}`,
     'dhcp-option-force=tag:efihttp,tag:!ipxe,60,HTTPClient',

@@ -50,7 +50,7 @@ describe('the DHCP server', () => {
         'dhcp-range=10.86.4.0,10.86.255.254,255.255.0.0,1h',
         'no-ping',
         'dhcp-authoritative',
-        'dhcp-boot=tag:ipxe,http://10.86.0.9:20080/boot/boot.ipxe',
+        'dhcp-boot=tag:ipxe,http://10.86.0.9:20080/boot/boot.ipxe,,10.86.0.9',
         'dhcp-boot=tag:!ipxe,tag:efi64,snponly.efi',
         'dhcp-boot=tag:!ipxe,tag:!efi64,tag:!efihttp,undionly.kpxe',
         'dhcp-boot=tag:!ipxe,tag:efihttp,http://10.86.0.9:20080/boot/snponly.efi',
@@ -91,6 +91,7 @@ describe('the DHCP server', () => {
     const text = dhcpConfig({ ...config, mode: 'proxy' });
     expect(lines(text)).toContain('dhcp-range=10.86.0.9,proxy');
     expect(lines(text)).toContain('pxe-service=tag:!ipxe,X86PC,VIVER,undionly.kpxe');
+    expect(lines(text)).toContain('dhcp-boot=tag:ipxe,http://10.86.0.9:20080/boot/boot.ipxe,,10.86.0.9');
     // it wants the file even so, and an image need not have the directory of its own choice
     expect(lines(text)).toContain('dhcp-leasefile=/run/viver/leases');
     expect(text).not.toMatch(/dhcp-authoritative|dhcp-host/);
