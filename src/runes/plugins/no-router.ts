@@ -3,13 +3,16 @@ import { PacketSocket } from '../../linux/packet-socket.ts';
 import { Rtnetlink } from '../../linux/rtnetlink.ts';
 import { ALL_ROUTERS_MAC, decodeSolicitation, encodeNoRouter, linkLocalOf } from '../../net/router-solicitation.ts';
 import { definePlugin } from '../plugin.ts';
+import { Unanswered } from '../unanswered.ts';
 
 const POLL_MS = 150;
+/** On a network that others run, who has asked so often got no answer of a router. */
+const ASKED_IN_VAIN = 3;
 
 export default definePlugin({
   name: 'no-router',
   summary:
-    'tells who asks for an IPv6 router on an empty network that there is none: iPXE waits 16 s for one otherwise',
+    'tells who asks for an IPv6 router where there is none that there is none: iPXE waits 16 s for one otherwise',
   requires: ['address', 'dhcp'],
   async start(context) {
     const { interfaceName, mac } = await context.ask('address').network();
@@ -20,14 +23,16 @@ export default definePlugin({
     context.defer(() => socket[Symbol.dispose]());
     socket.join(ALL_ROUTERS_MAC);
     const own = linkLocalOf(mac);
+    const unanswered = new Unanswered();
     const listen = async (): Promise<void> => {
       while (!context.signal.aborted) {
         for (let packet = socket.receive(); packet !== undefined; packet = socket.receive()) {
           const asker = decodeSolicitation(packet);
           if (asker === undefined) continue;
-          // On a network that others run, routers are their business.
+          const times = unanswered.ask(asker.mac, performance.now());
           const { mode } = await context.ask('dhcp').mode();
-          if (mode === 'full') socket.send(encodeNoRouter(own, asker.address), asker.mac);
+          const isAlone = mode === 'full' || (mode === 'proxy' && times >= ASKED_IN_VAIN);
+          if (isAlone) socket.send(encodeNoRouter(own, asker.address), asker.mac);
         }
         await sleep(POLL_MS, undefined, { signal: context.signal });
       }
