@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createCipheriv, createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type FileSystem, made, madeDisk } from './disks.ts';
 import { product } from './products.ts';
@@ -46,9 +46,10 @@ const SMALL_IMAGE_BYTES = 24 << 20;
 /**
  * A BusyBox system that boots in a second, with /data full of noise so that there is something to read. Variants
  * differ in that noise and in /etc/variant. The index is casync's own, made for the project's format.
+ * @param texts more files, by their path in the image
  */
-export async function smallImage(variant = 'one'): Promise<Image> {
-  const inputs = { description: [variant, INITTAB, SMALL_IMAGE_BYTES], files: [BUSYBOX] };
+export async function smallImage(variant = 'one', texts: Readonly<Record<string, string>> = {}): Promise<Image> {
+  const inputs = { description: [variant, INITTAB, SMALL_IMAGE_BYTES, texts], files: [BUSYBOX] };
   const sqfs = await made(`small-${variant}.sqfs`, inputs, async (target, work) => {
     const tree = join(work, 'tree');
     for (const directory of ['bin', 'sbin', 'etc', 'dev', 'proc', 'sys', 'run', 'tmp', 'root', 'mnt', 'var']) {
@@ -68,6 +69,10 @@ export async function smallImage(variant = 'one'): Promise<Image> {
     await writeFile(join(tree, 'etc/hostname'), 'small\n');
     await writeFile(join(tree, 'etc/variant'), `${variant}\n`);
     await writeFile(join(tree, 'data'), noise(variant, SMALL_IMAGE_BYTES));
+    for (const [path, text] of Object.entries(texts)) {
+      await mkdir(dirname(join(tree, path)), { recursive: true });
+      await writeFile(join(tree, path), text);
+    }
     await run('mksquashfs', [tree, target, '-quiet', '-no-progress', '-all-root', '-comp', 'zstd', '-all-time', '0']);
   });
   return indexOf('small', sqfs, `small-${variant}`);
@@ -103,9 +108,14 @@ export function filesOf(image: Image, name = image.name): Readonly<Record<string
   return { [`/viver/${name}.sqfs`]: image.sqfs, [`/viver/${name}.caibx`]: image.caibx };
 }
 
-/** A disk with a partition table and one file system that holds the image and its index. */
-export function imageDisk(image: Image, fileSystem: FileSystem = 'ext4'): Promise<string> {
-  const files = fileSystem === 'squashfs' ? { image: image.sqfs } : filesOf(image);
+/** A disk with a partition table and one file system that holds the image and its index; and others beside it. */
+export function imageDisk(
+  image: Image,
+  fileSystem: FileSystem = 'ext4',
+  others: readonly Image[] = [],
+): Promise<string> {
+  const all = [image, ...others].map((one) => filesOf(one));
+  const files = fileSystem === 'squashfs' ? { image: image.sqfs } : Object.assign({}, ...all);
   const partition = { fileSystem, label: image.name.toUpperCase().slice(0, 11), files };
   return madeDisk(`disk-${fileSystem}-${basename(image.sqfs)}`, {
     table: 'gpt',

@@ -79,6 +79,8 @@ export class Machine implements AsyncDisposable {
   /** QEMU may have waited for its slots until now. */
   async start(): Promise<void> {
     this.#startedAt = performance.now();
+    for (const { name, wire } of this.scenario.nics ?? [])
+      if (wire === undefined) await this.qmp.command('set_link', { name, up: false });
     await this.qmp.command('cont');
   }
 

@@ -2,12 +2,15 @@ import { execFile } from 'node:child_process';
 import { copyFile, mkdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { type MachineStatus, parseMachineStatus } from '../../../src/runes/machine-status.ts';
+import type { Cluster } from './cluster.ts';
 import { viverKernel } from './direct.ts';
 import { made } from './disks.ts';
 import { type Image, imageDisk, indexOf, smallImage } from './images.ts';
 import { LOGIN, rootReady } from './login.ts';
+import type { Machine } from './machine.ts';
 import { product } from './products.ts';
-import type { Nic, Scenario, Step } from './scenario.ts';
+import type { Disk, Nic, Scenario, Step } from './scenario.ts';
 
 const run = promisify(execFile);
 
@@ -15,11 +18,11 @@ const run = promisify(execFile);
 export const BOOT_SECONDS = 400;
 
 /** smallImage with VIVER's own kernel and initrd in its /boot: a machine that runs it can boot others. */
-export async function servingImage(): Promise<Image> {
-  const base = await smallImage();
+export async function servingImage(base?: Image, name = 'serving'): Promise<Image> {
+  base ??= await smallImage();
   const boot = [product('vmlinuz'), product('viverrd.zst')];
   const sqfs = await made(
-    'serving.sqfs',
+    `${name}.sqfs`,
     { description: 'boot', files: [base.sqfs, ...boot] },
     async (target, work) => {
       const image = join(work, 'image');
@@ -33,7 +36,7 @@ export async function servingImage(): Promise<Image> {
       await rename(image, target);
     },
   );
-  return indexOf('serving', sqfs);
+  return indexOf(name, sqfs);
 }
 
 export interface Server {
@@ -41,23 +44,43 @@ export interface Server {
   /** Last byte of its card's address. */
   readonly number: number;
   readonly image: Image;
+  /** On the disk too, and not run. */
+  readonly otherImages?: readonly Image[];
   readonly words?: readonly string[];
+  /** More cards, before the one with a cable. */
+  readonly others?: readonly Nic[];
 }
 
 /** The server that gives addresses, or tells of boot files beside another, runs: from now on machines can boot. */
-export const SERVES = 'until pgrep -f dnsmasq-dhcp.conf >/dev/null; do sleep 1; done';
+export const SERVES = 'until grep -qs "[d]nsmasq-dhcp" /proc/[0-9]*/cmdline; do sleep 1; done';
+
+/** The address on the wire, once there is one. */
+export async function addressOf(cluster: Cluster, machine: Machine): Promise<string> {
+  const text = await cluster.run(machine, 'until ip -4 -o addr | grep "inet.* eth"; do sleep 1; done');
+  const [, address] = /inet (\d+\.\d+\.\d+\.\d+)\/\d+ [^\n]*eth/.exec(text) ?? [];
+  if (address === undefined) throw new Error(`${machine.scenario.name}: no address in ${JSON.stringify(text)}`);
+  return address;
+}
+
+/** What `viver status` says of the machine itself, as soon as its web server answers. */
+export async function statusOf(cluster: Cluster, machine: Machine): Promise<MachineStatus> {
+  const text = await cluster.run(machine, 'until /usr/local/bin/viver status --json 2>/dev/null; do sleep 1; done', 120);
+  const machines = JSON.parse(text.slice(text.indexOf('['), text.lastIndexOf(']') + 1)) as unknown[];
+  return parseMachineStatus(JSON.stringify(machines[0]));
+}
 
 /** The image has no udev that would load a network card's driver, so the initrd must. */
 const WITH_NETWORK = 'viver.media=scsi,net';
 
 /** A machine that has the image on a disk, and boots the others. */
-export async function server({ name, number, image, words = [] }: Server): Promise<Scenario> {
+export async function server(of: Server): Promise<Scenario> {
+  const { name, number, image, otherImages = [], words = [], others = [] } = of;
   return {
     name,
     memoryMiB: 1024,
-    kernel: viverKernel(WITH_NETWORK, ...words),
-    disks: [{ name: 'image', bus: 'virtio', file: await imageDisk(image) }],
-    nics: [{ name: 'net', model: 'virtio-net-pci', mac: mac(number), wire: 'lan' }],
+    kernel: viverKernel(`viver.image=${image.name}`, WITH_NETWORK, ...words),
+    disks: [{ name: 'image', bus: 'virtio', file: await imageDisk(image, 'ext4', otherImages) }],
+    nics: [...others, { name: 'net', model: 'virtio-net-pci', mac: mac(number), wire: 'lan' }],
     steps: [{ wait: rootReady({ image: image.name }), within: BOOT_SECONDS }, ...LOGIN],
   };
 }
@@ -73,11 +96,17 @@ export interface PxeMachine {
   readonly cpus?: number;
   /** More cards, beside the one it boots from. */
   readonly others?: readonly Nic[];
+  /** Disks of its own, which it does not boot from. */
+  readonly disks?: readonly Disk[];
 }
+
+/** A card without a cable. */
+export const darkCard = (number: number): Nic => ({ name: 'dark', model: 'rtl8139', mac: mac(number) });
 
 /** A machine without a disk that boots from its card. Its steps end at a shell. */
 export function pxe(of: PxeMachine): Scenario {
-  const { name, number, image, firmware = 'bios', model = 'e1000', pxeBy = 'rom', cpus = 1, others = [] } = of;
+  const { name, number, image, firmware = 'bios', model = 'e1000', pxeBy = 'rom', cpus = 1 } = of;
+  const { others = [], disks = [] } = of;
   const ready = rootReady({ image: `${image.name}@${image.id.slice(0, 12)}`, medium: 'net', device: '/dev/nbd0' });
   const steps: readonly Step[] = [{ wait: ready, within: BOOT_SECONDS }, ...LOGIN];
   return {
@@ -85,6 +114,7 @@ export function pxe(of: PxeMachine): Scenario {
     firmware,
     cpus,
     memoryMiB: 1024,
+    disks,
     nics: [...others, { name: 'net', model, mac: mac(number), wire: 'lan', bootIndex: 1, pxe: pxeBy }],
     steps,
   };
