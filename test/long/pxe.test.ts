@@ -3,12 +3,13 @@ import { Cluster } from '../vm/harness/cluster.ts';
 import { DHCP_TYPES, decodeDhcp, encodeDhcp, OPTION, withoutIpxe } from '../vm/harness/dhcp-message.ts';
 import { DhcpServer } from '../vm/harness/dhcp-server.ts';
 import { BROADCAST, parseUdp, udpFrame } from '../vm/harness/frame.ts';
-import type { Machine } from '../vm/harness/machine.ts';
-import { mac, pxe, SERVES, server, servingImage } from '../vm/harness/pxe-machines.ts';
-import type { Nic, Scenario } from '../vm/harness/scenario.ts';
+import { type Machine, portName } from '../vm/harness/machine.ts';
+import { darkCard, mac, type PxeMachine, pxe, SERVES, server, servingImage } from '../vm/harness/pxe-machines.ts';
+import type { Scenario } from '../vm/harness/scenario.ts';
 
 /** Several machines boot one after the other. */
 const LONG_MS = 1_500_000;
+const HOLDS_ALL = 'until dmesg | grep -q "holds the whole image"; do sleep 1; done';
 const IMAGE_FILE = 'echo 3 > /proc/sys/vm/drop_caches; sha256sum /data';
 
 async function boot(cluster: Cluster, scenario: Scenario): Promise<Machine> {
@@ -24,33 +25,54 @@ async function bootServer(cluster: Cluster, name: string, number: number): Promi
   return machine;
 }
 
-test('machines switched on in the same second all boot, whatever strangers sent before', {
-  timeout: LONG_MS,
-}, async () => {
-  const image = await servingImage();
-  await using cluster = await Cluster.open();
-  const one = await bootServer(cluster, 'pxe-server', 1);
-  await attack(cluster, one);
-  const dark: Nic = { name: 'dark', model: 'rtl8139', mac: mac(99) };
-  const crowd = [
-    pxe({ name: 'pxe-bios-e1000', number: 2, image }),
-    pxe({ name: 'pxe-uefi-virtio', number: 3, image, firmware: 'uefi', model: 'virtio-net-pci', cpus: 2 }),
-    // A second card, which has no cable.
-    pxe({ name: 'pxe-two-cards', number: 4, image, model: 'vmxnet3', others: [dark] }),
-  ];
-  const wanted = await cluster.run(one, IMAGE_FILE);
-  const machines = await Promise.all(crowd.map((scenario) => boot(cluster, scenario)));
-  for (const machine of machines) {
-    const { name } = machine.scenario;
-    expect(await cluster.run(machine, 'cat /proc/cmdline')).toContain(`viver.image=${image.name}@sha256:${image.id}`);
-    expect(await cluster.run(machine, IMAGE_FILE)).toBe(wanted);
-    expect(cluster.meter.total(portOf(name), 'http')).toBeGreaterThan(40_000_000);
-    expect(cluster.meter.total(portOf(name), 'tftp')).toBeLessThan(2_000_000);
-  }
-});
+/** The cards and firmwares of a crowd, over and over. */
+const PARTS: readonly Pick<PxeMachine, 'firmware' | 'model' | 'cpus' | 'others'>[] = [
+  { model: 'e1000' },
+  { firmware: 'uefi', model: 'virtio-net-pci', cpus: 2 },
+  { model: 'vmxnet3', others: [darkCard(99)] },
+  { model: 'rtl8139' },
+];
 
 /** A machine with several cards has a port for each. */
-const portOf = (name: string): string => (name === 'pxe-two-cards' ? `${name}:net` : name);
+const portOf = ({ scenario }: Machine): string => portName(scenario, 'net');
+
+/** Who gave a machine kernel and initrd. */
+const givers = (cluster: Cluster, machine: Machine): readonly string[] =>
+  [...cluster.meter.receivedBy(portOf(machine))].filter(([, { http }]) => http > 1_000_000).map(([name]) => name);
+
+test.each([4, 8])(
+  '%i machines switched on in the same second all boot, whatever strangers sent before; then each of them can boot others',
+  {
+    timeout: LONG_MS,
+  },
+  async (count) => {
+    const image = await servingImage();
+    await using cluster = await Cluster.open();
+    const one = await boot(cluster, await server({ name: 'crowd-server', number: 1, image, others: [darkCard(98)] }));
+    await cluster.run(one, SERVES, 120);
+    await attack(cluster, one);
+    const wanted = await cluster.run(one, IMAGE_FILE);
+    const crowd = Array.from({ length: count }, (_, i) =>
+      pxe({ name: `crowd-${i + 1}`, number: 10 + i, image, ...PARTS[i % PARTS.length] }),
+    );
+    const machines = await Promise.all(crowd.map((scenario) => boot(cluster, scenario)));
+    for (const machine of machines) {
+      expect(await cluster.run(machine, 'cat /proc/cmdline')).toContain(`viver.image=${image.name}@sha256:${image.id}`);
+      expect(await cluster.run(machine, IMAGE_FILE)).toBe(wanted);
+      expect(cluster.meter.total(portOf(machine), 'http')).toBeGreaterThan(40_000_000);
+      expect(cluster.meter.total(portOf(machine), 'tftp')).toBeLessThan(2_000_000);
+    }
+    // Each chunk is somewhere among those without a disk; then whoever has one may go.
+    for (const machine of machines) await cluster.run(machine, HOLDS_ALL, 300);
+    for (const machine of machines.slice(2)) await cluster.powerOff(machine);
+    await cluster.powerOff(one);
+    const late = await Promise.all(
+      [90, 91].map((number) => boot(cluster, pxe({ name: `crowd-late-${number}`, number, image }))),
+    );
+    for (const machine of late) expect(await cluster.run(machine, IMAGE_FILE)).toBe(wanted);
+    expect(new Set(late.flatMap((machine) => givers(cluster, machine))).size).toBe(2);
+  },
+);
 
 /** What no machine of good will sends: broken DHCP, paths that lead out by TFTP, noise to every service. */
 async function attack(cluster: Cluster, one: Machine): Promise<void> {
@@ -150,25 +172,3 @@ function dhcpServersSeen(cluster: Cluster): { server: string; gives: string }[] 
   });
   return seen;
 }
-
-test('whom a machine loads from is switched off: another takes over, and the machine boots', {
-  timeout: LONG_MS,
-}, async () => {
-  const image = await servingImage();
-  await using cluster = await Cluster.open();
-  const servers = [
-    await bootServer(cluster, 'pxe-first', 1),
-    await boot(cluster, await server({ name: 'pxe-second', number: 2, image })),
-  ];
-  const three = await cluster.powerOn(pxe({ name: 'pxe-interrupted', number: 3, image }));
-  const httpFrom = (name: string) => cluster.meter.receivedBy('pxe-interrupted').get(name)?.http ?? 0;
-  const busiest = () =>
-    [...servers].sort((a, b) => httpFrom(b.scenario.name) - httpFrom(a.scenario.name))[0] as Machine;
-  await expect.poll(() => httpFrom(busiest().scenario.name), { timeout: 180_000 }).toBeGreaterThan(12_000_000);
-  const dead = busiest();
-  await cluster.powerOff(dead);
-  await cluster.performAll(three);
-  expect(await cluster.run(three, 'cat /etc/variant')).toBe('one');
-  const other = servers.find((machine) => machine !== dead) as Machine;
-  expect(httpFrom(other.scenario.name)).toBeGreaterThan(40_000_000);
-});
