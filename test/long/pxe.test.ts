@@ -4,7 +4,16 @@ import { DHCP_TYPES, decodeDhcp, encodeDhcp, OPTION, withoutIpxe } from '../vm/h
 import { DhcpServer } from '../vm/harness/dhcp-server.ts';
 import { BROADCAST, parseUdp, udpFrame } from '../vm/harness/frame.ts';
 import { type Machine, portName } from '../vm/harness/machine.ts';
-import { darkCard, mac, type PxeMachine, pxe, SERVES, server, servingImage } from '../vm/harness/pxe-machines.ts';
+import {
+  addressOf,
+  darkCard,
+  mac,
+  type PxeMachine,
+  pxe,
+  SERVES,
+  server,
+  servingImage,
+} from '../vm/harness/pxe-machines.ts';
 import type { Scenario } from '../vm/harness/scenario.ts';
 
 /** Several machines boot one after the other. */
@@ -76,9 +85,9 @@ test.each([4, 8])(
 
 /** What no machine of good will sends: broken DHCP, paths that lead out by TFTP, noise to every service. */
 async function attack(cluster: Cluster, one: Machine): Promise<void> {
-  const [, address = ''] = /inet (\d+\.\d+\.\d+\.\d+)\/\d+ .*eth/.exec(await cluster.run(one, 'ip -4 -o addr')) ?? [];
+  const address = await addressOf(cluster, one);
   const stranger = cluster.wire.attach('stranger');
-  const target = (await cluster.run(one, 'cat /sys/class/net/eth0/address')).trim();
+  const target = mac(1);
   const from = { mac: '52:54:00:66:66:66', ip: address.replace(/\d+$/, '66'), port: 68 };
   const send = (port: number, payload: Buffer, fromPort = 68) => {
     stranger.send(
