@@ -61,9 +61,12 @@ async function makeVfat(image: string, label: readonly string[], files: Readonly
   await run('mkfs.vfat', [...label.flatMap((word) => ['-n', word]), image]);
   const made = new Set<string>();
   for (const [path, source] of Object.entries(files)) {
-    const directory = dirname(path).replace(/^\/?/, '::/');
-    if (directory !== '::/' && !made.has(directory)) await run('mmd', ['-i', image, directory]);
-    made.add(directory);
+    const parents = dirname(path)
+      .split('/')
+      .filter((part) => part !== '')
+      .map((_, depth, parts) => `::/${parts.slice(0, depth + 1).join('/')}`);
+    for (const directory of parents) if (!made.has(directory)) await run('mmd', ['-i', image, directory]);
+    for (const directory of parents) made.add(directory);
     await run('mcopy', ['-i', image, source, path.replace(/^\/?/, '::/')]);
   }
 }
