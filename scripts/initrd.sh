@@ -47,6 +47,8 @@ done
 install_program "$viver" /init
 ln -s ../../init "$tree/usr/bin/viver"
 ln -s init "$tree/shutdown" # systemd hands the machine over to /run/initramfs/shutdown at its end
+gcc -Os -Wall -Werror -shared -fPIC -nostdlib -s -Wl,--build-id=none -o "$tree/lib/early-random.so" "$here/initrd/early-random.c"
+echo /lib/early-random.so > "$tree/etc/ld.so.preload"
 rows binaries.list | while read -r from to; do install_program "$from" "${to:-$from}"; done
 "$tree/bin/busybox" --list | while read -r applet; do
   [ -e "$tree/bin/$applet" ] || ln -s busybox "$tree/bin/$applet"

@@ -2,7 +2,7 @@ import type { ModulePlan, PlannedModule } from './plan.ts';
 
 /** Puts one module file into the kernel; rejects with the kernel's error. linux/'s SyscallPool is one. */
 export interface ModuleLoader {
-  load(module: Pick<PlannedModule, 'path' | 'parameters' | 'library'>): Promise<void>;
+  load(module: Pick<PlannedModule, 'path' | 'parameters' | 'atOnce' | 'class'>): Promise<void>;
 }
 
 export type LoadOutcome =
@@ -16,7 +16,7 @@ export type LoadOutcome =
 export interface Loading {
   /** Module → the attempt; each module is tried once. */
   readonly attempts: Map<string, Promise<LoadOutcome>>;
-  /** Modules handed to the kernel that has not answered yet, with their paths. */
+  /** Modules handed to the kernel that has not answered yet, or whose devices are not known yet, with their paths. */
   readonly underWay: Map<string, string>;
 }
 
@@ -54,10 +54,12 @@ async function loadOne(
   await Promise.all([turn.before, ...before]);
   const start = performance.now();
   loading.underWay.set(module.name, module.path);
+  let settles: Promise<LoadOutcome> | undefined;
   try {
     const load = loader.load(module);
     turn.taken();
     await load;
+    settles = module.settledBy === undefined ? undefined : loading.attempts.get(module.settledBy);
     return { kind: 'loaded', module, ms: performance.now() - start };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
@@ -65,7 +67,8 @@ async function loadOne(
     const reason = error instanceof Error ? error.message : String(error);
     return { kind: 'failed', module, reason, ...(code === undefined ? {} : { code }) };
   } finally {
-    loading.underWay.delete(module.name);
+    if (settles === undefined) loading.underWay.delete(module.name);
+    else void settles.then(() => loading.underWay.delete(module.name));
   }
 }
 

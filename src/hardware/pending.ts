@@ -14,6 +14,8 @@ const BROUGHT: readonly { readonly path: RegExp; readonly medium: NonNullable<Pe
   { path: /\/drivers\/ata\/(pata_|ata_piix|ata_generic)/, medium: 'ide' },
   { path: /\/drivers\/ata\//, medium: 'sata' },
   { path: /\/drivers\/scsi\/sr_mod/, medium: 'cd' },
+  // Disks that wait for it are in ROWS, and controllers that are still looking for theirs count as starting.
+  { path: /\/drivers\/scsi\/sd_mod/, medium: null },
   { path: /\/drivers\/usb\//, medium: 'usb' },
   { path: /\/drivers\/(mmc|memstick|misc\/cardreader)\//, medium: 'mmc' },
   { path: /\/drivers\/(block|virtio|hv|xen|firewire|ufs|message)\//, medium: 'scsi' },

@@ -1,5 +1,12 @@
 import type { Device } from './device.ts';
-import { type Classified, classifyDevice, DEVICE_CLASSES, deferredReason, isNetworkModule } from './device-class.ts';
+import {
+  type Classified,
+  classifyDevice,
+  DEVICE_CLASSES,
+  type DeviceClass,
+  deferredReason,
+  isNetworkModule,
+} from './device-class.ts';
 import type { ModuleIndex } from './module-index.ts';
 import { normalizeModuleName } from './module-name.ts';
 import { type Resolved, resolveModule } from './resolve-module.ts';
@@ -40,8 +47,12 @@ export interface PlannedModule {
   /** Are loaded first if they can be. */
   readonly after: readonly string[];
   readonly reason: string;
-  /** No device wants it itself: it serves other modules, and probes nothing. */
-  readonly library: boolean;
+  /** Of the most urgent device that wants it, itself or what needs it; undefined: asked for by name. */
+  readonly class: DeviceClass | undefined;
+  /** Its start returns at once: it probes nothing, or the kernel probes for it in threads of its own. */
+  readonly atOnce: boolean;
+  /** Its devices are known when this module, which is loaded later, has started. */
+  readonly settledBy?: string;
   /** Wanted as a softdep only: nothing depends on it. */
   readonly optional: boolean;
   /** Devices and names that asked for it, itself or what needs it. */
@@ -59,14 +70,42 @@ export interface PlanOptions {
   readonly deferNetwork?: string;
   /** Nothing is left to the image: what the class rules defer is loaded as well. */
   readonly everything?: boolean;
+  /** The first plan of a boot: no driver is probing yet that the next would have to wait for. */
+  readonly calm?: boolean;
 }
 
 /**
  * The end of finit_module waits for every probe under way in the kernel, also for a disk of another driver that takes
  * seconds to spin up (kernel/module/main.c, do_init_module). A driver's own disks are worth that wait: afterwards they
  * are known. A file system or a library has nothing to wait for, and this parameter, which every module has, says so.
+ * With it the probes of a driver too go to threads of the kernel, side by side.
  */
 const ASYNC_PROBE = 'async_probe=1';
+
+/**
+ * Loaded after the controllers' drivers and without that parameter: when it has started, all their probes are through.
+ * It has none of its own then that a disk would have to be waited for.
+ */
+const SETTLES = 'sd_mod';
+
+/** A disk of the hypervisor's answers at once, and so need not wait until a thread for slow drivers is up. */
+const ANSWERS_AT_ONCE = /\/drivers\/(virtio\/virtio_pci|block\/virtio_blk)\./;
+
+/** Each drive that it has not asked yet is seen in sysfs (pending.ts): its end is not needed to know of it. */
+const SEEN_IN_SYSFS = /\/drivers\/scsi\/sr_mod\./;
+
+/** How a driver is loaded, so that the boot waits for no more than it must. */
+function startOf(
+  name: string,
+  path: string,
+  { isDriver, settled, calm }: { readonly isDriver: boolean; readonly settled: boolean; readonly calm: boolean },
+): Pick<PlannedModule, 'atOnce' | 'settledBy'> & { readonly parameters: readonly string[] } {
+  if (!isDriver) return { atOnce: true, parameters: [ASYNC_PROBE] };
+  if (calm && ANSWERS_AT_ONCE.test(path)) return { atOnce: true, parameters: [] };
+  if (SEEN_IN_SYSFS.test(path)) return { atOnce: true, parameters: [ASYNC_PROBE] };
+  if (settled && name !== SETTLES) return { atOnce: true, parameters: [ASYNC_PROBE], settledBy: SETTLES };
+  return { atOnce: false, parameters: [] };
+}
 
 interface Entry {
   readonly name: string;
@@ -188,15 +227,27 @@ export function planModules(
   const drivers = new Set(
     planned.flatMap(({ device, choices }) => (device === undefined ? [] : choices)).map(({ module }) => module),
   );
-  const modules = [...closure.entries.values()].map((entry) => ({
-    ...entry,
-    library: !drivers.has(entry.name),
-    parameters: [
-      ...(index.config.options.get(normalizeModuleName(entry.name)) ?? []),
-      ...(drivers.has(entry.name) ? [] : [ASYNC_PROBE]),
-    ].join(' '),
-    after: [...new Set(entry.after)],
-    wantedBy: [...entry.wantedBy],
-  }));
+  const entries = [...closure.entries.values()];
+  const settles = entries.findIndex(({ name }) => name === SETTLES);
+  const classes = new Map(
+    planned.flatMap(({ device, want, class: of }) => (device === undefined ? [] : [[want, of] as const])),
+  );
+  const onPci = new Set(planned.flatMap(({ device, want }) => (device?.bus === 'pci' ? [want] : [])));
+  const modules = entries.map((entry, place) => {
+    const { parameters, ...start } = startOf(entry.name, entry.path, {
+      isDriver: drivers.has(entry.name),
+      settled: options.calm === true && place < settles && [...entry.wantedBy].every((want) => onPci.has(want)),
+      calm: options.calm === true,
+    });
+    const [first] = entry.wantedBy;
+    return {
+      ...entry,
+      ...start,
+      class: first === undefined ? undefined : classes.get(first),
+      parameters: [...(index.config.options.get(normalizeModuleName(entry.name)) ?? []), ...parameters].join(' '),
+      after: [...new Set(entry.after)],
+      wantedBy: [...entry.wantedBy],
+    };
+  });
   return { wants: planned, modules };
 }

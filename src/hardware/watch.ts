@@ -28,6 +28,8 @@ export interface WatchOptions {
 }
 
 const UNHEARD_MS = 500;
+/** Loop devices and RAM disks: nothing has been plugged in. */
+const VIRTUAL_DISKS = '/devices/virtual/block/';
 /** Few enough that a disk which appears meanwhile is not kept waiting. */
 const DEVICES_A_TURN = 4;
 
@@ -46,6 +48,8 @@ export class HardwareWatch {
   readonly #firstSeen = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
   #wake: NodeJS.Immediate | undefined;
+  /** At the last question nothing was pending but events not heard yet. */
+  #onlyUnheard = false;
   /** Found by a scan, and not yet planned for. */
   #unplanned: readonly Device[] = [];
   /** Number of the last uevent heard, or sent before the last scan. */
@@ -59,7 +63,8 @@ export class HardwareWatch {
         try {
           await options.loader.load(module);
         } finally {
-          this.#changed();
+          // What starts at once has found nothing yet: its disks are told of by the kernel.
+          if (!module.atOnce) this.#changed();
         }
       },
     };
@@ -70,7 +75,7 @@ export class HardwareWatch {
 
   /** Loads what the disk controllers on PCI want, a first step of rescan: they take longest to show what they have. */
   driveControllers(): Promise<LoadOutcome[]> {
-    return this.#drive(readDevices(this.#tree, 'pci').filter(bringsMedia));
+    return this.#drive(readDevices(this.#tree, 'pci').filter(bringsMedia), { calm: true });
   }
 
   /**
@@ -96,8 +101,10 @@ export class HardwareWatch {
   /** A uevent has come. Must be listened for before the first rescan, so that no device falls between. */
   async event({ action, devpath, subsystem, sequence, env }: HardwareEvent): Promise<LoadOutcome[]> {
     this.#heard = Math.max(this.#heard, sequence);
-    // Drivers announce a dozen devices each: only a disk, or that all has been announced, changes what is to be done.
-    if (subsystem === 'block' || this.#heard >= this.#sent()) this.#changed();
+    // Drivers announce a dozen devices each: only a disk changes what is to be done, or that all has been announced when
+    // that is what is waited for.
+    if (subsystem === 'block' && !devpath.startsWith(VIRTUAL_DISKS)) this.#changed();
+    else if (this.#onlyUnheard && this.#heard >= this.#sent()) this.#changed();
     if (action === 'remove') {
       this.#wants.delete(devpath);
       for (const path of this.#firstSeen.keys()) {
@@ -153,7 +160,9 @@ export class HardwareWatch {
     const unheard =
       sent > this.#heard && ageMs(`uevent ${sent}`) < UNHEARD_MS ? [{ text: 'new devices are being announced' }] : [];
     const unplanned = this.#unplanned.length > 0 ? [{ text: 'devices are being looked at' }] : [];
-    return [...starting, ...unheard, ...unplanned, ...pendingHardware(this.#tree, ageMs)];
+    const others = [...starting, ...unplanned, ...pendingHardware(this.#tree, ageMs)];
+    this.#onlyUnheard = others.length === 0 && unheard.length > 0;
+    return [...unheard, ...others];
   }
 
   /** Number of the last uevent the kernel has sent. */
@@ -198,8 +207,8 @@ export class HardwareWatch {
     });
   }
 
-  #drive(devices: Parameters<typeof planModules>[0]): Promise<LoadOutcome[]> {
-    return this.#apply(planModules(devices, this.#index, this.#planOptions));
+  #drive(devices: Parameters<typeof planModules>[0], options: PlanOptions = {}): Promise<LoadOutcome[]> {
+    return this.#apply(planModules(devices, this.#index, { ...this.#planOptions, ...options }));
   }
 
   async #apply(plan: ModulePlan): Promise<LoadOutcome[]> {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
+import { fileBytes, fileStat } from '../linux/file.ts';
 import { type ChunkIndex, decodeChunkIndex, encodeChunkIndex, INDEX_SIZE_LIMIT, verifyIndex } from './chunk-index.ts';
 
 /**
@@ -9,9 +10,9 @@ import { type ChunkIndex, decodeChunkIndex, encodeChunkIndex, INDEX_SIZE_LIMIT, 
  */
 export async function readIndexFile(path: string, id?: string): Promise<ChunkIndex> {
   try {
-    const { size } = await stat(path);
+    const { size } = await fileStat(path);
     if (size > INDEX_SIZE_LIMIT) throw new Error(`bad chunk index: ${size} bytes are too many`);
-    const bytes = await readFile(path);
+    const bytes = await fileBytes(path);
     return id === undefined ? decodeChunkIndex(bytes) : verifyIndex(bytes, id);
   } catch (cause) {
     throw new Error(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });

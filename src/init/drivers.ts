@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { release } from 'node:os';
-import type { LoadOutcome, ModuleLoader } from '../hardware/load.ts';
+import type { LoadOutcome } from '../hardware/load.ts';
 import { readModuleIndex } from '../hardware/module-directory.ts';
 import type { Pending } from '../hardware/pending.ts';
 import type { PlannedWant } from '../hardware/plan.ts';
@@ -10,23 +9,25 @@ import { BOOT_CONFIG } from '../hardware/requested-modules.ts';
 import { sysTree } from '../hardware/sys-tree.ts';
 import { type HardwareWatch, watchHardware } from '../hardware/watch.ts';
 import { describeError } from '../linux/describe-error.ts';
-import { insertModule } from '../linux/module.ts';
 import type { SyscallPool } from '../linux/syscall-pool.ts';
 import { openUevents } from '../linux/uevent.ts';
 import { type MediaAccess, mediaAccess } from '../media/media-access.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
+import { ModuleQueue } from './module-queue.ts';
 import { wantsNetwork } from './source-order.ts';
 
 /** The hardware of this machine while it boots: its drivers, and the threads that load them and mount media. */
 export class Drivers {
   readonly mediaAccess: MediaAccess;
   readonly #watch: HardwareWatch;
+  readonly #queue: ModuleQueue;
   readonly #pool: SyscallPool;
   readonly #stop: AbortController;
 
-  constructor(watch: HardwareWatch, pool: SyscallPool, stop: AbortController) {
+  constructor(watch: HardwareWatch, queue: ModuleQueue, pool: SyscallPool, stop: AbortController) {
     this.#watch = watch;
+    this.#queue = queue;
     this.#pool = pool;
     this.#stop = stop;
     this.mediaAccess = mediaAccess(pool);
@@ -34,7 +35,13 @@ export class Drivers {
 
   /** Loads modules by name with all they need; one that is built in or not there is no error. */
   async ensureModules(names: readonly string[]): Promise<void> {
+    using _ = this.#queue.hurry();
     await this.#watch.ensureModules(names);
+  }
+
+  /** While a disk is looked at, the thread that will mount it is not given to a driver that waits for others. */
+  lookingAtDisks(looking: boolean): void {
+    this.#queue.holdSlow(looking);
   }
 
   /** Loads the network's drivers too, where they were left to the image. */
@@ -67,20 +74,6 @@ export class Drivers {
   }
 }
 
-/**
- * What probes no hardware takes a millisecond, and shall not queue behind a controller that looks for its disks: it is
- * loaded on this thread. All else goes to the pool, since it may take long.
- */
-function loaderOf(pool: SyscallPool, log: BootLog): ModuleLoader {
-  return {
-    load: async ({ path, parameters, library }) => {
-      if (library) insertModule(path, parameters);
-      else await pool.load(path, parameters);
-      log.detail(`loaded ${path} ${parameters}`);
-    },
-  };
-}
-
 /** What every root is made of (build-root.ts): loaded while disks are still looked for. */
 export const ROOT_MODULES = ['loop', 'squashfs', 'overlay'];
 /** What the image most often lies on; others are loaded when a medium turns out to have them. */
@@ -92,6 +85,7 @@ const NETWORK_DEFERRED = 'the network is not needed for a local medium: left to 
 /** Stage `hardware`: drivers for everything that is connected, and from now on for everything that comes. */
 export async function startDrivers(options: BootOptions, pool: SyscallPool, log: BootLog): Promise<StageDone<Drivers>> {
   const stop = new AbortController();
+  const queue = new ModuleQueue(pool, (path, parameters) => log.detail(`loaded ${path} ${parameters}`));
   const index = readModuleIndex(`/lib/modules/${release()}`, {
     cmdline: readFileSync('/proc/cmdline', 'utf8'),
     config: [BOOT_CONFIG],
@@ -99,7 +93,7 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
   const { watch, cold } = watchHardware({
     tree: sysTree(),
     index,
-    loader: loaderOf(pool, log),
+    loader: queue,
     plan: wantsNetwork(options) ? {} : { deferNetwork: NETWORK_DEFERRED },
     onFailure: (text) => log.warn(text),
     listen: (onEvent, onLost) => {
@@ -108,23 +102,17 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
     },
   });
   // Not awaited: one disk is looked at while the driver of another still starts. What is under way is in pending().
-  Promise.all([cold, watch.ensureModules(ROOT_MODULES), getReady(watch)]).catch((error) =>
-    log.warn(`hardware: ${describeError(error)}`),
-  );
+  Promise.all([cold, getReady(watch)]).catch((error) => log.warn(`hardware: ${describeError(error)}`));
   for (const problem of index.problems) log.warn(problem);
-  return { value: new Drivers(watch, pool, stop), note: `${watch.deviceCount} devices, their drivers are starting` };
+  return {
+    value: new Drivers(watch, queue, pool, stop),
+    note: `${watch.deviceCount} devices, their drivers are starting`,
+  };
 }
 
 /** While controllers look for their disks, this thread has nothing to do but what the first disk will need. */
 async function getReady(watch: HardwareWatch): Promise<void> {
-  for (const name of LIKELY_FILE_SYSTEMS) {
-    await watch.ensureModules([name]);
-    await nextTurn();
-  }
-  // Node loads each at its first use, which takes a while.
-  await readdir('/');
-  await nextTurn();
+  await watch.ensureModules([...LIKELY_FILE_SYSTEMS, ...ROOT_MODULES]);
+  // Node loads it at its first use, which takes a while.
   createHash('sha256').digest();
 }
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -29,8 +29,8 @@ export interface FoundMedia {
 const SAMPLE_BYTES = 2 * 1024 * 1024;
 /** sysfs tells of no change in what is pending: it is looked at anew this often. */
 const POLL_MS = 100;
-/** A round of the search on a machine with a handful of disks takes less. */
-const QUICK_ROUND_MS = 50;
+/** A round of the search on a machine with a handful of disks takes less, a slow machine too. */
+const QUICK_ROUND_MS = 150;
 /** A drive without a disc is asked again this often. */
 const RETRY_MS = 1000;
 /** A person at the console wants to know what is waited for. */
@@ -69,6 +69,7 @@ export async function findMedia(
     if (retryFailed) retriedMs = nowMs;
     const { devices } = readBlockDevices();
     search.update(devices, { retryFailed });
+    drivers.lookingAtDisks(search.underWay.length > 0);
     const state = `${devices.map((device) => `${device.name}:${device.sequence}`)} ${search.reports.length} ${search.candidates.length}`;
     if (state !== known) changedMs = uptimeMs();
     known = state;
@@ -76,6 +77,7 @@ export async function findMedia(
     const lookedAt = search.underWay.map(({ path, medium }) => ({ text: `${path} is being looked at`, medium }));
     const pending = [...drivers.pending(), ...lookedAt];
     const candidates = wanted(search.candidates);
+    const tookMs = performance.now() - roundMs;
     // How fast the first image can be read says whether others are worth waiting for.
     if (candidates.length > measured.length && pending.length > 0)
       measured = await measureSpeeds(candidates, { evenOne: true, sampleBytes: SAMPLE_BYTES });
@@ -102,7 +104,6 @@ export async function findMedia(
       saidMs = decision.untilMs;
     }
     // With hundreds of disks one round takes long: at least half of the time is left to what is waited for.
-    const tookMs = performance.now() - roundMs;
     await Promise.race([drivers.changed(POLL_MS), search.changed]);
     if (tookMs > QUICK_ROUND_MS) await sleep(tookMs);
   }

@@ -40,12 +40,11 @@ export type WaitDecision =
 
 /** With an image at hand, media that are still answering get this long to turn out faster. */
 const PATIENCE_MS = 1500;
-/** A boot reads some 100 MB: from a medium as fast as this, waiting for a faster one costs more than that would save. */
-const FAST_BYTES_PER_SECOND = 100e6;
-/**
- * No medium of these kinds is faster, so none is waited for when one is at hand that is: a Blu-ray disc at 12 times its
- * base speed, the fastest ATA bus (UDMA/133).
- */
+/** What a boot reads, about. */
+const BOOT_BYTES = 100e6;
+/** A faster medium is worth waiting for when it would save the boot more than this. */
+const WORTH_SECONDS = 1;
+/** The most a medium of these kinds gives: a Blu-ray disc at 12 times its base speed, the fastest ATA bus (UDMA/133). */
 const FASTEST_BYTES_PER_SECOND: Partial<Record<Medium, number>> = { cd: 54e6, ide: 133e6 };
 /** A USB disk may spin up for this long before it answers; the kernel's own SCSI command time-out is 30 s too. */
 const PENDING_LIMIT_MS = 30_000;
@@ -66,8 +65,9 @@ function worthWaitingFor({ found, pending, order }: WaitFacts): readonly Pending
   const atHand = Math.max(...speeds);
   return allowed.filter(({ medium }) => {
     const rank = medium === undefined ? 0 : place(medium);
-    const wanted = (medium === undefined ? undefined : FASTEST_BYTES_PER_SECOND[medium]) ?? FAST_BYTES_PER_SECOND;
-    return rank < best || (rank === best && atHand < wanted);
+    const fastest = (medium === undefined ? undefined : FASTEST_BYTES_PER_SECOND[medium]) ?? Number.POSITIVE_INFINITY;
+    const savedSeconds = BOOT_BYTES / atHand - BOOT_BYTES / fastest;
+    return rank < best || (rank === best && savedSeconds > WORTH_SECONDS);
   });
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { decode, type FixedCodec, i32le, u64le } from '../codec/struct.ts';
 import { hasCode, SyscallError } from './errno.ts';
+import { type OpenFile, openFile } from './file.ts';
 import { ioctl } from './ioctl.ts';
 import { addressOf, libc } from './libc.ts';
 
@@ -82,12 +82,12 @@ export interface DirectFile {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-async function openForReading(path: string): Promise<{ file: FileHandle; direct: boolean }> {
+async function openForReading(path: string): Promise<{ file: OpenFile; direct: boolean }> {
   try {
-    return { file: await open(path, constants.O_RDONLY | constants.O_DIRECT), direct: true };
+    return { file: await openFile(path, constants.O_RDONLY | constants.O_DIRECT), direct: true };
   } catch (error) {
     if (!hasCode(error, 'EINVAL')) throw error;
-    return { file: await open(path, constants.O_RDONLY), direct: false };
+    return { file: await openFile(path, constants.O_RDONLY), direct: false };
   }
 }
 
@@ -97,10 +97,10 @@ function dropFromCache(path: string, fd: number, offset: number, length: number)
   if (errno !== 0) throw new SyscallError('posix_fadvise', path, errno);
 }
 
-async function readFully(file: FileHandle, into: Buffer, offset: number): Promise<number> {
+async function readFully(file: OpenFile, into: Buffer, offset: number): Promise<number> {
   let filled = 0;
   while (filled < into.length) {
-    const { bytesRead } = await file.read(into, filled, into.length - filled, offset + filled);
+    const bytesRead = await file.read(into, filled, into.length - filled, offset + filled);
     filled += bytesRead;
     // The end. A direct read may not go on from an unaligned place either.
     if (bytesRead === 0 || filled % DIRECT_ALIGNMENT !== 0) break;

@@ -60,6 +60,11 @@ export class SyscallPool {
     for (let i = 0; i < threads; i++) this.#start();
   }
 
+  /** A thread is up and has nothing to do. */
+  get hasIdle(): boolean {
+    return this.#idle.some((worker) => this.#online.has(worker));
+  }
+
   /** Loads a kernel module; see insertModule. */
   load(path: string, params = ''): Promise<void> {
     return this.#run({ op: 'load', path, params });

@@ -168,7 +168,10 @@ function readDevice(name: string, sysPath: string, sizeBytes: number, reader: Sy
   };
 }
 
-/** sda2 before sda10, sda before sda1, sdb before sdaa. */
+const withLongNumbers = (name: string) => name.replace(/\d+/g, (digits) => digits.padStart(8, '0'));
+
+/** sda before sda1, sda2 before sda10. Not by Intl, which takes a tenth of a second to start on a slow machine. */
 function byName(left: string, right: string): number {
-  return left.localeCompare(right, 'en', { numeric: true });
+  const [a, b] = [withLongNumbers(left), withLongNumbers(right)];
+  return a < b ? -1 : Number(a > b);
 }

@@ -124,8 +124,10 @@ function byRank(left: MeasuredCandidate, right: MeasuredCandidate): number {
 
 function lastly(left: ImageCandidate, right: ImageCandidate): number {
   const age = right.squashfs.madeSeconds - left.squashfs.madeSeconds;
-  return age || left.name.localeCompare(right.name, 'en') || left.path.localeCompare(right.path, 'en');
+  return age || compare(left.name, right.name) || compare(left.path, right.path);
 }
+
+const compare = (left: string, right: string) => (left < right ? -1 : Number(left > right));
 
 function explain({ candidate, measured }: MeasuredCandidate, { media, name }: ImagePolicy): string {
   const preferred =

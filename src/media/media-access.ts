@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
+import { constants, fstatSync, mkdirSync } from 'node:fs';
+import { listDirectory, type OpenFile, openFile } from '../linux/file.ts';
 import { attachLoop } from '../linux/loop.ts';
 import { MNT, type MountRequest, MS } from '../linux/mount.ts';
 
@@ -16,11 +16,11 @@ export interface MediaAccess {
   list(directory: string): Promise<readonly string[]>;
 }
 
-async function readFully(file: FileHandle, lengthBytes: number): Promise<Uint8Array> {
+async function readFully(file: OpenFile, lengthBytes: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(lengthBytes);
   let filled = 0;
   while (filled < lengthBytes) {
-    const { bytesRead } = await file.read(bytes, filled, lengthBytes - filled, filled);
+    const bytesRead = await file.read(bytes, filled, lengthBytes - filled, filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
   }
@@ -40,7 +40,7 @@ export function mediaAccess(calls: MountCalls): MediaAccess {
 function mountAccess(calls: MountCalls): Pick<MediaAccess, 'mount' | 'unmount'> {
   return {
     async mount(source, target, type, options) {
-      await mkdir(target, { recursive: true, mode: 0o700 });
+      mkdirSync(target, { recursive: true, mode: 0o700 });
       const flags = MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC | MS.NOATIME;
       await calls.mount({ source, target, type, flags, data: options.join(',') });
     },
@@ -52,15 +52,16 @@ function mountAccess(calls: MountCalls): Pick<MediaAccess, 'mount' | 'unmount'> 
 /** What needs no mount: for looking at devices only. */
 export const readOnlyAccess: Pick<MediaAccess, 'readStart' | 'list' | 'loop'> = {
   async readStart(path, lengthBytes) {
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    await using file = await openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const bytes = await readFully(file, lengthBytes);
-    const stat = await file.stat();
+    // Known since it was opened: no device is asked.
+    const stat = fstatSync(file.fd);
     return stat.isFile() ? { bytes, fileBytes: stat.size } : { bytes };
   },
   loop: (path) => attachLoop({ file: path, autoclear: true }),
   async list(directory) {
     try {
-      return await readdir(directory);
+      return await listDirectory(directory);
     } catch (error) {
       if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
       throw error;

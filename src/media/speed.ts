@@ -22,7 +22,7 @@ export interface SampleFile {
 
 const BUDGET_MS = 400;
 const SAMPLE_BYTES = 8 * 1024 * 1024;
-/** Small enough that a slow stick completes some within the budget. */
+/** Small enough that a slow stick completes some within the budget; each further piece is twice as long. */
 const PIECE_BYTES = 256 * 1024;
 
 /**
@@ -40,7 +40,7 @@ function sampleStart(sizeBytes: number, sampleBytes: number): number {
 interface Sample {
   readonly candidate: ImageCandidate;
   bytes: number;
-  /** When the last piece came, in milliseconds since the start. */
+  /** When the last piece came, in milliseconds since the image was opened. */
   elapsedMs: number;
   failure?: string;
   done: boolean;
@@ -79,7 +79,7 @@ async function race(samples: readonly Sample[], options: SpeedOptions): Promise<
   let timer = setTimeout(over.resolve, budgetMs);
   let leads = true;
   const all = samples.map(async (sample) => {
-    await readSample(sample, begun, options, stop.signal);
+    await readSample(sample, options, stop.signal);
     if (!leads || sample.failure !== undefined || stop.signal.aborted) return;
     leads = false;
     clearTimeout(timer);
@@ -91,16 +91,17 @@ async function race(samples: readonly Sample[], options: SpeedOptions): Promise<
   stop.abort();
 }
 
-async function readSample(sample: Sample, begun: number, options: SpeedOptions, signal: AbortSignal): Promise<void> {
+async function readSample(sample: Sample, options: SpeedOptions, signal: AbortSignal): Promise<void> {
   const { sizeBytes } = sample.candidate.squashfs;
   const { sampleBytes = SAMPLE_BYTES, open = openDirect, now = () => performance.now() } = options;
   const start = sampleStart(sizeBytes, sampleBytes);
   const wanted = Math.min(sampleBytes, sizeBytes - start);
   try {
     const file = await open(sample.candidate.path);
+    const begun = now();
     try {
-      while (sample.bytes < wanted && !signal.aborted) {
-        const piece = await file.read(start + sample.bytes, Math.min(PIECE_BYTES, wanted - sample.bytes));
+      for (let size = PIECE_BYTES; sample.bytes < wanted && !signal.aborted; size *= 2) {
+        const piece = await file.read(start + sample.bytes, Math.min(size, wanted - sample.bytes));
         if (piece.length === 0) throw new Error(`ends at byte ${start + sample.bytes}`);
         if (signal.aborted) return;
         sample.bytes += piece.length;

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setHostname } from '../../linux/process.ts';
 import { type Machine, wordOf } from '../machine.ts';
@@ -64,12 +64,15 @@ function readUuid(path = '/sys/class/dmi/id/product_uuid'): string | undefined {
   }
 }
 
+/** Not node:crypto's: that waits until the kernel has gathered what keys need, a second and more without RDRAND. */
+const readChance = () => readFileSync('/proc/sys/kernel/random/uuid', 'utf8').slice(0, 6);
+
 export default definePlugin({
   name: 'hostname',
   summary: 'a host name and a machine id that no other machine of the same image has',
   prepare(root) {
     const { machine } = root;
-    const marks = { ...machine, uuid: readUuid(), chance: randomBytes(3).toString('hex') };
+    const marks = { ...machine, uuid: readUuid(), chance: readChance() };
     const name = hostnameFor(marks, root.read('/etc/hostname'));
     root.write('/etc/hostname', `${name}\n`);
     root.write('/etc/hosts', hostsWith(root.read('/etc/hosts'), name));

@@ -19,7 +19,8 @@ function module(name: string, needs: readonly string[] = [], after: readonly str
     after,
     reason: 'x',
     optional: false,
-    library: false,
+    atOnce: false,
+    class: undefined,
     wantedBy: ['/devices/pci/0000:00:01.0'],
   };
 }
@@ -107,6 +108,22 @@ test('what is under way is known', async () => {
   await Promise.resolve();
   expect([...loading.underWay]).toEqual([['a', '/m/a.ko']]);
   await done;
+  expect([...loading.underWay]).toEqual([]);
+});
+
+test('a driver is under way until what settles it has started, and what needs it does not wait for that', async () => {
+  const { log, loader } = kernel();
+  const loading = newLoading();
+  let atSecond: string[] = [];
+  const seen: ModuleLoader = {
+    async load(of) {
+      if (of.path === '/m/c.ko') atSecond = [...loading.underWay.keys()];
+      await loader.load(of);
+    },
+  };
+  await loadModules(plan({ ...module('a'), settledBy: 'c' }, module('b', ['a']), module('c', ['b'])), seen, loading);
+  expect(log).toEqual(['+a', '-a', '+b', '-b', '+c', '-c']);
+  expect(atSecond).toEqual(['a', 'c']);
   expect([...loading.underWay]).toEqual([]);
 });
 

@@ -126,6 +126,23 @@ test("a module's options are passed, in the order in which they were said", () =
   ]);
 });
 
+test('at the start controllers look for their disks side by side, and the driver of disks waits for all of them', () => {
+  const how = (calm: boolean) =>
+    planModules([device(AHCI, 'ahci')], memoryModules(FILES), { calm })
+      .modules.filter(({ class: of, name }) => of === 'storage' && !name.includes('lib'))
+      .map(({ name, atOnce, settledBy, parameters }) => [name, atOnce, settledBy, parameters]);
+  expect(how(true)).toEqual([
+    ['scsi_mod', true, undefined, 'async_probe=1'],
+    ['ahci', true, 'sd_mod', 'async_probe=1'],
+    ['sd_mod', false, undefined, ''],
+  ]);
+  expect(how(false)).toEqual([
+    ['scsi_mod', true, undefined, 'async_probe=1'],
+    ['ahci', false, undefined, ''],
+    ['sd_mod', false, undefined, ''],
+  ]);
+});
+
 test('blacklisted modules are told, with the place', () => {
   const index = memoryModules(FILES, [{ name: 'my.conf', text: 'blacklist one\n' }]);
   const { wants, modules } = planModules([device('test:x')], index);

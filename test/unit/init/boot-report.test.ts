@@ -24,7 +24,8 @@ function loaded(name: string): LoadOutcome {
     reason: '',
     wantedBy: [],
     optional: false,
-    library: false,
+    atOnce: false,
+    class: undefined,
   };
   return { kind: 'loaded', module, ms: 1 };
 }

@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { Cluster } from '../vm/harness/cluster.ts';
+import { made, madeDisk } from '../vm/harness/disks.ts';
+import { smallImage } from '../vm/harness/images.ts';
+import { LOGIN, rootReady } from '../vm/harness/login.ts';
+import type { Machine } from '../vm/harness/machine.ts';
+import { BOOT_SECONDS, type PxeMachine, pxe, SERVES, server, servingImage } from '../vm/harness/pxe-machines.ts';
+import type { Step } from '../vm/harness/scenario.ts';
+
+const run = promisify(execFile);
+const GREETING = 'the disk of this machine starts';
+
+/** Sector 0 of a disk: says GREETING on the first serial port, byte by byte, and halts. */
+function bootSector(): Buffer {
+  const code = Buffer.from([
+    ...[0xbe, 0x12, 0x7c], // mov si, text (the code is loaded at 0x7c00)
+    ...[0xba, 0xf8, 0x03], // mov dx, 0x3f8
+    ...[0x2e, 0xac], //       next: lodsb from cs
+    ...[0x84, 0xc0], //       test al, al
+    ...[0x74, 0x03], //       jz end
+    ...[0xee], //             out dx, al
+    ...[0xeb, 0xf7], //       jmp next
+    ...[0xf4], //             end: hlt
+    ...[0xeb, 0xfd], //       jmp end
+  ]);
+  const sector = Buffer.alloc(512);
+  code.copy(sector);
+  sector.write(`${GREETING}\r\n`, code.length, 'latin1');
+  sector.writeUInt16LE(0xaa55, 510);
+  return sector;
+}
+
+const biosDisk = () =>
+  made('bios-disk', { description: bootSector().toString('hex'), files: [] }, (target) =>
+    writeFile(target, Buffer.concat([bootSector(), Buffer.alloc(1 << 20)])),
+  );
+
+/** GRUB alone on an EFI system partition, at the path every firmware looks for. */
+async function uefiDisk(): Promise<string> {
+  const text = `echo "${GREETING}"\nsleep 600\n`;
+  const grub = await made('grub.efi', { description: text, files: [] }, async (target, work) => {
+    await writeFile(join(work, 'grub.cfg'), text);
+    const words = ['-O', 'x86_64-efi', '-o', target, '--modules=echo sleep', '--locales=', '--fonts=', '--themes='];
+    await run('grub-mkstandalone', [...words, `boot/grub/grub.cfg=${join(work, 'grub.cfg')}`]);
+  });
+  const partition = { fileSystem: 'vfat', files: { '/EFI/BOOT/BOOTX64.EFI': grub } } as const;
+  return madeDisk('uefi-disk', { table: 'gpt', partitions: [partition] });
+}
+
+/** Comes to the menu and presses a line's key there. */
+const choose = (key: string): readonly Step[] => [
+  { prompt: /press any key for the menu/, within: BOOT_SECONDS },
+  { type: ' ' },
+  { prompt: /\(s\) iPXE shell/, within: 30 },
+  { type: key },
+];
+
+test('every line of the boot menu does what it says, on a serial console', { timeout: 1_500_000 }, async () => {
+  const image = await servingImage();
+  const other = await servingImage(await smallImage('two'), 'other');
+  await using cluster = await Cluster.open();
+  const one = await cluster.powerOn(await server({ name: 'menu-server', number: 1, image, otherImages: [other] }));
+  await cluster.performAll(one);
+  await cluster.run(one, SERVES, 120);
+  let number = 10;
+  /** The first of `pxe`'s steps is for the entry that nobody has to choose. */
+  const chosen = async (
+    name: string,
+    key: string,
+    steps: readonly Step[],
+    of: Partial<PxeMachine> = {},
+  ): Promise<Machine> => {
+    const scenario = {
+      ...pxe({ name: `menu-${name}`, number: number++, image, ...of }),
+      steps: [...choose(key), ...steps],
+    };
+    const machine = await cluster.powerOn(scenario);
+    await cluster.performAll(machine);
+    return machine;
+  };
+  const greets: readonly Step[] = [{ wait: GREETING, within: 60 }];
+  const tests: readonly Step[] = [{ prompt: /Memtest86\+ .*6\./, within: 60 }];
+  const quick = [
+    chosen('local-bios', 'l', greets, { disks: [{ name: 'own', bus: 'sata', file: await biosDisk(), bootIndex: 2 }] }),
+    chosen('local-uefi', 'l', greets, {
+      firmware: 'uefi',
+      disks: [{ name: 'own', bus: 'sata', file: await uefiDisk(), bootIndex: 2 }],
+    }),
+    chosen('memtest-bios', 'm', tests),
+    chosen('memtest-uefi', 'm', tests, { firmware: 'uefi' }),
+  ];
+  for (const machine of await Promise.all(quick)) await cluster.powerOff(machine);
+
+  const rescued: readonly Step[] = [
+    { prompt: /viver rescue# $/, within: BOOT_SECONDS },
+    { type: 'exit\n' },
+    { wait: rootReady({ image: image.name, medium: 'net' }), within: BOOT_SECONDS },
+    ...LOGIN,
+  ];
+  const booted: readonly Step[] = [
+    { wait: rootReady({ image: `other@${other.id.slice(0, 12)}`, medium: 'net' }), within: BOOT_SECONDS },
+    ...LOGIN,
+  ];
+  const [first, second] = await Promise.all([chosen('rescue', 'r', rescued), chosen('other-image', '1', booted)]);
+  expect(await cluster.run(first, 'cat /etc/variant')).toBe('one');
+  expect(await cluster.run(second, 'cat /etc/variant')).toBe('two');
+});
