@@ -49,6 +49,9 @@ export function inheritedWords(commandLine: string): string[] {
     .filter((word) => /^(console|panic|viver\.verify|viver\.debug)(=|$)/.test(word) && SAFE.test(word));
 }
 
+/** For a machine that is to start from its own disk, by UEFI: iPXE ends, and the firmware goes on. */
+export const toDiskScript = "#!ipxe\necho This machine's own disk is next\nexit 0\n";
+
 function kernelLine(image: ScriptImage, { peers, words }: Pick<BootScript, 'peers' | 'words'>): string {
   const pin = image.id === undefined ? '' : `@sha256:${image.id}`;
   return [
@@ -103,9 +106,12 @@ export function bootScript(script: BootScript): string {
     ),
     ...start('rescue', own, kernelLine(image, { ...script, words: [...script.words, 'viver.rescue'] })),
     ':local',
-    '# A UEFI firmware goes on with its next boot entry.',
-    `iseq ${PLATFORM} efi && exit 0 ||`,
+    '# A UEFI firmware goes on with its next boot entry; the server remembers, should that be the network again.',
+    `iseq ${PLATFORM} efi && goto localefi ||`,
     'sanboot --no-describe --drive 0x80 || goto menu',
+    ':localefi',
+    `chain ${own}/disk.ipxe ||`,
+    'exit 0',
     '',
     ...(hasMemtest
       ? [

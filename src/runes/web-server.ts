@@ -23,8 +23,15 @@ export interface Refusals {
 }
 
 export interface WebServerOptions {
-  /** Answers a path, which begins with a slash and has neither `..` nor escapes; undefined: nothing there. */
-  readonly answer: (path: string, query: URLSearchParams) => Answer | undefined | Promise<Answer | undefined>;
+  /**
+   * Answers a path, which begins with a slash and has neither `..` nor escapes; undefined: nothing there.
+   * `from` is the address that asks.
+   */
+  readonly answer: (
+    path: string,
+    query: URLSearchParams,
+    from: string,
+  ) => Answer | undefined | Promise<Answer | undefined>;
   readonly log: (line: string) => void;
 }
 
@@ -133,7 +140,7 @@ export class WebServer {
       this.#short(response, 400, 'no such path can be');
       return;
     }
-    const answer = await this.#options.answer(target.path, target.query);
+    const answer = await this.#options.answer(target.path, target.query, request.socket.remoteAddress ?? '');
     if (answer === undefined) {
       this.refused.unknown++;
       this.#short(response, 404, 'not here');

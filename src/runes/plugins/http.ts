@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import type { FieldStatus } from '../../field/status.ts';
 import { resolveBelow, rootReader } from '../../root/find-init.ts';
 import { findBootFiles } from '../boot-files.ts';
-import { bootScript, inheritedWords } from '../boot-script.ts';
+import { bootScript, inheritedWords, toDiskScript } from '../boot-script.ts';
 import type { PublishedStatus } from '../interfaces.ts';
 import { ownStatus } from '../own-status.ts';
 import { fetchStatuses } from '../peers.ts';
 import { HTTP_PORT } from '../places.ts';
 import { definePlugin } from '../plugin.ts';
+import { SentToDisk } from '../sent-to-disk.ts';
 import { type FileServer, leastLoaded } from '../spread.ts';
 import { STATUS_PAGE } from '../status-page.ts';
 import { type Answer, WebServer } from '../web-server.ts';
@@ -118,13 +119,21 @@ export default definePlugin({
       return { kind: 'file', path: found, sizeBytes: statSync(found).size };
     };
 
+    const sentToDisk = new SentToDisk();
+    const toDisk = (address: string): Answer => {
+      sentToDisk.send(address, performance.now());
+      return { kind: 'text', type: 'text/plain', text: toDiskScript };
+    };
+
     const server = new WebServer({
       log: context.log,
-      async answer(path, query) {
+      async answer(path, query, from) {
         if (path === '/') return { kind: 'text', type: 'text/html; charset=utf-8', text: STATUS_PAGE };
         if (path === '/status.json') return json(await status(query.has('brief') ? 'brief' : 'whole'));
         if (path === '/machines.json') return json(await all());
-        if (path === '/boot/boot.ipxe') return await script();
+        if (path === '/boot/disk.ipxe') return toDisk(from);
+        if (path === '/boot/boot.ipxe')
+          return sentToDisk.isSent(from, performance.now()) ? toDisk(from) : await script();
         if (path.startsWith('/boot/')) {
           const name = path.slice('/boot/'.length);
           return name.includes('/') ? await otherFile(name) : await file(name, query.has('here'));
