@@ -34,6 +34,9 @@ export interface ConnectionEvents extends Omit<FrameSink, 'control'> {
 /** Of a chunk that comes, so many bytes are waited for at a time: one turn of the event loop for all of them. */
 const GATHERED = 128 << 10;
 
+/** Pieces up to this size that go out together become one: a copy costs less than one more piece. */
+const SMALL_PIECE = 4 << 10;
+
 /** All connections read into this one buffer: what is in it is used up before the next read. */
 const RECEIVE_BUFFER = new Uint8Array(256 << 10);
 
@@ -51,7 +54,8 @@ export class Connection {
   #otherHello: Uint8Array | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
-  #corked = false;
+  /** Written since the stack was last empty. */
+  #outgoing: Uint8Array[] = [];
   #lowWater = 1;
 
   private constructor(
@@ -141,23 +145,33 @@ export class Connection {
     clearTimeout(this.#timer);
     // What was written a moment ago (a refusal) should still arrive; a hostile peer gets nothing more.
     if (hostile || this.#greeting !== undefined) this.#socket.destroy();
-    else this.#socket.destroySoon();
+    else {
+      this.#flush();
+      this.#socket.destroySoon();
+    }
     this.#events.closed(why, hostile);
   }
 
   /** What is written until the stack is empty goes out in one packet. */
   #write(bytes: Uint8Array): void {
     if (this.#isClosed) return;
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-      // Not setImmediate: that costs another turn of the event loop with every packet.
-      queueMicrotask(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
+    // Not setImmediate: that costs another turn of the event loop with every packet.
+    if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
+    this.#outgoing.push(bytes);
+  }
+
+  #flush(): void {
+    const pieces = joinSmall(this.#outgoing);
+    this.#outgoing = [];
+    const [first] = pieces;
+    if (first === undefined || this.#socket.destroyed) return;
+    if (pieces.length === 1) {
+      this.#socket.write(first);
+      return;
     }
-    this.#socket.write(bytes);
+    this.#socket.cork();
+    for (const piece of pieces) this.#socket.write(piece);
+    this.#socket.uncork();
   }
 
   #received(bytes: Uint8Array): void {
@@ -231,4 +245,24 @@ export class Connection {
     }
     return true;
   }
+}
+
+/** Neighbouring small pieces made one. */
+function joinSmall(pieces: readonly Uint8Array[]): Uint8Array[] {
+  const joined: Uint8Array[] = [];
+  let small: Uint8Array[] = [];
+  const close = (): void => {
+    const [first] = small;
+    if (first !== undefined) joined.push(small.length === 1 ? first : Buffer.concat(small));
+    small = [];
+  };
+  for (const piece of pieces) {
+    if (piece.length <= SMALL_PIECE) small.push(piece);
+    else {
+      close();
+      joined.push(piece);
+    }
+  }
+  close();
+  return joined;
 }

@@ -398,6 +398,7 @@ export class Fetcher {
     for (const source of this.sources.values()) {
       if (now - source.lastArrival < QUEUED_MS || source.delivered === 0) onOrder += source.bytesOnOrder;
     }
+    if (onOrder >= limit) return;
     const wanting = [...this.sources.values()].filter(
       ({ has, bytesOnOrder, rate }) =>
         has.count > 0 && (bytesOnOrder <= 0 || bytesOnOrder + ORDERED_TOGETHER * this.#mean <= this.#cap(rate)),

@@ -1,5 +1,6 @@
 import type { Address } from './address.ts';
 import type { ChunkRange, ChunkSet } from './chunk-set.ts';
+import { type Client, isStuck, newClient } from './client.ts';
 import type { Action, ConnectionId, Lengths } from './event.ts';
 import type { FrameBodies, Pointer } from './frame.ts';
 import { packHoldings, toRanges } from './holdings.ts';
@@ -12,11 +13,11 @@ const WINDOW_MOST = 16 << 20;
 /** The window grows while a chunk is confirmed sooner than this, and shrinks when it takes longer than that. */
 const QUICK_MS = 100;
 const SLOW_MS = 400;
-/** Who confirms nothing for so long no longer holds up the others, and gets nothing more until it does. */
-const STUCK_MS = 1000;
 /** News of new chunks are gathered for so long: to read them costs every client more than their bytes. */
 const NEWS_MS = 500;
 const RARE_NEWS_MS = 5;
+/** So many, those served least lately, hear of a rare chunk at once: they will have it for the others. */
+const RARE_TOLD = 3;
 /** How long a request for a chunk that is on its way to us may wait. */
 const PROMISE_MS = 3000;
 /** Others each getter of a chunk is pointed at by: a binary tree. */
@@ -27,44 +28,6 @@ const REPEAT_SHARE = 0.02;
 /** A node sows until so long after the last new chunk it gave. */
 const SOWING_MS = 300;
 const POINTERS_IN_FRAME = 16;
-
-interface Wish {
-  readonly chunk: number;
-  readonly urgent: boolean;
-  readonly insist: boolean;
-  readonly at: number;
-}
-
-interface OnItsWay {
-  readonly chunk: number;
-  readonly bytes: number;
-  readonly at: number;
-}
-
-interface Client {
-  readonly conn: ConnectionId;
-  readonly node: NodeId;
-  readonly address: Address;
-  readonly wishes: Map<number, Wish>;
-  choices: number;
-  choiceRanges: readonly ChunkRange[];
-  /** Chunks of `choiceRanges` that were given since these were named, or a moment before. */
-  choiceGiven: Set<number>;
-  readonly onItsWay: OnItsWay[];
-  bytesOnItsWay: number;
-  lastGot: number;
-  lastHeard: number;
-  lastServed: number;
-  subscribed: boolean;
-  /** Chunks that came (true) or went since the client was last told. */
-  readonly news: Map<number, boolean>;
-  /** Chunks it asked for that went before they could be given. */
-  lacking: number[];
-  /** Chunks it left to us to choose when there was nothing left to choose from. */
-  lackingChoices: number;
-  /** When the news go out at the latest. */
-  newsAt: number;
-}
 
 export interface GiverOptions {
   readonly lengths: Lengths;
@@ -120,25 +83,7 @@ export class Giver {
   }
 
   accepted(conn: ConnectionId, node: NodeId, address: Address, now: number): void {
-    this.#clients.set(conn, {
-      conn,
-      node,
-      address,
-      wishes: new Map(),
-      choices: 0,
-      choiceRanges: [],
-      choiceGiven: new Set(),
-      onItsWay: [],
-      bytesOnItsWay: 0,
-      lastGot: now,
-      lastHeard: now,
-      lastServed: 0,
-      subscribed: false,
-      news: new Map(),
-      lacking: [],
-      lackingChoices: 0,
-      newsAt: Number.POSITIVE_INFINITY,
-    });
+    this.#clients.set(conn, newClient(conn, node, address, now));
   }
 
   closed(conn: ConnectionId): void {
@@ -209,10 +154,12 @@ export class Giver {
 
   /** A chunk is held from now on. `isRare`: hardly anybody else has it, so that others wait for these news. */
   gained(chunk: number, isRare: boolean, now: number): void {
-    for (const client of this.#clients.values()) {
-      if (!client.subscribed) continue;
+    let told = isRare ? RARE_TOLD : 0;
+    const subscribed = [...this.#clients.values()].filter(({ subscribed }) => subscribed);
+    if (told > 0) subscribed.sort((a, b) => a.lastServed - b.lastServed);
+    for (const client of subscribed) {
       client.news.set(chunk, true);
-      client.newsAt = Math.min(client.newsAt, now + (isRare ? RARE_NEWS_MS : NEWS_MS));
+      client.newsAt = Math.min(client.newsAt, now + (told-- > 0 ? RARE_NEWS_MS : NEWS_MS));
     }
   }
 
@@ -366,6 +313,8 @@ export class Giver {
     this.#given[chunk] = Math.min((this.#given[chunk] as number) + 1, 255);
     this.#plant(chunk, client);
     this.sent += bytes;
+    // News that ride on a chunk wake nobody.
+    if (client.news.size > 0) this.#sendNews(client, out);
     out.push({ kind: 'give', conn: client.conn, chunk, chosen });
   }
 
@@ -419,8 +368,4 @@ export class Giver {
 
 function sorted(chunks: number[]): ChunkRange[] {
   return toRanges(chunks.sort((a, b) => a - b));
-}
-
-function isStuck(client: Client, now: number): boolean {
-  return client.onItsWay.length > 0 && now - client.lastGot > STUCK_MS;
 }

@@ -40,8 +40,13 @@ const CALL_ANSWERS = 6;
 /** One member is asked (Find) in each period: is it alive, is its table like mine? */
 const PROBE_MS = 1000;
 const RUMOUR_FANOUT = 2;
-/** What this node holds is published no more often than this. */
+/**
+ * What this node holds is published no more often than this; what it has gained, in large fields, less often: every
+ * record goes to everybody, and over the connections it is heard sooner.
+ */
 const PUBLISH_MS = 2000;
+const PUBLISH_MEMBER_MS = 150;
+const PUBLISH_MOST_MS = 10_000;
 /** How long a tombstone keeps old records out, and how often one is knocked at in case a partition has healed. */
 const GRAVE_MS = 600_000;
 const KNOCK_MS = 5000;
@@ -99,6 +104,7 @@ export class Gossip {
   #isIn = false;
   #isDirty = false;
   #publishAt = 0;
+  #publishedAt = 0;
   #published = 0;
   #joinAt = 0;
   #joinEvery = JOIN_FIRST_MS;
@@ -147,7 +153,12 @@ export class Gossip {
     this.#publish(now, true);
   }
 
-  changed(): void {
+  /** @param isUrgent others must not count on what was said before: something is gone, or all is here */
+  changed(isUrgent: boolean): void {
+    if (!this.#isDirty || isUrgent) {
+      const rest = isUrgent ? PUBLISH_MS : Math.max(PUBLISH_MS, PUBLISH_MEMBER_MS * this.table.size);
+      this.#publishAt = this.#publishedAt + Math.min(rest, PUBLISH_MOST_MS);
+    }
     this.#isDirty = true;
   }
 
@@ -329,7 +340,7 @@ export class Gossip {
   /** `all`: also what has not changed, because others may have forgotten it. */
   #publish(now: number, all: boolean): void {
     this.#isDirty = false;
-    this.#publishAt = now + PUBLISH_MS;
+    this.#publishedAt = now;
     this.own.bump();
     for (const record of this.own.records()) {
       const known = this.table.get(record.node, record.part);

@@ -126,7 +126,8 @@ export class Keeper {
   }
 
   #announce(chunk: number): void {
-    if (this.#stock.announced.add(chunk)) this.#links.gossip.changed();
+    const { announced } = this.#stock;
+    if (announced.add(chunk)) this.#links.gossip.changed(announced.count === announced.size);
   }
 
   #lose(chunk: number, now: number): boolean {
@@ -135,7 +136,7 @@ export class Keeper {
     keep.removed(chunk);
     reads.lost(chunk);
     giver.lost(chunk, now);
-    if (announced.delete(chunk)) this.#links.gossip.changed();
+    if (announced.delete(chunk)) this.#links.gossip.changed(true);
     return true;
   }
 

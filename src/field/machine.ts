@@ -64,7 +64,8 @@ const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
   connected: NOTHING,
   accepted: NOTHING,
   closed: ALL,
-  frame: { connect: false, fetch: true, give: true },
+  // By what it says: `sidesOf`.
+  frame: NOTHING,
   incoming: NOTHING,
   chunk: ALL,
   layout: ALL,
@@ -75,6 +76,16 @@ const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
   unheld: { connect: true, fetch: true, give: false },
   leave: NOTHING,
 };
+
+/** Frames of those that fetch from us, and of those that we fetch from. */
+const FROM_CLIENT: Sides = { connect: false, fetch: false, give: true };
+const FROM_SOURCE: Sides = { connect: false, fetch: true, give: false };
+const CLIENT_FRAMES: ReadonlySet<ControlFrame['kind']> = new Set(['subscribe', 'get', 'cancel', 'got', 'get index']);
+
+function sidesOf(event: FieldEvent): Sides {
+  if (event.kind !== 'frame') return SIDES[event.kind];
+  return CLIENT_FRAMES.has(event.frame.kind) ? FROM_CLIENT : FROM_SOURCE;
+}
 
 interface Data extends Stock {
   readonly keeper: Keeper;
@@ -157,7 +168,7 @@ export class FieldMachine {
     if (event.kind === 'read') this.#idleness.read(now);
     this.#take(event, now, out);
     if (this.#gone.length > 0) this.#hangUp(now, out);
-    const side = SIDES[event.kind];
+    const side = sidesOf(event);
     if (side.connect && this.#leaving === undefined) this.#connect(now, out);
     if (this.#data !== undefined) {
       if (side.fetch) this.#data.fetcher.pump(now, out);

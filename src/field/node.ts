@@ -1,10 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import type { Socket as UdpSocket } from 'node:dgram';
+import type { Server } from 'node:net';
 import { type ChunkIndex, encodeChunkIndex, INDEX_SIZE_LIMIT, verifyIndex } from '../image/chunk-index.ts';
 import type { ChunkStore } from '../image/chunk-store.ts';
-import { hearOwnGroupsOnly } from '../linux/socket-option.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
 import { type Address, type Endpoint, formatAddress, parseAddress } from './address.ts';
 import { ChunkHolder, isChunk, type Medium } from './chunk-holder.ts';
@@ -17,10 +15,11 @@ import type { FieldKey } from './key.ts';
 import { FieldMachine } from './machine.ts';
 import { Multicast } from './multicast.ts';
 import type { Origins } from './origin.ts';
+import { OriginAsker } from './origin-asker.ts';
 import { FieldReader } from './reader.ts';
 import type { NodeId } from './record.ts';
 import { decodeSeek, encodeOffer } from './seek.ts';
-import { DEFAULT_PORT, MULTICAST_GROUP } from './wire.ts';
+import { openSockets, type Sockets } from './sockets.ts';
 
 export interface FieldNodeOptions {
   /** The image id, 64 hex digits. */
@@ -52,7 +51,7 @@ export interface Traffic {
   rejected: number;
 }
 
-/** Trouble with origins, and with what is held here, is told no more often than this. */
+/** Trouble with what is held here is told no more often than this. */
 const TROUBLE_SAY_MS = 10_000;
 
 /** Nodes that answer a seek by multicast, on average, however large the field. */
@@ -85,8 +84,7 @@ export class FieldNode {
   /** Chunks being received in their final place: a second copy of one of these goes elsewhere. */
   readonly #placing = new Set<number>();
   readonly #arrived = new Map<number, Uint8Array>();
-  readonly #asking = new Set<number>();
-  #originSaidAt = Number.NEGATIVE_INFINITY;
+  readonly #origins: OriginAsker | undefined;
   #troubleSaidAt = Number.NEGATIVE_INFINITY;
   #isProbing = false;
   #index: ChunkIndex | undefined;
@@ -97,12 +95,10 @@ export class FieldNode {
   #timerAt = Number.POSITIVE_INFINITY;
   #nextConn = 2;
   #isRunning = false;
+  #isArming = false;
   #isClosed = false;
 
-  private constructor(
-    options: FieldNodeOptions,
-    sockets: { udp: UdpSocket; group: UdpSocket | undefined; server: Server },
-  ) {
+  private constructor(options: FieldNodeOptions, sockets: Sockets) {
     this.#options = options;
     this.#udp = sockets.udp;
     this.#group = sockets.group;
@@ -127,6 +123,16 @@ export class FieldNode {
       readsFirst: options.readsFirst ?? false,
       hasOrigin: (options.origins?.count ?? 0) > 0,
     });
+    this.#origins =
+      options.origins &&
+      new OriginAsker(options.origins, options.log, {
+        got: (chunk, bytes) => {
+          this.traffic.fromOrigin += bytes.length;
+          this.#arrived.set(chunk, bytes);
+          this.#feed({ kind: 'origin', chunk, good: true });
+        },
+        failed: (chunk) => this.#feed({ kind: 'origin', chunk, good: false }),
+      });
     this.#udp.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port), false));
     this.#group?.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port), true));
     // A datagram to a port nobody listens on comes back as an error; that the node is silent says enough.
@@ -216,10 +222,14 @@ export class FieldNode {
     } finally {
       this.#isRunning = false;
     }
-    this.#arm();
+    // Once for all that is taken in one turn.
+    if (this.#isArming) return;
+    this.#isArming = true;
+    queueMicrotask(() => this.#arm());
   }
 
   #arm(): void {
+    this.#isArming = false;
     const at = this.machine.nextWake();
     if (at >= this.#timerAt - 1 || this.#isClosed) return;
     clearTimeout(this.#timer);
@@ -266,7 +276,7 @@ export class FieldNode {
         this.#holder?.drop(action.chunk);
         return;
       case 'ask origin':
-        this.#askOrigin(action.chunk);
+        this.#origins?.ask(action.chunk, this.#index);
         return;
       case 'ready':
         this.#reader?.ready(action.read);
@@ -409,34 +419,6 @@ export class FieldNode {
     this.#feed({ kind: 'chunk', conn, chunk, good });
   }
 
-  #askOrigin(chunk: number): void {
-    const { origins } = this.#options;
-    const index = this.#index;
-    if (origins === undefined || index === undefined || this.#asking.has(chunk)) return;
-    this.#asking.add(chunk);
-    origins
-      .fetch(index, chunk, performance.now())
-      .then((bytes) => {
-        if (!isChunk(index, chunk, bytes)) throw new Error(`an origin gave a false chunk ${chunk}`);
-        this.traffic.fromOrigin += bytes.length;
-        this.#arrived.set(chunk, bytes);
-        this.#feed({ kind: 'origin', chunk, good: true });
-      })
-      .catch((error: unknown) => {
-        this.#originTrouble(error);
-        this.#feed({ kind: 'origin', chunk, good: false });
-      })
-      .finally(() => this.#asking.delete(chunk));
-  }
-
-  /** Said once, not with every chunk. */
-  #originTrouble(error: unknown): void {
-    const now = performance.now();
-    if (now - this.#originSaidAt < TROUBLE_SAY_MS) return;
-    this.#originSaidAt = now;
-    this.#options.log(error instanceof Error ? error.message : String(error));
-  }
-
   #give(conn: ConnectionId, chunk: number, chosen: boolean): void {
     const connection = this.#connections.get(conn);
     const loaded = this.#holder?.load(chunk);
@@ -520,37 +502,3 @@ export class FieldNode {
 }
 
 type ConnectionHandlers = Parameters<typeof Connection.accept>[3];
-
-async function openSockets({ listen, multicast, log }: FieldNodeOptions): Promise<{
-  udp: UdpSocket;
-  group: UdpSocket | undefined;
-  server: Server;
-}> {
-  const server = createServer({ noDelay: true });
-  server.listen({ host: listen.host, port: listen.port, backlog: 1024 });
-  await once(server, 'listening');
-  const bound = server.address();
-  const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port;
-  const type = listen.host.includes(':') ? 'udp6' : 'udp4';
-  // The group's socket has the same port; that nobody else has it is seen by the one that listens for connections.
-  const udp = createSocket({ type, recvBufferSize: 1 << 20, reuseAddr: true });
-  udp.bind({ address: listen.host, port });
-  try {
-    await once(udp, 'listening');
-  } catch (error) {
-    server.close();
-    throw error;
-  }
-  if (!multicast || type === 'udp6') return { udp, group: undefined, server };
-  const group = createSocket({ type, reuseAddr: true });
-  try {
-    group.bind({ address: MULTICAST_GROUP, port: DEFAULT_PORT });
-    await once(group, 'listening');
-    if (!hearOwnGroupsOnly(udp)) log('calls by multicast are heard twice');
-    return { udp, group, server };
-  } catch (error) {
-    group.close();
-    log(`no multicast here (${error instanceof Error ? error.message : String(error)}): only named peers are found`);
-    return { udp, group: undefined, server };
-  }
-}

@@ -32,6 +32,8 @@ export interface CrowdResult {
   readonly holderImages: number;
   readonly controlShare: number;
   readonly wasted: number;
+  /** What a node that fetches did on average, by kind. */
+  readonly work: ReadonlyMap<string, number>;
 }
 
 export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): CrowdResult {
@@ -200,6 +202,12 @@ export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): Crowd
     holderImages: holder.chunkBytes / SIZE,
     controlShare: sum((node) => node.controlBytes + node.datagramBytes) / sum((node) => node.chunkBytes),
     wasted: sum((node) => node.chunkBytes) / (nodes * SIZE) - 1,
+    work: new Map(
+      [...new Set(readers.flatMap(({ work }) => [...work.keys()]))].map((what) => [
+        what,
+        readers.reduce((total, { work }) => total + (work.get(what) ?? 0), 0) / nodes,
+      ]),
+    ),
   };
 }
 
@@ -214,5 +222,6 @@ if (import.meta.main) {
       `N=${nodes} last ${result.lastSeconds.toFixed(2)} s median ${result.medianSeconds.toFixed(2)} s ratio ${result.ratio.toFixed(3)}`,
       `holder ${result.holderImages.toFixed(2)} control ${share(result.controlShare)} twice ${share(result.wasted)} (${took} s)`,
     );
+    console.log('  a node:', [...result.work].map(([what, times]) => `${what} ${times.toFixed(0)}`).join(', '));
   }
 }

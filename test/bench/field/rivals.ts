@@ -119,6 +119,7 @@ export async function runRival(
       medianSeconds: isComplete ? (times[times.length >> 1] ?? 0) : lastSeconds,
       holderImages: (isComplete ? holderBytes : nodes * size) / size,
       cpuSeconds: usage.cpuSeconds,
+      systemSeconds: usage.systemSeconds,
       peakMb: usage.peakMb,
       times,
     };

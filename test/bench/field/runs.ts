@@ -16,6 +16,8 @@ export interface RunResult {
   readonly holderImages: number;
   /** CPU seconds of all processes of the system under test, and the largest resident size of one, in MB. */
   readonly cpuSeconds: number;
+  /** Of these, what the kernel did for them. */
+  readonly systemSeconds: number;
   readonly peakMb: number;
   readonly times: readonly number[];
   /** Share of the machine's processors that neither the system under test nor the links' emulation used. */
@@ -28,22 +30,25 @@ export const VIVER = process.env.VIVER ?? join(ROOT, 'build/viver');
 
 export interface Usage {
   cpuSeconds: number;
+  systemSeconds: number;
   peakMb: number;
 }
 
 /** CPU time and peak memory of a live process, its namespace wrapper having become it by exec. */
 function usageOf(pid: number | undefined): Usage {
-  if (pid === undefined) return { cpuSeconds: 0, peakMb: 0 };
+  if (pid === undefined) return { cpuSeconds: 0, systemSeconds: 0, peakMb: 0 };
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, peakMb: Number(peak?.[1] ?? 0) / 1024 };
+  const [user, system] = [Number(fields[11]) / 100, Number(fields[12]) / 100];
+  return { cpuSeconds: user + system, systemSeconds: system, peakMb: Number(peak?.[1] ?? 0) / 1024 };
 }
 
 export function total(processes: readonly Pick<ChildProcess, 'pid'>[]): Usage {
   const all = processes.map(({ pid }) => usageOf(pid));
   return {
     cpuSeconds: all.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    systemSeconds: all.reduce((sum, { systemSeconds }) => sum + systemSeconds, 0),
     peakMb: Math.max(...all.map(({ peakMb }) => peakMb)),
   };
 }
@@ -216,6 +221,7 @@ export async function runField(options: FieldRunOptions): Promise<RunResult> {
       medianSeconds: sorted[sorted.length >> 1] ?? 0,
       holderImages: holderBytes / size,
       cpuSeconds,
+      systemSeconds: usage.systemSeconds - before.systemSeconds,
       peakMb: usage.peakMb,
       times: sorted,
       othersShare: (machineCpuSeconds() - machineBefore - cpuSeconds) / machineSeconds,

@@ -120,6 +120,8 @@ interface Stream {
   readonly queue: Piece[];
   onNetwork: number;
   inQueue: number;
+  /** Frames written at the same time go out together. */
+  writtenAt?: number;
 }
 
 interface Connection {
@@ -166,10 +168,16 @@ export class SimulatedNode {
   readonly readyReads: number[] = [];
   packetsSent = 0;
   datagramsSent = 0;
+  /** What it did, by kind: frames sent, chunks given, times woken. What costs a real node its CPU time. */
+  readonly work = new Map<string, number>();
   datagramBytes = 0;
   controlBytes = 0;
   chunkBytes = 0;
   lies: 'chunks' | undefined;
+
+  count(what: string): void {
+    this.work.set(what, (this.work.get(what) ?? 0) + 1);
+  }
 
   constructor(machine: FieldMachine, address: Address, link: LinkRates) {
     this.machine = machine;
@@ -274,6 +282,7 @@ export class Simulator {
     this.at(wakeAt, () => {
       if (node.wakeAt !== wakeAt) return;
       node.wakeAt = Number.POSITIVE_INFINITY;
+      node.count('wake');
       this.event(node, { kind: 'wake' });
     });
   }
@@ -284,6 +293,7 @@ export class Simulator {
         const size = datagramSize(action.datagram);
         const datagram = this.#options.isStrict ? decodeDatagram(encodeDatagram(action.datagram)) : action.datagram;
         node.datagramsSent++;
+        node.count('datagram');
         node.datagramBytes += size + UDP_OVERHEAD;
         const to = this.#byAddress.get(action.to);
         const left = node.up.take(size + UDP_OVERHEAD, this.now);
@@ -390,6 +400,9 @@ export class Simulator {
     // Frames written in one turn of the event loop share a packet.
     const bytes = controlFrameSize(frame) + (stream.queue.length > 0 ? 0 : TCP_OVERHEAD);
     node.packetsSent++;
+    node.count(frame.kind);
+    if (stream.writtenAt !== this.now) node.count('write');
+    stream.writtenAt = this.now;
     node.controlBytes += bytes;
     this.#push(stream, bytes, () => this.event(stream.to, { kind: 'frame', conn: other, frame }));
   }
@@ -400,6 +413,9 @@ export class Simulator {
     const { stream, other } = found;
     const length = this.#options.lengths.length(chunk);
     node.chunkBytes += length;
+    node.count('data');
+    if (stream.writtenAt !== this.now) node.count('write');
+    stream.writtenAt = this.now;
     const total = (length + 10) / GOODPUT;
     let left = total;
     let isFirst = true;

@@ -1,0 +1,50 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { hearOwnGroupsOnly } from '../linux/socket-option.ts';
+import type { Endpoint } from './address.ts';
+import { DEFAULT_PORT, MULTICAST_GROUP } from './wire.ts';
+
+/** What a node listens with: one port for datagrams and connections, and the group's when there is one. */
+export interface Sockets {
+  readonly udp: UdpSocket;
+  readonly group: UdpSocket | undefined;
+  readonly server: Server;
+}
+
+export interface SocketOptions {
+  readonly listen: Endpoint;
+  readonly multicast: boolean;
+  readonly log: (line: string) => void;
+}
+
+/** @throws the system's error when the address is not to be had */
+export async function openSockets({ listen, multicast, log }: SocketOptions): Promise<Sockets> {
+  const server = createServer({ noDelay: true });
+  server.listen({ host: listen.host, port: listen.port, backlog: 1024 });
+  await once(server, 'listening');
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port;
+  const type = listen.host.includes(':') ? 'udp6' : 'udp4';
+  // The group's socket has the same port; that nobody else has it is seen by the one that listens for connections.
+  const udp = createSocket({ type, recvBufferSize: 1 << 20, reuseAddr: true });
+  udp.bind({ address: listen.host, port });
+  try {
+    await once(udp, 'listening');
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  if (!multicast || type === 'udp6') return { udp, group: undefined, server };
+  const group = createSocket({ type, reuseAddr: true });
+  try {
+    group.bind({ address: MULTICAST_GROUP, port: DEFAULT_PORT });
+    await once(group, 'listening');
+    if (!hearOwnGroupsOnly(udp)) log('calls by multicast are heard twice');
+    return { udp, group, server };
+  } catch (error) {
+    group.close();
+    log(`no multicast here (${error instanceof Error ? error.message : String(error)}): only named peers are found`);
+    return { udp, group: undefined, server };
+  }
+}
