@@ -29,12 +29,13 @@ const REPRODUCIBLE = [
 /** The snapshot is not to hold the number of the process that made it; at each start Node sets the real one. */
 const NO_PID = `Object.defineProperty(process, 'pid', { ...Object.getOwnPropertyDescriptor(process, 'pid'), value: 0 });`;
 
-/** What Node itself has loaded before any program runs. */
-const ALWAYS_LOADED = new Set(['node:fs', 'node:path', 'node:v8']);
+/** What every boot needs on its first thread, and what Node itself has loaded before any program runs. */
+const ALWAYS_LOADED = new Set(['node:fs', 'node:path', 'node:v8', 'node:worker_threads']);
 
 /**
  * Node's own modules, each behind getters that load it at its first use. A boot needs few of them, and one that is
  * loaded while the snapshot is made is in the way of threads: they start from the same snapshot and cannot load it anew.
+ * So node:crypto, which the threads that hash need, is not among the ones that are.
  */
 const builtinsWhenUsed: Plugin = {
   name: 'builtins-when-used',

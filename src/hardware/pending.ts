@@ -6,6 +6,8 @@ export interface Pending {
   readonly text: string;
   /** The kind of medium it would be, in the words of `viver.media=`; undefined: any. */
   readonly medium?: 'nvme' | 'sata' | 'usb' | 'mmc' | 'ide' | 'scsi' | 'cd';
+  /** No sign of a disk, only that devices come which have not been looked at. */
+  readonly vague?: true;
 }
 
 /** What a driver that is starting may bring, by its place below /lib/modules/VERSION; null: no medium. The first row holds. */
@@ -18,6 +20,7 @@ const BROUGHT: readonly { readonly path: RegExp; readonly medium: NonNullable<Pe
   { path: /\/drivers\/scsi\/sd_mod/, medium: null },
   { path: /\/drivers\/usb\//, medium: 'usb' },
   { path: /\/drivers\/(mmc|memstick|misc\/cardreader)\//, medium: 'mmc' },
+  { path: /\/drivers\/block\/(loop|nbd|zram)\./, medium: null },
   { path: /\/drivers\/(block|virtio|hv|xen|firewire|ufs|message)\//, medium: 'scsi' },
   { path: /\/(fs|lib|crypto|net|sound|arch)\/|\/drivers\/(net|hid|input|gpu|video|cdrom|char|crypto)\//, medium: null },
 ];

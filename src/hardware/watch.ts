@@ -158,8 +158,10 @@ export class HardwareWatch {
     // (those of other network namespaces do not): it counts for a short while only.
     const sent = this.#sent();
     const unheard =
-      sent > this.#heard && ageMs(`uevent ${sent}`) < UNHEARD_MS ? [{ text: 'new devices are being announced' }] : [];
-    const unplanned = this.#unplanned.length > 0 ? [{ text: 'devices are being looked at' }] : [];
+      sent > this.#heard && ageMs(`uevent ${sent}`) < UNHEARD_MS
+        ? [{ text: 'new devices are being announced', vague: true as const }]
+        : [];
+    const unplanned = this.#unplanned.length > 0 ? [{ text: 'devices are being looked at', vague: true as const }] : [];
     const others = [...starting, ...unplanned, ...pendingHardware(this.#tree, ageMs)];
     this.#onlyUnheard = others.length === 0 && unheard.length > 0;
     return [...unheard, ...others];

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { release } from 'node:os';
 import type { LoadOutcome } from '../hardware/load.ts';
 import { readModuleIndex } from '../hardware/module-directory.ts';
 import type { Pending } from '../hardware/pending.ts';
@@ -37,6 +36,11 @@ export class Drivers {
   async ensureModules(names: readonly string[]): Promise<void> {
     using _ = this.#queue.hurry();
     await this.#watch.ensureModules(names);
+  }
+
+  /** Until this is disposed of, no module is started on this thread: for a measurement. */
+  pause(): Disposable {
+    return this.#queue.pause();
   }
 
   /** While a disk is looked at, the thread that will mount it is not given to a driver that waits for others. */
@@ -86,7 +90,7 @@ const NETWORK_DEFERRED = 'the network is not needed for a local medium: left to 
 export async function startDrivers(options: BootOptions, pool: SyscallPool, log: BootLog): Promise<StageDone<Drivers>> {
   const stop = new AbortController();
   const queue = new ModuleQueue(pool, (path, parameters) => log.detail(`loaded ${path} ${parameters}`));
-  const index = readModuleIndex(`/lib/modules/${release()}`, {
+  const index = readModuleIndex(`/lib/modules/${readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim()}`, {
     cmdline: readFileSync('/proc/cmdline', 'utf8'),
     config: [BOOT_CONFIG],
   });

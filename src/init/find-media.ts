@@ -79,8 +79,10 @@ export async function findMedia(
     const candidates = wanted(search.candidates);
     const tookMs = performance.now() - roundMs;
     // How fast the first image can be read says whether others are worth waiting for.
-    if (candidates.length > measured.length && pending.length > 0)
+    if (candidates.length > measured.length && pending.length > 0) {
+      using _ = drivers.pause();
       measured = await measureSpeeds(candidates, { evenOne: true, sampleBytes: SAMPLE_BYTES });
+    }
     const decision = decideWait({
       found: candidates.map(({ device, path }) => ({
         medium: device.medium,

@@ -34,6 +34,7 @@ export class ModuleQueue implements ModuleLoader {
   readonly #ready: Job[] = [];
   #turn: NodeJS.Immediate | undefined;
   #hurried = 0;
+  #paused = 0;
   #hold: { readonly over: Promise<void>; readonly end: () => void } | undefined;
 
   /** @param loaded told of every module that has started */
@@ -62,6 +63,17 @@ export class ModuleQueue implements ModuleLoader {
     return { [Symbol.dispose]: () => void this.#hurried-- };
   }
 
+  /** Until this is disposed of, this thread starts no module: how fast a disk is read is measured. */
+  pause(): Disposable {
+    this.#paused++;
+    return {
+      [Symbol.dispose]: () => {
+        this.#paused--;
+        this.#schedule();
+      },
+    };
+  }
+
   /** What may take long waits until this is called with `false`, or half a second. */
   holdSlow(hold: boolean): void {
     if (hold === (this.#hold !== undefined)) return;
@@ -83,12 +95,18 @@ export class ModuleQueue implements ModuleLoader {
     const lane = module.class === undefined ? this.#ready : module.class === 'disk' ? this.#disks : this.#controllers;
     return new Promise((resolve) => {
       lane.push({ module, settle: resolve });
-      this.#turn ??= setImmediate(() => this.#takeOne());
+      this.#schedule();
     });
+  }
+
+  #schedule(): void {
+    const waiting = this.#disks.length + this.#controllers.length + this.#ready.length;
+    if (waiting > 0 && this.#paused === 0) this.#turn ??= setImmediate(() => this.#takeOne());
   }
 
   #takeOne(): void {
     this.#turn = undefined;
+    if (this.#paused > 0) return;
     if (this.#threads.hasIdle) {
       const aside = this.#controllers.shift() ?? this.#ready.shift();
       aside?.settle(this.#threads.load(aside.module.path, aside.module.parameters));
@@ -99,8 +117,7 @@ export class ModuleQueue implements ModuleLoader {
       this.#controllers.shift() ??
       this.#ready.shift();
     here?.settle(this.#insertHere(here.module));
-    if (this.#disks.length + this.#controllers.length + this.#ready.length > 0)
-      this.#turn = setImmediate(() => this.#takeOne());
+    this.#schedule();
   }
 
   async #insertHere({ path, parameters }: Module): Promise<void> {

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { hostname, networkInterfaces } from 'node:os';
+import { networkInterfaces } from 'node:os';
 import { hasCode } from '../linux/errno.ts';
 import { bootMacOf } from '../net/interfaces.ts';
 
@@ -85,12 +85,15 @@ export function readMachine({
   const text = textOf(report);
   const booted = text === undefined ? undefined : parseBootReport(text);
   return {
-    hostname: hostname(),
+    hostname: (textOf('/proc/sys/kernel/hostname') ?? '').trim(),
     macs: readMacs(interfaces),
-    addresses: Object.values(networkInterfaces())
-      .flatMap((list) => list ?? [])
-      .filter(({ family, internal }) => family === 'IPv4' && !internal)
-      .map(({ address }) => address),
+    // Asked for by few roles, and not free.
+    get addresses() {
+      return Object.values(networkInterfaces())
+        .flatMap((list) => list ?? [])
+        .filter(({ family, internal }) => family === 'IPv4' && !internal)
+        .map(({ address }) => address);
+    },
     booted: booted?.booted ?? (bootMac === undefined ? 'medium' : 'network'),
     bootMac,
     commandLine,

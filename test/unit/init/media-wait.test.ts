@@ -37,11 +37,18 @@ describe('how long a boot waits for media', () => {
   });
 
   test('what cannot be as fast as the disk at hand is not waited for: a CD drive that is being asked', () => {
-    const sata = { medium: 'sata', bytesPerSecond: 80e6 } as const;
+    const sata = { medium: 'sata', bytesPerSecond: 40e6 } as const;
     const drive = { text: 'scsi 1:0:0:0: CD drive, being asked', medium: 'cd' } as const;
     expect(decideWait(facts({ found: [sata], pending: [drive] })).kind).toBe('choose');
-    expect(decideWait(facts({ found: [{ ...sata, bytesPerSecond: 20e6 }], pending: [drive] })).kind).toBe('wait');
+    expect(decideWait(facts({ found: [{ ...sata, bytesPerSecond: 12e6 }], pending: [drive] })).kind).toBe('wait');
     expect(decideWait(facts({ found: [sata], pending: [drive, USB] })).kind).toBe('wait');
+  });
+
+  test('an image is there, and devices come of which nothing is known: they are not waited for', () => {
+    const some = { text: 'new devices are being announced', vague: true } as const;
+    expect(decideWait(facts({ found: [CD], pending: [some] })).kind).toBe('choose');
+    expect(decideWait(facts({ found: [CD], pending: [some], order: ['nvme', 'cd'] })).kind).toBe('wait');
+    expect(decideWait(facts({ found: [], pending: [some] })).kind).toBe('wait');
   });
 
   test("viver.media= is a person's word: a preferred medium is waited for, others are not", () => {
