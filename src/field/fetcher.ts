@@ -1,10 +1,15 @@
 import type { Address } from './address.ts';
-import { type ChunkRange, ChunkSet } from './chunk-set.ts';
+import { ChunkChoice } from './chunk-choice.ts';
+import { ChunkSet } from './chunk-set.ts';
+import { Copies } from './copies.ts';
 import type { Action, ConnectionId, Lengths } from './event.ts';
 import type { FrameBodies } from './frame.ts';
-import { type Holdings, toRanges, unpackInto } from './holdings.ts';
+import { type Holdings, toRanges } from './holdings.ts';
+import { type Basket, basketOf, shipBasket } from './order-basket.ts';
+import { RateMeter } from './rate-meter.ts';
 import type { ReadQueue } from './read-queue.ts';
 import type { NodeId } from './record.ts';
+import { measureSource, newSource, type Order, type Source } from './source.ts';
 
 /** Bytes on order in all, at least, and in time of the measured rate: enough that the pipe never runs empty. */
 const ON_ORDER_CHUNKS = 12;
@@ -28,53 +33,8 @@ const URGENT_CHUNKS = 2;
 const CONFIRMED_TOGETHER = 5;
 /** Chunks ordered together, likewise. */
 const ORDERED_TOGETHER = 3;
-/** Candidates looked at to find the rarest one: bounds the work in images of very many chunks. */
-const SCAN_LIMIT = 4096;
-/** Ranges in a request that leaves the choice to the source. */
-const CHOICE_RANGES = 64;
 /** Broken promises after which a source is a liar. */
 const STRIKES = 3;
-
-interface Order {
-  at: number;
-  readonly urgent: boolean;
-  readonly bytes: number;
-  /** Its header has come: the rest will. */
-  arriving: boolean;
-}
-
-export interface Source {
-  readonly conn: ConnectionId;
-  readonly node: NodeId;
-  readonly address: Address;
-  readonly has: ChunkSet;
-  readonly orders: Map<number, Order>;
-  /** Chunks on order whose choice we left to the source, and since when. */
-  choices: number;
-  choiceAt: number;
-  /** It had nothing to choose from: it is not left the choice again before something has changed. */
-  isChoiceVain: boolean;
-  bytesOnOrder: number;
-  /** Bytes per second while something was on order. */
-  rate: number;
-  lastArrival: number;
-  lastHeard: number;
-  delivered: number;
-  strikes: number;
-  /** Chunks that came and are not yet confirmed. */
-  unconfirmed: number;
-  /** Whether its holdings have come. */
-  known: boolean;
-}
-
-/** Orders of one pump, one frame a source and urgency. */
-interface Basket {
-  readonly exact: number[];
-  readonly urgent: number[];
-  readonly insist: number[];
-  choices: number;
-  choiceRanges: readonly ChunkRange[];
-}
 
 export interface FetcherOptions {
   readonly lengths: Lengths;
@@ -91,9 +51,7 @@ export interface FetcherOptions {
 export class Fetcher {
   readonly sources = new Map<ConnectionId, Source>();
   readonly #lengths: Lengths;
-  readonly #held: ChunkSet;
   readonly #reads: ReadQueue;
-  readonly #random: () => number;
   readonly #mayFill: (bytes: number) => boolean;
   readonly #swaps: ChunkSet;
   readonly #mean: number;
@@ -101,21 +59,19 @@ export class Fetcher {
   /** Chunks on order somewhere. */
   readonly #ordered: ChunkSet;
   /** How many sources have each chunk. */
-  readonly #copies: Uint16Array;
+  readonly #copies: Copies;
+  readonly #choice: ChunkChoice;
   /** Chunks we were pointed away from: the source that did. The one pointed at is asked first. */
   readonly #pointed = new Map<number, { readonly from: NodeId; readonly to: NodeId; readonly at: number }>();
-  #rate = 0;
-  #rateBytes = 0;
-  #rateSince = 0;
+  /** What comes in all. */
+  readonly #rate = new RateMeter();
   /** Mean time from order to arrival, in ms. */
   #usual = 100;
   received = 0;
 
   constructor(options: FetcherOptions) {
     this.#lengths = options.lengths;
-    this.#held = options.held;
     this.#reads = options.reads;
-    this.#random = options.random;
     this.#mayFill = options.mayFill;
     this.#swaps = options.swaps;
     let longest = 0;
@@ -125,7 +81,8 @@ export class Fetcher {
     this.#longest = longest;
     this.#mean = options.lengths.size / options.lengths.count;
     this.#ordered = new ChunkSet(options.lengths.count);
-    this.#copies = new Uint16Array(options.lengths.count);
+    this.#copies = new Copies(options.lengths.count);
+    this.#choice = new ChunkChoice({ ...options, ordered: this.#ordered, copies: this.#copies.counts });
   }
 
   /** Something is on order: the fetcher wants to be woken before long. */
@@ -140,7 +97,7 @@ export class Fetcher {
 
   /** How many of our sources have a chunk. */
   copiesSeen(chunk: number): number {
-    return this.#copies[chunk] as number;
+    return this.#copies.counts[chunk] as number;
   }
 
   /** When a node last sent a chunk or news; -Infinity when it is no source. */
@@ -154,30 +111,13 @@ export class Fetcher {
   }
 
   connected(conn: ConnectionId, node: NodeId, address: Address, now: number): void {
-    this.sources.set(conn, {
-      conn,
-      node,
-      address,
-      has: new ChunkSet(this.#lengths.count),
-      orders: new Map(),
-      choices: 0,
-      choiceAt: 0,
-      isChoiceVain: false,
-      bytesOnOrder: 0,
-      rate: 1 << 20,
-      lastArrival: now,
-      lastHeard: now,
-      delivered: 0,
-      strikes: 0,
-      unconfirmed: 0,
-      known: false,
-    });
+    this.sources.set(conn, newSource(conn, node, address, this.#lengths.count, now));
   }
 
   closed(conn: ConnectionId): void {
     const source = this.sources.get(conn);
     if (source === undefined) return;
-    for (const chunk of source.has) this.#copies[chunk] = (this.#copies[chunk] as number) - 1;
+    this.#copies.forget(source);
     this.sources.delete(conn);
     for (const chunk of source.orders.keys()) this.#unmark(chunk);
   }
@@ -185,10 +125,7 @@ export class Fetcher {
   holdings(conn: ConnectionId, windows: readonly Holdings[]): void {
     const source = this.sources.get(conn);
     if (source === undefined) return;
-    for (const chunk of source.has) this.#copies[chunk] = (this.#copies[chunk] as number) - 1;
-    source.has.clear();
-    for (const window of windows) unpackInto(window, source.has);
-    for (const chunk of source.has) this.#copies[chunk] = (this.#copies[chunk] as number) + 1;
+    this.#copies.replace(source, windows);
     source.known = true;
   }
 
@@ -197,12 +134,7 @@ export class Fetcher {
     if (source === undefined) return;
     source.lastHeard = now;
     source.isChoiceVain = false;
-    for (const { start, end } of added) {
-      for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) this.#gain(source, chunk);
-    }
-    for (const { start, end } of removed) {
-      for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) this.#lose(source, chunk);
-    }
+    this.#copies.change(source, added, removed);
   }
 
   pointers(conn: ConnectionId, { pointers }: FrameBodies['pointers'], now: number): void {
@@ -229,7 +161,7 @@ export class Fetcher {
         if (!source.has.has(chunk)) continue;
         // What it gave up it would have told us of first: `have` comes before `lack` on the same connection.
         source.strikes++;
-        this.#lose(source, chunk);
+        this.#copies.lose(source, chunk);
       }
     }
     return source.strikes >= STRIKES;
@@ -264,7 +196,10 @@ export class Fetcher {
       const order = source.orders.get(chunk);
       source.unconfirmed++;
       this.#endOrder(source, chunk);
-      if (good) this.#measure(source, bytes, order?.at ?? source.lastArrival, now);
+      if (good) {
+        measureSource(source, bytes, order?.at ?? source.lastArrival, now);
+        this.#rate.add(bytes, now);
+      }
       if (order !== undefined) this.#usual = 0.95 * this.#usual + 0.05 * (now - order.at);
     }
     this.#pointed.delete(chunk);
@@ -286,7 +221,10 @@ export class Fetcher {
     const baskets = new Map<Source, Basket>();
     this.#pumpUrgent(now, baskets);
     this.#pumpRest(now, baskets);
-    for (const [source, basket] of baskets) this.#ship(source, basket, out);
+    for (const [source, basket] of baskets) {
+      this.#confirm(source, out);
+      shipBasket(source.conn, basket, out);
+    }
     for (const source of this.sources.values()) {
       if (source.unconfirmed >= CONFIRMED_TOGETHER || source.bytesOnOrder <= 0) this.#confirm(source, out);
     }
@@ -393,7 +331,7 @@ export class Fetcher {
   }
 
   #pumpRest(now: number, baskets: Map<Source, Basket>): void {
-    const limit = Math.max(ON_ORDER_CHUNKS * this.#mean, (this.#rate * ON_ORDER_MS) / 1000);
+    const limit = Math.max(ON_ORDER_CHUNKS * this.#mean, (this.#rate.bytesPerSecond * ON_ORDER_MS) / 1000);
     let onOrder = 0;
     for (const source of this.sources.values()) {
       if (now - source.lastArrival < QUEUED_MS || source.delivered === 0) onOrder += source.bytesOnOrder;
@@ -422,11 +360,6 @@ export class Fetcher {
     return this.#mayFill(onOrder + this.#longest);
   }
 
-  /** What is fetched in idle time: anything while there is room (undefined), else what takes the place of others. */
-  #idle(fill: boolean): Uint32Array | undefined {
-    return fill ? undefined : this.#swaps.words;
-  }
-
   /** Bytes that may be on order at a source of that rate. */
   #cap(rate: number): number {
     return Math.max(SOURCE_CHUNKS * this.#mean, Math.min((rate * SOURCE_MS) / 1000, SOURCE_LIMIT));
@@ -435,7 +368,7 @@ export class Fetcher {
   /** Orders one more chunk from a source; gives its bytes, 0 when there is nothing to order. */
   #orderOne(source: Source, now: number, baskets: Map<Source, Basket>): number {
     const fill = this.#hasRoom();
-    const { chunk, copies } = this.#rarest(source, fill);
+    const { chunk, copies } = this.#choice.rarest(source, fill);
     if (chunk < 0) return 0;
     const basket = basketOf(baskets, source);
     if (copies > 1) {
@@ -445,7 +378,7 @@ export class Fetcher {
     }
     // Only this source has it, as far as we see, and so others will be asking it too: it knows best which of these
     // chunks nobody has been given yet.
-    const ranges = source.isChoiceVain ? [] : this.#onlyAt(source, fill);
+    const ranges = source.isChoiceVain ? [] : this.#choice.onlyAt(source, fill);
     if (ranges.length === 0) return 0;
     if (source.choices === 0) source.choiceAt = now;
     source.choices++;
@@ -453,81 +386,6 @@ export class Fetcher {
     basket.choices++;
     basket.choiceRanges = ranges;
     return this.#mean;
-  }
-
-  /** The chunk fewest sources have that this one has and we want: of the window when there is one, else of all. */
-  #rarest(source: Source, fill: boolean): { chunk: number; copies: number } {
-    const inWindow = this.#rarestOf(source, this.#reads.window.words);
-    if (inWindow.chunk >= 0 || (!fill && this.#swaps.count === 0)) return inWindow;
-    return this.#rarestOf(source, this.#idle(fill));
-  }
-
-  #rarestOf(source: Source, within: Uint32Array | undefined): { chunk: number; copies: number } {
-    const { words } = source.has;
-    const first = Math.floor(this.#random() * words.length);
-    let best = -1;
-    let bestCopies = Number.POSITIVE_INFINITY;
-    let ties = 0;
-    let scanned = 0;
-    for (let i = 0; i < words.length && scanned < SCAN_LIMIT; i++) {
-      const index = (first + i) % words.length;
-      let word = this.#candidates(source, index);
-      if (within !== undefined) word &= within[index] as number;
-      for (; word !== 0; word &= word - 1) {
-        const chunk = (index << 5) + 31 - Math.clz32(word & -word);
-        const copies = this.#copies[chunk] as number;
-        scanned++;
-        if (copies < bestCopies) {
-          best = chunk;
-          bestCopies = copies;
-          ties = 1;
-        } else if (copies === bestCopies && this.#random() * ++ties < 1) best = chunk;
-      }
-    }
-    return { chunk: best, copies: bestCopies };
-  }
-
-  #candidates(source: Source, index: number): number {
-    const has = source.has.words[index] as number;
-    return has & ~(this.#held.words[index] as number) & ~(this.#ordered.words[index] as number);
-  }
-
-  /** The chunks we want that no other source has: those of the window when there are any, in the image's order. */
-  #onlyAt(source: Source, fill: boolean): readonly ChunkRange[] {
-    const inWindow = this.#onlyAtWithin(source, this.#reads.window.words);
-    return inWindow.length > 0 ? inWindow : this.#onlyAtWithin(source, this.#idle(fill));
-  }
-
-  #onlyAtWithin(source: Source, within: Uint32Array | undefined): readonly ChunkRange[] {
-    const chunks: number[] = [];
-    let ranges = 0;
-    for (let index = 0; index < source.has.words.length && ranges <= CHOICE_RANGES; index++) {
-      let word = this.#candidates(source, index);
-      if (within !== undefined) word &= within[index] as number;
-      for (; word !== 0; word &= word - 1) {
-        const chunk = (index << 5) + 31 - Math.clz32(word & -word);
-        if ((this.#copies[chunk] as number) > 1) continue;
-        if (chunks.at(-1) !== chunk - 1) ranges++;
-        chunks.push(chunk);
-      }
-    }
-    return toRanges(chunks).slice(0, CHOICE_RANGES);
-  }
-
-  #ship(source: Source, basket: Basket, out: Action[]): void {
-    this.#confirm(source, out);
-    const get = (chunks: number[], urgent: boolean, insist: boolean): void => {
-      if (chunks.length === 0) return;
-      const ranges = toRanges(chunks.sort((a, b) => a - b));
-      const frame = { kind: 'get', choose: false, urgent, insist, count: chunks.length, ranges } as const;
-      out.push({ kind: 'frame', conn: source.conn, frame });
-    };
-    get(basket.insist, true, true);
-    get(basket.urgent, true, false);
-    get(basket.exact, false, false);
-    if (basket.choices === 0) return;
-    const choice = { choose: true, urgent: false, insist: false, count: basket.choices, ranges: basket.choiceRanges };
-    out.push({ kind: 'frame', conn: source.conn, frame: { kind: 'get', ...choice } });
   }
 
   #delay(source: Source): number {
@@ -554,37 +412,4 @@ export class Fetcher {
     for (const source of this.sources.values()) if (source.orders.has(chunk)) return;
     this.#ordered.delete(chunk);
   }
-
-  #gain(source: Source, chunk: number): void {
-    if (source.has.add(chunk)) this.#copies[chunk] = (this.#copies[chunk] as number) + 1;
-  }
-
-  #lose(source: Source, chunk: number): void {
-    if (source.has.delete(chunk)) this.#copies[chunk] = (this.#copies[chunk] as number) - 1;
-  }
-
-  #measure(source: Source, bytes: number, orderedAt: number, now: number): void {
-    const seconds = Math.max(now - Math.max(source.lastArrival, orderedAt), 0.05) / 1000;
-    // The mean of seconds a byte, not of bytes a second: chunks that come in a burst would count for too much.
-    source.rate = 1 / (0.75 / source.rate + 0.25 * (seconds / bytes));
-    source.lastArrival = now;
-    source.lastHeard = now;
-    source.delivered++;
-    source.strikes = 0;
-    this.#rateBytes += bytes;
-    if (now - this.#rateSince < 250) return;
-    const rate = (this.#rateBytes * 1000) / (now - this.#rateSince);
-    this.#rate = now - this.#rateSince > 2000 ? rate : 0.5 * this.#rate + 0.5 * rate;
-    this.#rateSince = now;
-    this.#rateBytes = 0;
-  }
-}
-
-function basketOf(baskets: Map<Source, Basket>, source: Source): Basket {
-  let basket = baskets.get(source);
-  if (basket === undefined) {
-    basket = { exact: [], urgent: [], insist: [], choices: 0, choiceRanges: [] };
-    baskets.set(source, basket);
-  }
-  return basket;
 }
