@@ -86,6 +86,8 @@ export function dhcpConfig(config: DhcpConfig): string {
     network.dns.length === 0 ? 'dhcp-option=6' : `dhcp-option=6,${network.dns.join(',')}`,
     ...tags,
     ...boot,
+    // no-pxedhcp (https://ipxe.org/howto/dhcpd): no two seconds' wait for a server beside this one
+    'dhcp-option=tag:ipxe,encap:175,176,1b',
     mark,
   ]);
 }

@@ -57,6 +57,7 @@ describe('the DHCP server', () => {
         'dhcp-option-force=224,viver',
       ]),
     );
+    expect(lines(text)).toContain('dhcp-option=tag:ipxe,encap:175,176,1b');
     // an empty one keeps dnsmasq from naming itself
     expect(lines(text)).toContain('dhcp-option=3');
     expect(lines(text)).toContain('dhcp-option=6');
@@ -94,7 +95,7 @@ describe('the DHCP server', () => {
     expect(lines(text)).toContain('dhcp-boot=tag:ipxe,http://10.86.0.9:20080/boot/boot.ipxe,,10.86.0.9');
     // it wants the file even so, and an image need not have the directory of its own choice
     expect(lines(text)).toContain('dhcp-leasefile=/run/viver/leases');
-    expect(text).not.toMatch(/dhcp-authoritative|dhcp-host/);
+    expect(text).not.toMatch(/dhcp-authoritative|dhcp-host|encap:175/);
     expect(lines(text).filter((line) => line.startsWith('dhcp-range'))).toHaveLength(1);
     expect(() => isAccepted(text)).not.toThrow();
   });
