@@ -49,8 +49,11 @@ export function inheritedWords(commandLine: string): string[] {
     .filter((word) => /^(console|panic|viver\.verify|viver\.debug)(=|$)/.test(word) && SAFE.test(word));
 }
 
-/** For a machine that is to start from its own disk, by UEFI: iPXE ends, and the firmware goes on. */
-export const toDiskScript = "#!ipxe\necho This machine's own disk is next\nexit 0\n";
+/**
+ * For a machine that is to start from its own disk, by UEFI: iPXE ends, and the firmware goes on. It would stop at its
+ * own menu if iPXE ended without an error (UEFI 2.10, section 3.1.1).
+ */
+export const toDiskScript = "#!ipxe\necho This machine's own disk is next\nexit 1\n";
 
 function kernelLine(image: ScriptImage, { peers, words }: Pick<BootScript, 'peers' | 'words'>): string {
   const pin = image.id === undefined ? '' : `@sha256:${image.id}`;
@@ -111,7 +114,7 @@ export function bootScript(script: BootScript): string {
     'sanboot --no-describe --drive 0x80 || goto menu',
     ':localefi',
     `chain ${own}/disk.ipxe ||`,
-    'exit 0',
+    'exit 1',
     '',
     ...(hasMemtest
       ? [
