@@ -8,8 +8,8 @@
  *
  * The SHA-256 of the whole index file is the image's id: it names every byte of the image.
  */
-import { hash } from 'node:crypto';
 import { type Codec, CodecError, decode, literal, struct, u64le, u64leBig } from '../codec/struct.ts';
+import { sha256 } from '../linux/sha256.ts';
 
 const INDEX_SIZE = 48;
 
@@ -282,7 +282,7 @@ function wrong(what: string): Error {
 }
 
 function sha256Hex(bytes: Uint8Array): string {
-  return hash('sha256', bytes, 'hex');
+  return sha256(bytes).toString('hex');
 }
 
 function toHex(bytes: Uint8Array): string {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { LoadOutcome } from '../hardware/load.ts';
 import { readModuleIndex } from '../hardware/module-directory.ts';
@@ -106,17 +105,13 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
     },
   });
   // Not awaited: one disk is looked at while the driver of another still starts. What is under way is in pending().
-  Promise.all([cold, getReady(watch)]).catch((error) => log.warn(`hardware: ${describeError(error)}`));
+  // While controllers look for their disks, what the first of them will need is loaded.
+  Promise.all([cold, watch.ensureModules([...LIKELY_FILE_SYSTEMS, ...ROOT_MODULES])]).catch((error) =>
+    log.warn(`hardware: ${describeError(error)}`),
+  );
   for (const problem of index.problems) log.warn(problem);
   return {
     value: new Drivers(watch, queue, pool, stop),
     note: `${watch.deviceCount} devices, their drivers are starting`,
   };
-}
-
-/** While controllers look for their disks, this thread has nothing to do but what the first disk will need. */
-async function getReady(watch: HardwareWatch): Promise<void> {
-  await watch.ensureModules([...LIKELY_FILE_SYSTEMS, ...ROOT_MODULES]);
-  // Node loads it at its first use, which takes a while.
-  createHash('sha256').digest();
 }

@@ -138,3 +138,12 @@ export function cString(text: string): Buffer {
   if (text.includes('\0')) throw new TypeError(`${JSON.stringify(text)} has a NUL, which no system call can take`);
   return Buffer.from(`${text}\0`);
 }
+
+/** A function that this executable exports itself, such as OpenSSL's; undefined when it is not there. */
+export function ownFunction(name: string, signature: FunctionSignature): WrappedFunction | undefined {
+  try {
+    return new (open().ffi.DynamicLibrary)(null).getFunction(name, signature);
+  } catch {
+    return undefined; // a Node that is linked with OpenSSL as a library of the system's
+  }
+}

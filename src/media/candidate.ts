@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { decodeSquashfs, SUPERBLOCK_SIZE, squashfsImageSize } from '../image/squashfs.ts';
+import { sha256 } from '../linux/sha256.ts';
 import type { BlockDevice } from './block-devices.ts';
 import type { FileSystemType } from './file-system.ts';
 
@@ -46,6 +46,6 @@ export function decodeSquashfsIdentity(
   return {
     sizeBytes: squashfsImageSize(superblock, containerBytes, kind),
     madeSeconds: superblock.createdSeconds,
-    superblock: createHash('sha256').update(start.subarray(0, SUPERBLOCK_SIZE)).digest('hex'),
+    superblock: sha256(start.subarray(0, SUPERBLOCK_SIZE)).toString('hex'),
   };
 }

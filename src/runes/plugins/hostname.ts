@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setHostname } from '../../linux/process.ts';
+import { sha256 } from '../../linux/sha256.ts';
 import { type Machine, wordOf } from '../machine.ts';
 import { definePlugin } from '../plugin.ts';
 
@@ -19,7 +19,7 @@ function markOf({ bootMac, macs, uuid, chance }: Marks): string {
   const mac = bootMac ?? [...macs].sort()[0];
   if (mac !== undefined) return mac.replaceAll(':', '').slice(6);
   const isReal = uuid !== undefined && /^[0-9a-f-]{36}$/i.test(uuid) && !/^[0f-]+$/i.test(uuid);
-  return isReal ? createHash('sha256').update(uuid.toLowerCase()).digest('hex').slice(0, 6) : chance;
+  return isReal ? sha256(Buffer.from(uuid.toLowerCase())).toString('hex').slice(0, 6) : chance;
 }
 
 /**
@@ -49,7 +49,10 @@ export function hostsWith(hosts: string | undefined, name: string): string {
 
 /** A machine id of the MAC and the image: the same at every boot, another on each machine (machine-id(5)). */
 export function machineIdFor(mac: string, image: string): string {
-  const id = createHash('sha256').update(`viver machine ${mac} ${image}`).digest('hex').slice(0, 32).split('');
+  const id = sha256(Buffer.from(`viver machine ${mac} ${image}`))
+    .toString('hex')
+    .slice(0, 32)
+    .split('');
   // as systemd makes them: a random UUID, version 4
   id[12] = '4';
   id[16] = '89ab'[Number.parseInt(id[16] ?? '0', 16) & 3] ?? '8';
