@@ -1,34 +1,31 @@
+import { Acquaintances } from './acquaintances.ts';
 import { type Address, isUnspecified } from './address.ts';
 import type { ChunkRange, ChunkSet } from './chunk-set.ts';
-import {
-  type Datagram,
-  DOWN_LEFT,
-  DOWN_LOST,
-  datagramSize,
-  HEADER_SIZE,
-  type RowName,
-  type Sections,
-} from './datagram.ts';
+import { type Datagram, DOWN_LEFT, DOWN_LOST, datagramSize, type Sections } from './datagram.ts';
 import type { Action } from './event.ts';
-import { emptyHoldings, heldRanges } from './holdings.ts';
+import { Graves } from './graves.ts';
+import { emptyHoldings } from './holdings.ts';
 import { Liveness } from './liveness.ts';
+import { Members } from './members.ts';
 import { OwnRecords } from './own-records.ts';
-import { compareTables, differingScope, SUMMARY_ROWS, summariesOf, wholeScope } from './reconcile.ts';
+import { SUMMARY_ROWS, summariesOf, wholeScope } from './reconcile.ts';
 import {
   compareRecords,
+  fits,
   formatNode,
+  isSameBytes,
   makeRecord,
   type NodeId,
   type NodeRecord,
   partCount,
-  partRange,
-  recordCodec,
   STATE_DOWN,
   STATE_LEAVING,
+  saysTheSame,
 } from './record.ts';
 import { Rumours } from './rumours.ts';
-import { BUCKETS, VTable } from './v-table.ts';
-import { DATAGRAM_TARGET, type Kind } from './wire.ts';
+import { exchange, RECORD_BYTES } from './table-exchange.ts';
+import { VTable } from './v-table.ts';
+import type { Kind } from './wire.ts';
 
 /** Joins are repeated until somebody answers: soon at first, for a machine that waits for its root. */
 const JOIN_FIRST_MS = 200;
@@ -47,17 +44,8 @@ const RUMOUR_FANOUT = 2;
 const PUBLISH_MS = 2000;
 const PUBLISH_MEMBER_MS = 150;
 const PUBLISH_MOST_MS = 10_000;
-/** How long a tombstone keeps old records out, and how often one is knocked at in case a partition has healed. */
-const GRAVE_MS = 600_000;
+/** How often a tombstone is knocked at, in case a partition has healed. */
 const KNOCK_MS = 5000;
-/** Datagrams of one answer to a proven address. */
-const BURST = 8;
-/** Addresses believed to be real, and for how long. */
-const PROVEN_LIMIT = 16_384;
-const PROVEN_MS = 600_000;
-const COOKIES_LIMIT = 64;
-/** Bytes of records in a datagram. */
-const RECORD_BYTES = DATAGRAM_TARGET - HEADER_SIZE - 16;
 
 export interface GossipOptions {
   /** First 8 bytes of the image id as hex. */
@@ -90,16 +78,13 @@ export interface GossipLinks {
 export class Gossip {
   readonly table = new VTable();
   readonly own: OwnRecords;
+  readonly #members: Members;
   readonly #options: GossipOptions;
   readonly #links: GossipLinks;
   readonly #liveness = new Liveness();
   readonly #rumours = new Rumours();
-  readonly #proven = new Map<Address, number>();
-  /** Cookies others gave us, to be said back to them. */
-  readonly #cookies = new Map<Address, Uint8Array>();
-  readonly #graves = new Map<NodeId, number>();
-  /** Members in the order they are asked in, shuffled anew in each round. */
-  #round: NodeId[] = [];
+  readonly #met = new Acquaintances();
+  readonly #graves = new Graves();
   #missing: readonly Address[];
   #isIn = false;
   #isDirty = false;
@@ -116,6 +101,7 @@ export class Gossip {
     this.#options = options;
     this.#links = links;
     this.own = new OwnRecords(options.node, options.life, options.address);
+    this.#members = new Members(this.table, options.node, options.random);
     this.#missing = options.peers;
   }
 
@@ -173,14 +159,14 @@ export class Gossip {
     this.own.setState(STATE_DOWN);
     this.own.bump();
     const sections = { records: [this.own.record()], down: { node: this.#options.node, reason: DOWN_LEFT } };
-    for (const peer of this.#pick(8)) this.#send('notify down', peer.address, sections, out);
+    for (const peer of this.#members.pick(8)) this.#send('notify down', peer.address, sections, out);
     if (this.#options.multicast) out.push({ kind: 'multicast', datagram: this.#make('notify down', sections) });
   }
 
   /** Asks who holds these. Who does answers with a Notify Up. */
   find(ranges: readonly ChunkRange[], out: Action[]): void {
     const sections = { records: [this.own.record()], ranges, digest: this.#digest() };
-    for (const peer of this.#pick(3)) this.#send('find', peer.address, sections, out);
+    for (const peer of this.#members.pick(3)) this.#send('find', peer.address, sections, out);
     if (this.#options.multicast) out.push({ kind: 'multicast', datagram: this.#make('find', sections) });
   }
 
@@ -192,9 +178,7 @@ export class Gossip {
 
   /** The address was met by other means (a TCP handshake): it is real. */
   prove(address: Address, now: number): void {
-    this.#proven.delete(address);
-    this.#proven.set(address, now);
-    dropOldest(this.#proven, PROVEN_LIMIT);
+    this.#met.prove(address, now);
   }
 
   nextWake(): number {
@@ -213,7 +197,7 @@ export class Gossip {
     this.#bury(now, out);
     if (now >= this.#probeAt) {
       this.#probeAt = now + PROBE_MS;
-      const next = this.#nextInRound();
+      const next = this.#members.next();
       if (next !== undefined) this.#probe(next, now, out);
     }
     if (now >= this.#knockAt) this.#knock(now, out);
@@ -229,8 +213,9 @@ export class Gossip {
     if (this.own.chunks !== 0 && datagram.chunks !== 0 && datagram.chunks !== this.own.chunks) return false;
     if (this.own.isDown) return true;
     if (datagram.kind === 'prove') return this.#proved(from, datagram, now, out);
-    if (datagram.cookie !== undefined && isSame(datagram.cookie, this.#options.cookie(from))) this.prove(from, now);
-    const isProven = now < (this.#proven.get(from) ?? Number.NEGATIVE_INFINITY) + PROVEN_MS;
+    if (datagram.cookie !== undefined && isSameBytes(datagram.cookie, this.#options.cookie(from)))
+      this.prove(from, now);
+    const isProven = this.#met.isProven(from, now);
     // Of those who hear a call by multicast a few answer, however large the field.
     if (isMulticast && this.#options.random() * this.table.size > CALL_ANSWERS) return true;
     if (!isProven && (datagram.kind === 'join' || isMulticast)) {
@@ -245,8 +230,11 @@ export class Gossip {
     } else if (datagram.question === undefined) this.#challenge(from, size, out);
     if (datagram.answer !== undefined) this.#answered(datagram.answer, datagram.sender, now);
     if (datagram.question !== undefined || datagram.kind === 'join') this.#answer(from, datagram, size, isProven, out);
-    if (isProven) this.#reconcile(from, datagram, out);
-    if (isProven && datagram.ranges !== undefined) this.#tellHolders(from, datagram.ranges, out);
+    if (isProven) {
+      for (const sections of exchange(this.table, datagram, this.#options.random)) {
+        this.#send('notify up', from, sections, out);
+      }
+    }
     return true;
   }
 
@@ -288,9 +276,7 @@ export class Gossip {
   /** Somebody wants to know that we are where we say we are: say it, and join. */
   #proved(from: Address, { cookie, observed }: Datagram, now: number, out: Action[]): boolean {
     if (cookie === undefined) return false;
-    this.#cookies.delete(from);
-    this.#cookies.set(from, cookie);
-    dropOldest(this.#cookies, COOKIES_LIMIT);
+    this.#met.takeCookie(from, cookie);
     if (observed !== undefined && this.own.observed(observed)) this.#publish(now, true);
     const number = this.#liveness.asked({ node: 0, address: from, at: now, isProbe: false });
     this.#send('join', from, { records: [this.own.record()], question: number, digest: this.#digest() }, out);
@@ -315,14 +301,14 @@ export class Gossip {
     this.#liveness.clear(record.node, record);
     if (record.state === STATE_DOWN) {
       this.#rumours.add(record, true, now);
-      this.#graves.set(record.node, now);
+      this.#graves.dig(record.node, now);
       if (before !== undefined) this.#wentDown(before, record.node === sender ? 'left' : 'is gone');
       return;
     }
     const isNew = before === undefined || before.life !== record.life;
     this.#rumours.add(record, isNew || before.state !== record.state, now);
     if (!isNew) return;
-    this.#graves.delete(record.node);
+    this.#graves.close(record.node);
     this.#evictNamesakes(record, now);
     this.#findMissingPeers();
     if (record.part === 0) this.#links.onUp(record);
@@ -353,7 +339,7 @@ export class Gossip {
   }
 
   #tell(now: number, out: Action[], fanout: number): void {
-    const peers = this.#pick(fanout);
+    const peers = this.#members.pick(fanout);
     if (peers.length === 0) {
       this.#rumours.postpone(now);
       return;
@@ -361,30 +347,6 @@ export class Gossip {
     const records = this.#rumours.take(RECORD_BYTES, peers.length, this.table.size, now);
     if (records.length === 0) return;
     for (const peer of peers) this.#send('notify up', peer.address, { records }, out);
-  }
-
-  /** Some members, chosen at random. */
-  #pick(count: number): NodeRecord[] {
-    const rows = this.table.rows();
-    const picked: NodeRecord[] = [];
-    for (let tries = 0; tries < count * 6 && picked.length < count; tries++) {
-      const record = rows[Math.floor(this.#options.random() * rows.length)];
-      if (record === undefined || record.node === this.#options.node || isUnspecified(record.address)) continue;
-      if (!picked.some(({ node }) => node === record.node)) picked.push(record);
-    }
-    return picked;
-  }
-
-  #nextInRound(): NodeRecord | undefined {
-    if (this.#round.length === 0) {
-      this.#round = [...this.table.nodes()].map(({ node }) => node).filter((node) => node !== this.#options.node);
-      shuffle(this.#round, this.#options.random);
-    }
-    for (let node = this.#round.pop(); node !== undefined; node = this.#round.pop()) {
-      const record = this.table.get(node);
-      if (record !== undefined) return record;
-    }
-    return undefined;
   }
 
   /** Is it alive, and is its table like ours? */
@@ -438,61 +400,6 @@ export class Gossip {
     this.prove(question.address, now);
   }
 
-  /** Brings two tables together: sends what the other lacks, asks for what it has that is not here. */
-  #reconcile(from: Address, { buckets, wants, scope, summaries }: Datagram, out: Action[]): void {
-    if (buckets !== undefined) {
-      const differing = differingScope(this.table, buckets, Math.floor(this.#options.random() * BUCKETS));
-      this.#send('notify up', from, { scope: differing, summaries: summariesOf(this.table, differing) }, out);
-    }
-    const send: NodeRecord[] = [];
-    for (const { node, part } of wants ?? []) {
-      const record = this.table.get(node, part) ?? this.table.tombstone(node);
-      if (record !== undefined) send.push(record);
-    }
-    let want: RowName[] = [];
-    if (scope !== undefined && summaries !== undefined) {
-      const difference = compareTables(this.table, scope, summaries);
-      send.push(...difference.send);
-      want = difference.want;
-    }
-    this.#sendRecords(from, send, want.slice(0, 128), out);
-  }
-
-  /** As many datagrams as it takes, up to a burst. What does not fit comes up again with the next question. */
-  #sendRecords(to: Address, records: readonly NodeRecord[], wants: readonly RowName[], out: Action[]): void {
-    let sections: Sections = wants.length > 0 ? { wants } : {};
-    let batch: NodeRecord[] = [];
-    let left = RECORD_BYTES - wants.length * 7;
-    let sent = 0;
-    const flush = (): void => {
-      if (batch.length > 0) sections.records = batch;
-      if (sections.records !== undefined || sections.wants !== undefined) this.#send('notify up', to, sections, out);
-      sections = {};
-      batch = [];
-      left = RECORD_BYTES;
-      sent++;
-    };
-    for (const record of records) {
-      const size = recordCodec.sizeOf(record);
-      if (size > left && (batch.length > 0 || sections.wants !== undefined)) flush();
-      if (sent >= BURST) return;
-      batch.push(record);
-      left -= size;
-    }
-    flush();
-  }
-
-  /** Somebody looks for chunks: here is who has some of them, as far as we know. */
-  #tellHolders(to: Address, ranges: readonly ChunkRange[], out: Action[]): void {
-    const holders = this.table.rows().filter(({ holdings }) => {
-      for (const held of heldRanges(holdings)) {
-        if (ranges.some(({ start, end }) => start < held.end && end > held.start)) return true;
-      }
-      return false;
-    });
-    this.#sendRecords(to, holders.slice(0, 32), [], out);
-  }
-
   /** Nobody answered: asked again, then suspected, and told so, in case it can still speak. */
   #hearSilence(now: number, out: Action[]): void {
     for (const node of this.#liveness.silent(now)) {
@@ -515,11 +422,7 @@ export class Gossip {
       this.#down(current, now);
       this.#tell(now, out, RUMOUR_FANOUT);
     }
-    for (const [node, at] of this.#graves) {
-      if (now < at + GRAVE_MS) continue;
-      this.#graves.delete(node);
-      this.table.forgetTombstone(node);
-    }
+    for (const node of this.#graves.forgotten(now)) this.table.forgetTombstone(node);
   }
 
   #downRecord(record: NodeRecord): NodeRecord {
@@ -535,7 +438,7 @@ export class Gossip {
   #down(record: NodeRecord, now: number): void {
     const down = this.#downRecord(record);
     if (this.table.merge(down) !== 'news') return;
-    this.#graves.set(record.node, now);
+    this.#graves.dig(record.node, now);
     this.#rumours.add(down, true, now);
     this.#wentDown(record, 'is lost');
   }
@@ -566,45 +469,8 @@ export class Gossip {
   }
 
   #send(kind: Kind, to: Address, sections: Sections, out: Action[]): void {
-    const cookie = this.#cookies.get(to);
+    const cookie = this.#met.cookie(to);
     const datagram = this.#make(kind, cookie === undefined ? sections : { ...sections, cookie });
     out.push({ kind: 'send', to, datagram });
-  }
-}
-
-function fits({ holdings, part }: NodeRecord, chunks: number): boolean {
-  if (holdings.size === 0) return true;
-  const { start, end } = partRange(chunks, part);
-  return holdings.start === start && holdings.size === end - start;
-}
-
-function saysTheSame(a: NodeRecord, b: NodeRecord): boolean {
-  return (
-    a.life === b.life &&
-    a.state === b.state &&
-    a.address === b.address &&
-    a.holdings.form === b.holdings.form &&
-    a.holdings.count === b.holdings.count &&
-    isSame(a.holdings.packed, b.holdings.packed)
-  );
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
-
-/** A Map keeps the order of insertion: the oldest goes. */
-function dropOldest<K>(map: Map<K, unknown>, limit: number): void {
-  if (map.size <= limit) return;
-  for (const oldest of map.keys()) {
-    map.delete(oldest);
-    return;
-  }
-}
-
-function shuffle<T>(list: T[], random: () => number): void {
-  for (let i = list.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    [list[i], list[j]] = [list[j] as T, list[i] as T];
   }
 }

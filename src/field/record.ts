@@ -117,3 +117,26 @@ export const recordCodec: Codec<NodeRecord> = {
     return [makeRecord({ node, life, version, state, address, part, holdings }), end];
   },
 };
+
+/** Whether a record can be about an image of so many chunks. */
+export function fits({ holdings, part }: NodeRecord, chunks: number): boolean {
+  if (holdings.size === 0) return true;
+  const { start, end } = partRange(chunks, part);
+  return holdings.start === start && holdings.size === end - start;
+}
+
+/** Whether two records of a row differ in nothing but their version. */
+export function saysTheSame(a: NodeRecord, b: NodeRecord): boolean {
+  return (
+    a.life === b.life &&
+    a.state === b.state &&
+    a.address === b.address &&
+    a.holdings.form === b.holdings.form &&
+    a.holdings.count === b.holdings.count &&
+    isSameBytes(a.holdings.packed, b.holdings.packed)
+  );
+}
+
+export function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
