@@ -120,6 +120,7 @@ export class Giver {
         else client.wishes.set(chunk, { chunk, urgent, insist, at: now });
       }
     }
+    if (lacking.length === 0) return;
     client.lacking.push(...lacking);
     this.#sendNews(client, out);
   }
