@@ -53,7 +53,18 @@ export function inheritedWords(commandLine: string): string[] {
  * For a machine that is to start from its own disk, by UEFI: iPXE ends, and the firmware goes on. It would stop at its
  * own menu if iPXE ended without an error (UEFI 2.10, section 3.1.1).
  */
-export const toDiskScript = "#!ipxe\necho This machine's own disk is next\nexit 1\n";
+export const toDiskScript = '#!ipxe\nexit 1\n';
+
+/** The same for a machine that comes again by another entry of its firmware, or after all for something else. */
+export function againToDiskScript(base: string): string {
+  return [
+    '#!ipxe',
+    `prompt --timeout ${PROMPT_MS} This machine's own disk is next: press any key for the menu && goto menu || exit 1`,
+    ':menu',
+    `chain ${safe(base)}/boot/boot.ipxe?menu || exit 1`,
+    '',
+  ].join('\n');
+}
 
 function kernelLine(image: ScriptImage, { peers, words }: Pick<BootScript, 'peers' | 'words'>): string {
   const pin = image.id === undefined ? '' : `@sha256:${image.id}`;

@@ -1,10 +1,11 @@
-/** A firmware goes through its network entries in less. */
-const REMEMBERED_MS = 60_000;
+/** From one network entry to the next, which waits two minutes for IPv6 in between. */
+const REMEMBERED_MS = 240_000;
 const MOST_REMEMBERED = 1024;
 
 /**
  * Machines whose person chose the machine's own disk. Pure. A UEFI firmware that is told to go on with its next boot
- * entry often has another for the network there (HTTP, IPv6, another card), and comes again: it is sent on each time.
+ * entry often has another for the network there (HTTP, IPv6, another card), and comes again: it is sent on each time,
+ * unless somebody presses a key.
  */
 export class SentToDisk {
   readonly #untilMs = new Map<string, number>();

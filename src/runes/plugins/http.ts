@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { FieldStatus } from '../../field/status.ts';
 import { resolveBelow, rootReader } from '../../root/find-init.ts';
 import { findBootFiles } from '../boot-files.ts';
-import { bootScript, inheritedWords, toDiskScript } from '../boot-script.ts';
+import { againToDiskScript, bootScript, inheritedWords, toDiskScript } from '../boot-script.ts';
 import type { PublishedStatus } from '../interfaces.ts';
 import { ownStatus } from '../own-status.ts';
 import { fetchStatuses } from '../peers.ts';
@@ -120,9 +120,9 @@ export default definePlugin({
     };
 
     const sentToDisk = new SentToDisk();
-    const toDisk = (address: string): Answer => {
+    const toDisk = (address: string, text: string): Answer => {
       sentToDisk.send(address, performance.now());
-      return { kind: 'text', type: 'text/plain', text: toDiskScript };
+      return { kind: 'text', type: 'text/plain', text };
     };
 
     const server = new WebServer({
@@ -131,9 +131,10 @@ export default definePlugin({
         if (path === '/') return { kind: 'text', type: 'text/html; charset=utf-8', text: STATUS_PAGE };
         if (path === '/status.json') return json(await status(query.has('brief') ? 'brief' : 'whole'));
         if (path === '/machines.json') return json(await all());
-        if (path === '/boot/disk.ipxe') return toDisk(from);
-        if (path === '/boot/boot.ipxe')
-          return sentToDisk.isSent(from, performance.now()) ? toDisk(from) : await script();
+        if (path === '/boot/disk.ipxe') return toDisk(from, toDiskScript);
+        if (path === '/boot/boot.ipxe' && !query.has('menu') && sentToDisk.isSent(from, performance.now()))
+          return toDisk(from, againToDiskScript(base));
+        if (path === '/boot/boot.ipxe') return await script();
         if (path.startsWith('/boot/')) {
           const name = path.slice('/boot/'.length);
           return name.includes('/') ? await otherFile(name) : await file(name, query.has('here'));

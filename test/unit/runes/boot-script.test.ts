@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { type BootScript, bootScript, inheritedWords } from '../../../src/runes/boot-script.ts';
+import {
+  againToDiskScript,
+  type BootScript,
+  bootScript,
+  inheritedWords,
+  toDiskScript,
+} from '../../../src/runes/boot-script.ts';
 
 const id = '0123456789abcdef'.repeat(4);
 const script: BootScript = {
@@ -53,6 +59,14 @@ describe('the boot script', () => {
     const text = bootScript({ ...script, words: ['console=tty0', 'console=ttyS0,115200', 'panic=30'] });
     expect(text).toContain('/boot/memtest.bin console=ttyS0,115200 && boot');
     expect(text).toContain('/boot/memtest.efi console=ttyS0,115200 || goto menu');
+  });
+
+  test('a machine sent to its own disk ends iPXE with an error, at another entry of its firmware unless a key is pressed', () => {
+    expect(toDiskScript.split('\n')).toEqual(['#!ipxe', 'exit 1', '']);
+    const [first, prompt = '', label, chain] = againToDiskScript(script.base).split('\n');
+    expect([first, label]).toEqual(['#!ipxe', ':menu']);
+    expect(prompt).toMatch(/^prompt --timeout \d+ .* && goto menu \|\| exit 1$/);
+    expect(chain).toBe('chain http://10.86.0.9:20080/boot/boot.ipxe?menu || exit 1');
   });
 
   test('without memtest in the initramfs there is no item for it', () => {
