@@ -72,10 +72,13 @@ class Menu implements AsyncDisposable {
 
   static async open(others: readonly Image[] = []): Promise<Menu> {
     const image = await servingImage();
-    const cluster = await Cluster.open();
-    const one = await cluster.powerOn(await server({ name: 'menu-server', number: 1, image, otherImages: others }));
+    const scenario = await server({ name: 'menu-server', number: 1, image, otherImages: others });
+    await using undo = new AsyncDisposableStack();
+    const cluster = undo.use(await Cluster.open());
+    const one = await cluster.powerOn(scenario);
     await cluster.performAll(one);
     await cluster.run(one, SERVES, 120);
+    undo.move();
     return new Menu(cluster, image);
   }
 
