@@ -1,14 +1,11 @@
 import { planSwaps, rankOf } from './balance.ts';
-import type { ChunkRange, ChunkSet } from './chunk-set.ts';
-import type { Action, Lengths } from './event.ts';
-import type { Fetcher } from './fetcher.ts';
-import type { Giver } from './giver.ts';
+import type { ChunkRange } from './chunk-set.ts';
+import type { Action } from './event.ts';
 import type { Gossip } from './gossip.ts';
 import { heldRanges } from './holdings.ts';
-import type { KeepPolicy } from './keep-policy.ts';
 import type { Neighbours } from './neighbours.ts';
-import type { ReadQueue } from './read-queue.ts';
 import { type NodeId, STATE_LEAVING } from './record.ts';
+import type { Stock } from './stock.ts';
 
 /** A chunk that so few of our sources have is news. */
 const RARE_COPIES = 1;
@@ -18,20 +15,6 @@ const BALANCE_MS = 2000;
 const BALANCE_DIALS = 4;
 /** How old the count of who holds what may be. */
 const COUNT_MS = 2000;
-
-/** Everything there is once the chunk index is known. */
-export interface Stock {
-  readonly lengths: Lengths;
-  readonly held: ChunkSet;
-  /** Of these, what others may count on. */
-  readonly announced: ChunkSet;
-  readonly reads: ReadQueue;
-  readonly keep: KeepPolicy;
-  readonly fetcher: Fetcher;
-  readonly giver: Giver;
-  /** Chunks to fetch for the field's sake, in place of others. */
-  readonly swaps: ChunkSet;
-}
 
 export interface KeeperLinks {
   readonly node: NodeId;

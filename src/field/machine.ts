@@ -1,19 +1,19 @@
 import type { Address } from './address.ts';
-import { type ChunkRange, ChunkSet } from './chunk-set.ts';
+import type { ChunkRange } from './chunk-set.ts';
 import { Departure } from './departure.ts';
 import type { Action, ConnectionId, FieldEvent } from './event.ts';
-import { Fetcher } from './fetcher.ts';
 import type { ControlFrame } from './frame.ts';
-import { Giver } from './giver.ts';
 import { Gossip, type GossipOptions } from './gossip.ts';
 import { toRanges } from './holdings.ts';
 import { Idleness } from './idleness.ts';
+import { IndexSeeker } from './index-seeker.ts';
 import { IndexSpreader } from './index-spreader.ts';
-import { KeepPolicy } from './keep-policy.ts';
-import { Keeper, type Stock } from './keeper.ts';
+import { Keeper } from './keeper.ts';
 import { Neighbours } from './neighbours.ts';
-import { ReadQueue } from './read-queue.ts';
 import { formatNode, type NodeId } from './record.ts';
+import { Search } from './search.ts';
+import { sidesOf } from './sides.ts';
+import { makeStock, type Stock } from './stock.ts';
 
 /** While anything is on order or on its way, deadlines are looked at this often. */
 const TICK_MS = 200;
@@ -27,13 +27,6 @@ const EXCUSE_MS = 1000;
 const CLIENTS_LIMIT = 64;
 /** Who sent anything over a connection within this time is alive, whatever became of its datagrams. */
 const HEARD_MS = 5000;
-/** How often the field is asked for a chunk that nobody holds. */
-const FIND_MS = 2000;
-/** Bytes that may be read ahead however small the budget. */
-const AHEAD_BYTES = 2 << 20;
-/** Who was asked for the index must have begun to send it by then, and who pointed us elsewhere is asked again. */
-const INDEX_DEADLINE_MS = 5000;
-const INDEX_AGAIN_MS = 1500;
 
 export interface MachineOptions extends Omit<GossipOptions, 'random'> {
   readonly random: () => number;
@@ -45,46 +38,6 @@ export interface MachineOptions extends Omit<GossipOptions, 'random'> {
   readonly readsFirst?: boolean;
   /** There are origins to ask when no peer has a chunk. */
   readonly hasOrigin: boolean;
-}
-
-/** What has to be looked at again after an event: whom to dial, what to order, what to give. */
-interface Sides {
-  readonly connect: boolean;
-  readonly fetch: boolean;
-  readonly give: boolean;
-}
-
-const NOTHING: Sides = { connect: false, fetch: false, give: false };
-const ALL: Sides = { connect: true, fetch: true, give: true };
-
-const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
-  start: ALL,
-  wake: ALL,
-  datagram: { connect: true, fetch: false, give: false },
-  connected: NOTHING,
-  accepted: NOTHING,
-  closed: ALL,
-  // By what it says: `sidesOf`.
-  frame: NOTHING,
-  incoming: NOTHING,
-  chunk: ALL,
-  layout: ALL,
-  index: { connect: true, fetch: false, give: false },
-  read: { connect: true, fetch: true, give: false },
-  unread: NOTHING,
-  origin: ALL,
-  unheld: { connect: true, fetch: true, give: false },
-  leave: NOTHING,
-};
-
-/** Frames of those that fetch from us, and of those that we fetch from. */
-const FROM_CLIENT: Sides = { connect: false, fetch: false, give: true };
-const FROM_SOURCE: Sides = { connect: false, fetch: true, give: false };
-const CLIENT_FRAMES: ReadonlySet<ControlFrame['kind']> = new Set(['subscribe', 'get', 'cancel', 'got', 'get index']);
-
-function sidesOf(event: FieldEvent): Sides {
-  if (event.kind !== 'frame') return SIDES[event.kind];
-  return CLIENT_FRAMES.has(event.frame.kind) ? FROM_CLIENT : FROM_SOURCE;
 }
 
 interface Data extends Stock {
@@ -106,17 +59,15 @@ export class FieldMachine {
   readonly #banned = new Map<NodeId, string>();
   /** Reads that came before the index was known. */
   readonly #early = new Map<number, ChunkRange>();
-  readonly #lost = new Set<number>();
+  readonly #search: Search;
   readonly #idleness = new Idleness();
   /** Of the event that is handled. */
   #now = 0;
   #data: Data | undefined;
   readonly #indexes = new IndexSpreader();
-  readonly #indexAsked = new Map<ConnectionId, number>();
-  #indexAgainAt = 0;
+  readonly #indexSeeker = new IndexSeeker();
   #excusedAt = 0;
   #tickAt = Number.POSITIVE_INFINITY;
-  #findAt = 0;
   #leaving: Departure | undefined;
   /** Nodes that went down since the last event: their connections are of no use any more. */
   #gone: NodeId[] = [];
@@ -138,6 +89,14 @@ export class FieldMachine {
     this.#neighbours = new Neighbours(this.gossip.table, options.node, options.random, (node) =>
       this.#banned.has(node),
     );
+    this.#search = new Search({
+      node: options.node,
+      hasOrigin: options.hasOrigin,
+      gossip: this.gossip,
+      neighbours: this.#neighbours,
+      isBanned: (node) => this.#banned.has(node),
+      say: (text) => this.#say(text),
+    });
   }
 
   get nodeId(): NodeId {
@@ -206,7 +165,7 @@ export class FieldMachine {
 
   #isBusy(): boolean {
     const data = this.#data;
-    if (data === undefined) return this.#indexAsked.size > 0 || this.gossip.isIn;
+    if (data === undefined) return this.#indexSeeker.isWaiting || this.gossip.isIn;
     return data.fetcher.busy || data.giver.busy || data.reads.length > 0 || this.#leaving !== undefined;
   }
 
@@ -250,7 +209,7 @@ export class FieldMachine {
         this.#layout(event, now, out);
         return;
       case 'index':
-        this.#indexAsked.delete(event.conn);
+        this.#indexSeeker.done(event.conn);
         if (!event.good) this.#ban(event.conn, 'gave a false index', now, out);
         return;
       case 'read':
@@ -281,7 +240,7 @@ export class FieldMachine {
     this.#tickAt = this.#isBusy() ? now + TICK_MS : Number.POSITIVE_INFINITY;
     const data = this.#data;
     if (data === undefined) {
-      this.#askIndexAgain(now, out);
+      this.#indexSeeker.again(this.#neighbours.connected(), now, out);
       return;
     }
     for (const source of data.fetcher.overdue(now)) {
@@ -297,47 +256,14 @@ export class FieldMachine {
     for (const conn of this.#neighbours.useless(data.fetcher, data.held, now)) {
       out.push({ kind: 'close', conn, why: 'has nothing new' });
     }
-    this.#findNowhere(now, out);
+    this.#search.look(data, now, out);
     this.#goOn(now, out);
   }
 
-  #askIndexAgain(now: number, out: Action[]): void {
-    for (const [conn, at] of this.#indexAsked) {
-      if (now - at > INDEX_DEADLINE_MS) out.push({ kind: 'close', conn, why: 'gave no index' });
-    }
-    if (now < this.#indexAgainAt) return;
-    this.#indexAgainAt = now + INDEX_AGAIN_MS;
-    for (const { conn } of this.#neighbours.connected()) {
-      if (this.#indexAsked.has(conn)) continue;
-      this.#indexAsked.set(conn, now);
-      out.push({ kind: 'frame', conn, frame: { kind: 'get index' } });
-    }
-  }
-
   #layout({ lengths, held: chunks, free }: FieldEvent & { kind: 'layout' }, now: number, out: Action[]): void {
-    const held = new ChunkSet(lengths.count);
-    const keep = new KeepPolicy(lengths, held, this.#options.keep);
-    const swaps = new ChunkSet(lengths.count);
-    for (const chunk of chunks) {
-      if (!held.add(chunk)) continue;
-      if (free) keep.setFree(chunk);
-      keep.added(chunk, now);
-    }
-    const announced = held.copy();
-    // What is read ahead must find room beside what else is kept.
-    const ahead = Math.max(AHEAD_BYTES, this.#options.keep / 4) * (lengths.count / lengths.size);
-    const reads = new ReadQueue(held, ahead);
-    const fetcher: Fetcher = new Fetcher({
-      lengths,
-      held,
-      reads,
-      random: this.#options.random,
-      mayFill: (bytes) => this.#mayFill() && keep.hasRoom(bytes),
-      swaps,
-    });
-    const giver = new Giver({ lengths, held, isComing: (chunk) => fetcher.isOrdered(chunk) });
-    const stock: Stock = { lengths, held, announced, reads, keep, fetcher, giver, swaps };
-    const { node: self, random, fill } = this.#options;
+    const { node: self, random, fill, keep: budget } = this.#options;
+    const stock = makeStock({ lengths, held: chunks, free, budget, random, mayFill: () => this.#mayFill() }, now);
+    const { announced, fetcher, giver } = stock;
     const keeper = new Keeper(stock, {
       node: self,
       random,
@@ -355,7 +281,7 @@ export class FieldMachine {
       fetcher.connected(conn, node, address, now);
       out.push({ kind: 'frame', conn, frame: { kind: 'subscribe' } });
     }
-    this.#indexAsked.clear();
+    this.#indexSeeker.found();
     this.#indexes.known(now, out);
     this.#data?.keeper.trim(now, out);
     for (const [read, range] of this.#early) this.#read(read, range, now, out);
@@ -371,8 +297,7 @@ export class FieldMachine {
     this.#neighbours.opened(conn, node, address);
     this.gossip.prove(address, now);
     if (this.#data === undefined) {
-      this.#indexAsked.set(conn, now);
-      out.push({ kind: 'frame', conn, frame: { kind: 'get index' } });
+      this.#indexSeeker.ask(conn, now, out);
       return;
     }
     this.#data.fetcher.connected(conn, node, address, now);
@@ -400,7 +325,7 @@ export class FieldMachine {
     this.#subscribed.delete(conn);
     this.#indexes.done(conn);
     this.#neighbours.closed(conn, now);
-    this.#indexAsked.delete(conn);
+    this.#indexSeeker.done(conn);
     this.#data?.giver.closed(conn);
     this.#data?.fetcher.closed(conn);
     if (node === undefined) return;
@@ -430,7 +355,7 @@ export class FieldMachine {
         return;
       case 'index at':
         // Asked again there, and here once more if nothing comes of it.
-        this.#indexAsked.delete(conn);
+        this.#indexSeeker.done(conn);
         for (const { node, address } of frame.others) this.#neighbours.pointed(node, address);
         return;
       case 'refuse':
@@ -485,8 +410,7 @@ export class FieldMachine {
   #gain(chunk: number, now: number, out: Action[]): void {
     const data = this.#data;
     if (data?.keeper.gain(chunk, now, out) !== true) return;
-    if (this.#lost.delete(chunk) && this.#lost.size === 0)
-      this.#say('every chunk that reads wait for is to be had again');
+    this.#search.found(chunk);
     if (data.held.count === data.lengths.count) this.#say(`holds the whole image, ${data.lengths.count} chunks`);
   }
 
@@ -503,37 +427,6 @@ export class FieldMachine {
     }
     for (let chunk = chunks.start; chunk < chunks.end; chunk++) data.keep.used(chunk, now);
     if (data.reads.add(read, chunks)) out.push({ kind: 'ready', read });
-  }
-
-  /** Chunks that reads wait for and no source has: ask the table, an origin, then everybody. */
-  #findNowhere(now: number, out: Action[]): void {
-    const data = this.#data;
-    if (data === undefined || now < this.#findAt) return;
-    const missing: number[] = [];
-    for (const chunk of data.reads.waitedChunks()) {
-      if (missing.length >= 64) break;
-      if (!data.fetcher.hasSource(chunk) && !data.fetcher.isOrdered(chunk)) missing.push(chunk);
-    }
-    if (missing.length === 0) return;
-    const nowhere: number[] = [];
-    for (const chunk of missing) {
-      let isSomewhere = false;
-      for (const node of this.gossip.table.holders(chunk)) {
-        if (node === this.#options.node || this.#banned.has(node)) continue;
-        isSomewhere = true;
-        this.#neighbours.want(node);
-      }
-      if (!isSomewhere) nowhere.push(chunk);
-    }
-    if (this.#options.hasOrigin) for (const chunk of missing) out.push({ kind: 'ask origin', chunk });
-    this.#findAt = now + (nowhere.length > 0 ? FIND_MS : 250);
-    if (nowhere.length === 0) return;
-    for (const chunk of nowhere) {
-      if (this.#lost.size === 0)
-        this.#say(`chunk ${chunk} is nowhere in the field: reads of it wait until somebody has it`);
-      this.#lost.add(chunk);
-    }
-    this.gossip.find(toRanges(nowhere.sort((a, b) => a - b)), out);
   }
 
   #connect(now: number, out: Action[]): void {
