@@ -7,6 +7,8 @@ import { datagramSize, decodeDatagram, encodeDatagram } from '../../../src/field
 import type { Action, ConnectionId, FieldEvent, Lengths } from '../../../src/field/event.ts';
 import { type ControlFrame, controlFrameSize, encodeControlFrame, FrameDecoder } from '../../../src/field/frame.ts';
 import { FieldMachine } from '../../../src/field/machine.ts';
+import { Agenda } from './agenda.ts';
+import { type Connection, type LinkRates, SimulatedNode, type Stream } from './simulated-node.ts';
 
 /** Bytes of headers: Ethernet, IPv4 and UDP; and of a small TCP segment with timestamps. */
 const UDP_OVERHEAD = 42 + 4;
@@ -18,12 +20,6 @@ const PIECE = 8 << 10;
 /** Bytes of one TCP connection on the network at a time, and in the sender's own queue (TCP small queues). */
 const TCP_WINDOW = 256 << 10;
 const TCP_SMALL_QUEUE = 16 << 10;
-
-export interface LinkRates {
-  /** Bytes a second. */
-  readonly up: number;
-  readonly down: number;
-}
 
 export interface SimulatorOptions {
   readonly seed: number;
@@ -39,12 +35,6 @@ export interface SimulatorOptions {
   readonly isStrict?: boolean;
 }
 
-interface Timed {
-  readonly at: number;
-  readonly serial: number;
-  readonly run: () => void;
-}
-
 /** Mulberry32: small, fast, and the same everywhere. */
 export function generator(seed: number): () => number {
   let state = seed >>> 0;
@@ -55,136 +45,6 @@ export function generator(seed: number): () => number {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
-}
-
-/** Events by time; a binary heap. */
-class Agenda {
-  readonly #heap: Timed[] = [];
-  #serial = 0;
-
-  get length(): number {
-    return this.#heap.length;
-  }
-
-  add(at: number, run: () => void): void {
-    const item = { at, serial: this.#serial++, run };
-    const heap = this.#heap;
-    let i = heap.push(item) - 1;
-    for (; i > 0; ) {
-      const parent = (i - 1) >> 1;
-      if (before(heap[parent] as Timed, item)) break;
-      heap[i] = heap[parent] as Timed;
-      i = parent;
-    }
-    heap[i] = item;
-  }
-
-  peek(): Timed | undefined {
-    return this.#heap[0];
-  }
-
-  pop(): Timed | undefined {
-    const heap = this.#heap;
-    const first = heap[0];
-    const last = heap.pop();
-    if (first === undefined || last === undefined || heap.length === 0) return first;
-    let i = 0;
-    for (;;) {
-      let child = 2 * i + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && before(heap[child + 1] as Timed, heap[child] as Timed)) child++;
-      if (before(last, heap[child] as Timed)) break;
-      heap[i] = heap[child] as Timed;
-      i = child;
-    }
-    heap[i] = last;
-    return first;
-  }
-}
-
-function before(a: Timed, b: Timed): boolean {
-  return a.at < b.at || (a.at === b.at && a.serial < b.serial);
-}
-
-interface Piece {
-  readonly bytes: number;
-  readonly stream: Stream;
-  /** Runs at the receiver when the whole piece is there. */
-  readonly arrive: (() => void) | undefined;
-}
-
-/** One direction of a TCP connection. */
-interface Stream {
-  readonly from: SimulatedNode;
-  readonly to: SimulatedNode;
-  readonly queue: Piece[];
-  onNetwork: number;
-  inQueue: number;
-  /** Frames written at the same time go out together. */
-  writtenAt?: number;
-}
-
-interface Connection {
-  readonly dialler: SimulatedNode;
-  readonly dialled: SimulatedNode;
-  readonly diallerId: ConnectionId;
-  readonly dialledId: ConnectionId;
-  readonly out: Stream;
-  readonly back: Stream;
-  isOpen: boolean;
-}
-
-/** A link's sending or receiving side: first come, first served at a rate. */
-class Pipe {
-  readonly rate: number;
-  #freeAt = 0;
-
-  constructor(rate: number) {
-    this.rate = rate;
-  }
-
-  /** When so many bytes that come now have gone through. */
-  take(bytes: number, now: number): number {
-    this.#freeAt = Math.max(this.#freeAt, now) + (bytes / this.rate) * 1000;
-    return this.#freeAt;
-  }
-
-  backlog(now: number): number {
-    return Math.max(0, this.#freeAt - now);
-  }
-}
-
-export class SimulatedNode {
-  readonly machine: FieldMachine;
-  readonly address: Address;
-  readonly up: Pipe;
-  readonly down: Pipe;
-  readonly connections = new Map<ConnectionId, Connection>();
-  isAlive = true;
-  isFull = false;
-  nextConn = 2;
-  wakeAt = Number.POSITIVE_INFINITY;
-  doneAt: number | undefined;
-  readonly readyReads: number[] = [];
-  packetsSent = 0;
-  datagramsSent = 0;
-  /** What it did, by kind: frames sent, chunks given, times woken. What costs a real node its CPU time. */
-  readonly work = new Map<string, number>();
-  datagramBytes = 0;
-  controlBytes = 0;
-  chunkBytes = 0;
-  lies: 'chunks' | undefined;
-
-  count(what: string): void {
-    this.work.set(what, (this.work.get(what) ?? 0) + 1);
-  }
-
-  constructor(machine: FieldMachine, address: Address, link: LinkRates) {
-    this.machine = machine;
-    this.address = address;
-    this.up = new Pipe(link.up);
-    this.down = new Pipe(link.down);
-  }
 }
 
 export class Simulator {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { makeLengths } from '../../bench/field/crowd.ts';
-import { type SimulatedNode, Simulator } from '../../bench/field/simulator.ts';
+import type { SimulatedNode } from '../../bench/field/simulated-node.ts';
+import { Simulator } from '../../bench/field/simulator.ts';
 import { anyDatagram, anyFrame } from './arbitrary.ts';
 
 const LINK = { up: 12_500_000, down: 12_500_000 };
