@@ -64,7 +64,11 @@ export async function addressOf(cluster: Cluster, machine: Machine): Promise<str
 
 /** What `viver status` says of the machine itself, as soon as its web server answers. */
 export async function statusOf(cluster: Cluster, machine: Machine): Promise<MachineStatus> {
-  const text = await cluster.run(machine, 'until /usr/local/bin/viver status --json 2>/dev/null; do sleep 1; done', 120);
+  const text = await cluster.run(
+    machine,
+    'until /usr/local/bin/viver status --json 2>/dev/null; do sleep 1; done',
+    120,
+  );
   const machines = JSON.parse(text.slice(text.indexOf('['), text.lastIndexOf(']') + 1)) as unknown[];
   return parseMachineStatus(JSON.stringify(machines[0]));
 }
@@ -98,6 +102,8 @@ export interface PxeMachine {
   readonly others?: readonly Nic[];
   /** Disks of its own, which it does not boot from. */
   readonly disks?: readonly Disk[];
+  /** Until its root is ready. Default: BOOT_SECONDS. */
+  readonly within?: number;
 }
 
 /** A card without a cable. */
@@ -106,9 +112,9 @@ export const darkCard = (number: number): Nic => ({ name: 'dark', model: 'rtl813
 /** A machine without a disk that boots from its card. Its steps end at a shell. */
 export function pxe(of: PxeMachine): Scenario {
   const { name, number, image, firmware = 'bios', model = 'e1000', pxeBy = 'rom', cpus = 1 } = of;
-  const { others = [], disks = [] } = of;
+  const { others = [], disks = [], within = BOOT_SECONDS } = of;
   const ready = rootReady({ image: `${image.name}@${image.id.slice(0, 12)}`, medium: 'net', device: '/dev/nbd0' });
-  const steps: readonly Step[] = [{ wait: ready, within: BOOT_SECONDS }, ...LOGIN];
+  const steps: readonly Step[] = [{ wait: ready, within }, ...LOGIN];
   return {
     name,
     firmware,
