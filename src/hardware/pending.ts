@@ -20,7 +20,7 @@ const BROUGHT: readonly { readonly path: RegExp; readonly medium: NonNullable<Pe
   { path: /\/drivers\/scsi\/sd_mod/, medium: null },
   { path: /\/drivers\/usb\//, medium: 'usb' },
   { path: /\/drivers\/(mmc|memstick|misc\/cardreader)\//, medium: 'mmc' },
-  { path: /\/drivers\/block\/(loop|nbd|zram)\./, medium: null },
+  { path: /^\/block\/|\/drivers\/block\/(loop|nbd|zram)\./, medium: null },
   { path: /\/drivers\/(block|virtio|hv|xen|firewire|ufs|message)\//, medium: 'scsi' },
   { path: /\/(fs|lib|crypto|net|sound|arch)\/|\/drivers\/(net|hid|input|gpu|video|cdrom|char|crypto)\//, medium: null },
 ];

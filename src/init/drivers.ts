@@ -98,7 +98,10 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
     index,
     loader: queue,
     plan: wantsNetwork(options) ? {} : { deferNetwork: NETWORK_DEFERRED },
-    onFailure: (text) => log.warn(text),
+    onFailure: (text) => {
+      // What the threads had not begun when the root took over, the image's udev does.
+      if (!stop.signal.aborted) log.warn(text);
+    },
     listen: (onEvent, onLost) => {
       const onError = (error: Error) => log.warn(`device events: ${error.message}`);
       openUevents({ onEvent, onOverrun: onLost, onError }, stop.signal);

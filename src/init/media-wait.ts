@@ -40,9 +40,10 @@ export type WaitDecision =
   /** Ask again at `untilMs`, or as soon as something changes. */
   | { readonly kind: 'wait'; readonly untilMs: number; readonly why: string };
 
-/** With an image at hand, media that are still answering get this long to turn out faster. */
-const PATIENCE_MS = 1500;
-/** What a boot reads, about: a faster medium is worth that patience when it would save more than it costs. */
+/** With an image at hand, media that are still answering get a quarter of the time they may save, within these limits. */
+const PATIENCE_MS = { least: 1500, most: 10_000 };
+const PATIENCE_SHARE = 1 / 4;
+/** What a boot reads, about: a faster medium is waited for when it would save more than the least patience costs. */
 const BOOT_BYTES = 100e6;
 /** The most a boot gets out of these kinds: of a DVD drive at 16 times its base speed, which also seeks; of UDMA/133. */
 const FASTEST_BYTES_PER_SECOND: Partial<Record<Medium, number>> = { cd: 22e6, ide: 133e6 };
@@ -55,26 +56,41 @@ const NAMED = 4;
 /** With nothing at hand, this long for a stick that is slow to appear or put in late. */
 const HOTPLUG_WAIT_MS = 10_000;
 
-/** What is pending that could bring an allowed medium better than those found. */
-function worthWaitingFor({ found, pending, order }: WaitFacts): readonly PendingMedium[] {
+/** What a better medium would save the boot, in milliseconds. */
+function savedMs(atHand: number, medium: Medium | undefined): number {
+  const fastest = (medium === undefined ? undefined : FASTEST_BYTES_PER_SECOND[medium]) ?? Number.POSITIVE_INFINITY;
+  return (BOOT_BYTES / atHand - BOOT_BYTES / fastest) * 1000;
+}
+
+/** What is pending that could bring an allowed medium better than those found, and for how long it is worth waiting. */
+function worthWaitingFor({ found, pending, order }: WaitFacts): {
+  readonly pending: readonly PendingMedium[];
+  readonly patienceMs: number;
+} {
   const allowed = pending.filter(({ medium }) => medium === undefined || order === undefined || order.includes(medium));
-  if (found.length === 0) return allowed;
+  if (found.length === 0) return { pending: allowed, patienceMs: 0 };
   const inSight = allowed.filter(({ vague }) => order !== undefined || vague !== true);
   const place = (medium: Medium) => (order === undefined ? 0 : order.indexOf(medium));
   const best = Math.min(...found.map(({ medium }) => place(medium)));
   const speeds = found.filter(({ medium }) => place(medium) === best).map(({ bytesPerSecond = 0 }) => bytesPerSecond);
   const atHand = Math.max(...speeds);
-  return inSight.filter(({ medium }) => {
-    const rank = medium === undefined ? 0 : place(medium);
-    const fastest = (medium === undefined ? undefined : FASTEST_BYTES_PER_SECOND[medium]) ?? Number.POSITIVE_INFINITY;
-    const savedMs = (BOOT_BYTES / atHand - BOOT_BYTES / fastest) * 1000;
-    return rank < best || (rank === best && savedMs > PATIENCE_MS);
+  const rows = inSight.map((row) => {
+    const rank = row.medium === undefined ? 0 : place(row.medium);
+    // What a person prefers is worth any time that it may save.
+    const saves = rank < best ? Number.POSITIVE_INFINITY : rank === best ? savedMs(atHand, row.medium) : 0;
+    return { row, saves };
   });
+  const worth = rows.filter(({ saves }) => saves > PATIENCE_MS.least);
+  const share = Math.max(0, ...worth.map(({ saves }) => saves)) * PATIENCE_SHARE;
+  return {
+    pending: worth.map(({ row }) => row),
+    patienceMs: Math.min(PATIENCE_MS.most, Math.max(PATIENCE_MS.least, share)),
+  };
 }
 
 export function decideWait(facts: WaitFacts): WaitDecision {
   const { found, nowMs, startedMs, changedMs } = facts;
-  const pending = worthWaitingFor(facts);
+  const { pending, patienceMs } = worthWaitingFor(facts);
   const named = pending.slice(0, NAMED).map(({ text }) => text);
   const under = [...named, ...(pending.length > NAMED ? [`${pending.length - NAMED} more`] : [])].join('; ');
   if (found.length > 0) {
@@ -82,7 +98,7 @@ export function decideWait(facts: WaitFacts): WaitDecision {
       const why = facts.pending.length === 0 ? 'nothing more can come by itself' : 'nothing better can come';
       return { kind: 'choose', why };
     }
-    const untilMs = changedMs + PATIENCE_MS;
+    const untilMs = changedMs + patienceMs;
     if (nowMs >= untilMs) return { kind: 'choose', why: `not waited any longer for: ${under}` };
     return { kind: 'wait', untilMs, why: under };
   }

@@ -113,6 +113,8 @@ test('a driver that is starting may bring its kind of medium, or none', () => {
     'fs/ext4/ext4.ko',
     'drivers/net/ethernet/realtek/r8169.ko',
     'lib/crc64.ko',
+    'block/t10-pi.ko',
+    'drivers/block/loop.ko',
     'drivers/scsi/sd_mod.ko',
   ]) {
     expect(at(path), path).toBeUndefined();

@@ -22,13 +22,18 @@ describe('how long a boot waits for media', () => {
     expect(decideWait(facts({ found: [CD] })).kind).toBe('choose');
   });
 
-  test('an image is there and a disk is still answering: a moment, and no longer', () => {
+  test('an image is there and a disk is still answering: a quarter of what it may save, and no longer', () => {
     const some = { found: [CD], pending: [{ text: 'ata3: link is coming up', medium: 'sata' as const }] };
-    expect(decideWait(facts(some))).toMatchObject({ kind: 'wait', untilMs: 2500 });
-    expect(decideWait(facts({ ...some, nowMs: 2500 }))).toMatchObject({
+    expect(decideWait(facts(some))).toMatchObject({ kind: 'wait', untilMs: 3500 });
+    expect(decideWait(facts({ ...some, nowMs: 3500 }))).toMatchObject({
       kind: 'choose',
       why: expect.stringContaining('ata3'),
     });
+  });
+
+  test('a medium that is very slow gives the others ten seconds', () => {
+    const slow = { found: [{ medium: 'nvme' as const, bytesPerSecond: 1e6 }], pending: [USB] };
+    expect(decideWait(facts(slow))).toMatchObject({ kind: 'wait', untilMs: 11_000 });
   });
 
   test('an image on a disk as fast as a boot can use: what is still answering is not waited for', () => {
