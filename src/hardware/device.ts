@@ -25,7 +25,8 @@ const SKIPPED_BUSES: ReadonlyMap<string, string> = new Map([
   ['workqueue', 'queues of the kernel itself'],
 ]);
 
-/** Devices with a modalias that no bus lists. */
+/** In place of a bus: the devices with a modalias that no bus lists. */
+export const BUSLESS = '';
 const ON_NO_BUS: readonly { readonly path: string; readonly bus: string }[] = [
   { path: '/devices/system/cpu', bus: 'cpu' },
   { path: '/devices/virtual/dmi/id', bus: 'dmi' },
@@ -56,23 +57,29 @@ export function readDevice(tree: SysTree, path: string, bus: string): Device | u
   return { path, bus, name: nameOf(path), ...parseUeventFile(uevent) };
 }
 
+/** The buses whose devices may want a module. */
+export function listBuses(tree: SysTree): readonly string[] {
+  return tree.list('/sys/bus').filter((bus) => !SKIPPED_BUSES.has(bus));
+}
+
 /**
- * Every device on every bus, or on one, with or without a modalias, parents not before their children. Two directory
- * entries and one file are read for each: the `uevent` file has driver and modalias together.
+ * Every device on a bus (or on none, BUSLESS), with or without a modalias, parents not before their children. Two
+ * directory entries and one file are read for each: the `uevent` file has driver and modalias together.
  */
-export function readDevices(tree: SysTree, onlyBus?: string): Device[] {
-  const devices: Device[] = [];
-  for (const bus of onlyBus === undefined ? tree.list('/sys/bus') : [onlyBus]) {
-    if (SKIPPED_BUSES.has(bus)) continue;
-    for (const name of tree.list(`/sys/bus/${bus}/devices`)) {
-      const path = tree.link(`/sys/bus/${bus}/devices/${name}`)?.replace(/^\/sys/, '');
-      const device = path === undefined ? undefined : readDevice(tree, path, bus);
-      if (device !== undefined) devices.push(device);
-    }
+export function readDevices(tree: SysTree, bus: string): Device[] {
+  if (bus === BUSLESS) {
+    return ON_NO_BUS.flatMap(({ path, bus: kind }) => {
+      const modalias = tree.read(`/sys${path}/modalias`);
+      return modalias === undefined ? [] : [{ path, bus: kind, name: nameOf(path), modaliases: [modalias] }];
+    });
   }
-  for (const { path, bus } of onlyBus === undefined ? ON_NO_BUS : []) {
-    const modalias = tree.read(`/sys${path}/modalias`);
-    if (modalias !== undefined) devices.push({ path, bus, name: nameOf(path), modaliases: [modalias] });
-  }
-  return devices;
+  return tree.list(`/sys/bus/${bus}/devices`).flatMap((name) => {
+    const path = tree.link(`/sys/bus/${bus}/devices/${name}`)?.replace(/^\/sys/, '');
+    return path === undefined ? [] : (readDevice(tree, path, bus) ?? []);
+  });
+}
+
+/** Every device there is. */
+export function readAllDevices(tree: SysTree): Device[] {
+  return [...listBuses(tree), BUSLESS].flatMap((bus) => readDevices(tree, bus));
 }

@@ -1,4 +1,4 @@
-import { type Device, readDevice, readDevices } from './device.ts';
+import { BUSLESS, type Device, listBuses, readDevice, readDevices } from './device.ts';
 import { bringsMedia } from './device-class.ts';
 import { describeFailure, type LoadOutcome, loadModules, type ModuleLoader, newLoading } from './load.ts';
 import type { ModuleIndex } from './module-index.ts';
@@ -23,6 +23,8 @@ export interface WatchOptions {
   /** Milliseconds of a clock that only goes forward; performance.now() unless given. */
   readonly now?: () => number;
   readonly plan?: PlanOptions;
+  /** Resolves when there is time for what is not urgent: where there is no controller on PCI, a disk may still be. */
+  readonly quiet?: () => Promise<void>;
   /** A module failed: one line with name, path, errno text and device. */
   readonly onFailure?: (text: string) => void;
 }
@@ -39,6 +41,7 @@ export class HardwareWatch {
   readonly #index: ModuleIndex;
   readonly #loader: ModuleLoader;
   readonly #now: () => number;
+  readonly #quiet: () => Promise<void>;
   #planOptions: PlanOptions;
   readonly #onFailure: (text: string) => void;
   readonly #loading = newLoading();
@@ -50,8 +53,10 @@ export class HardwareWatch {
   #wake: NodeJS.Immediate | undefined;
   /** At the last question nothing was pending but events not heard yet. */
   #onlyUnheard = false;
-  /** Found by a scan, and not yet planned for. */
-  #unplanned: readonly Device[] = [];
+  /** Scans that have not seen all buses yet. */
+  #scans = 0;
+  /** Devices found by a scan and not yet planned for. */
+  #unplanned = 0;
   /** Number of the last uevent heard, or sent before the last scan. */
   #heard = 0;
 
@@ -69,6 +74,7 @@ export class HardwareWatch {
       },
     };
     this.#now = options.now ?? (() => performance.now());
+    this.#quiet = options.quiet ?? (() => Promise.resolve());
     this.#planOptions = options.plan ?? {};
     this.#onFailure = options.onFailure ?? (() => undefined);
   }
@@ -79,23 +85,38 @@ export class HardwareWatch {
   }
 
   /**
-   * Looks at every device and loads what those that are new want. At the start of the boot, and again when uevents were
-   * lost. Resolves when all of it is loaded or has failed; loading one driver may bring further devices, which come
-   * by uevents.
+   * Looks at every device and loads what those that are new want, bus by bus and a few devices at a time, each in a
+   * quiet moment. At the start of the boot, and again when uevents were lost. Resolves when all of it is loaded or has
+   * failed; loading one driver may bring further devices, which come by uevents.
    */
   async rescan(): Promise<LoadOutcome[]> {
     this.#heard = Math.max(this.#heard, this.#sent());
-    const fresh = readDevices(this.#tree).filter((device) => !this.#wants.has(device.path));
-    const attempts = [this.#drive(fresh.filter(bringsMedia))];
-    // The drivers of disks start while the others are planned for, a few in each turn of the event loop.
-    this.#unplanned = fresh.filter((device) => !bringsMedia(device));
-    while (this.#unplanned.length > 0) {
-      await new Promise((resolve) => setImmediate(resolve));
-      const next = this.#unplanned.slice(0, DEVICES_A_TURN);
-      this.#unplanned = this.#unplanned.slice(DEVICES_A_TURN);
+    this.#scans++;
+    const attempts: Promise<LoadOutcome[]>[] = [];
+    const others: Device[] = [];
+    for (const bus of [...listBuses(this.#tree), BUSLESS]) {
+      await this.#turn();
+      const fresh = readDevices(this.#tree, bus).filter((device) => !this.#wants.has(device.path));
+      const media = fresh.filter(bringsMedia);
+      if (media.length > 0) attempts.push(this.#drive(media));
+      others.push(...fresh.filter((device) => !bringsMedia(device)));
+    }
+    this.#scans--;
+    // The drivers of disks start while the others are planned for.
+    this.#unplanned += others.length;
+    while (others.length > 0) {
+      await this.#turn();
+      const next = others.splice(0, DEVICES_A_TURN);
+      this.#unplanned -= next.length;
       attempts.push(this.#drive(next.filter((device) => !this.#wants.has(device.path))));
     }
     return (await Promise.all(attempts)).flat();
+  }
+
+  /** The next turn of the event loop in which nothing urgent is to be done. */
+  async #turn(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    await this.#quiet();
   }
 
   /** A uevent has come. Must be listened for before the first rescan, so that no device falls between. */
@@ -161,8 +182,9 @@ export class HardwareWatch {
       sent > this.#heard && ageMs(`uevent ${sent}`) < UNHEARD_MS
         ? [{ text: 'new devices are being announced', vague: true as const }]
         : [];
-    const unplanned = this.#unplanned.length > 0 ? [{ text: 'devices are being looked at', vague: true as const }] : [];
-    const others = [...starting, ...unplanned, ...pendingHardware(this.#tree, ageMs)];
+    const unseen = this.#scans > 0 ? [{ text: 'buses are being looked at' }] : [];
+    const unplanned = this.#unplanned > 0 ? [{ text: 'devices are being looked at', vague: true as const }] : [];
+    const others = [...starting, ...unseen, ...unplanned, ...pendingHardware(this.#tree, ageMs)];
     this.#onlyUnheard = others.length === 0 && unheard.length > 0;
     return [...unheard, ...others];
   }
@@ -175,11 +197,6 @@ export class HardwareWatch {
   /** Every device and name so far with its modules and reasons, for boot.json. */
   get wants(): readonly PlannedWant[] {
     return [...this.#wants.values()];
-  }
-
-  /** How many devices there are, those not yet planned for included. */
-  get deviceCount(): number {
-    return this.wants.filter(({ device }) => device !== undefined).length + this.#unplanned.length;
   }
 
   /** What became of every module so far; modules still starting are not among them. */

@@ -9,7 +9,7 @@ import type { BootLog, StageDone } from './boot-log.ts';
 import { summaryLine, writeReport } from './boot-report.ts';
 import { buildRoot } from './build-root.ts';
 import type { BootOptions, StageName } from './command-line.ts';
-import { startDrivers } from './drivers.ts';
+import { type Drivers, startDrivers } from './drivers.ts';
 import { explainFailure } from './failure.ts';
 import type { FieldDaemon } from './field-daemon.ts';
 import { findSource } from './find-source.ts';
@@ -26,11 +26,16 @@ export async function boot(log: BootLog): Promise<never> {
   // Its thread comes up meanwhile.
   const pool = new SyscallPool();
   const options = await log.stage('filesystems', () => openSystem(log));
+  let keyboard: Pick<Drivers, 'leaveRest'> | undefined;
   const stage = async <T>(name: StageName, run: () => Promise<StageDone<T>> | StageDone<T>): Promise<T> => {
-    if (options.break === name) await rescue(log, `stopped before the stage ${name} (viver.break=${name})`);
+    if (options.break === name) {
+      keyboard?.leaveRest(false);
+      await rescue(log, `stopped before the stage ${name} (viver.break=${name})`);
+    }
     return log.stage(name, run);
   };
   const drivers = await stage('hardware', () => startDrivers(options, pool, log));
+  keyboard = drivers;
   if (options.rescue) await rescue(log, 'asked for by viver.rescue');
   const refused = new Refusals();
   const network = new Network(options, log);
@@ -38,6 +43,7 @@ export async function boot(log: BootLog): Promise<never> {
     let daemon: FieldDaemon | undefined;
     try {
       const source = await stage('media', () => findSource(options, drivers, network, refused, log));
+      drivers.leaveRest(true);
       const image = await stage('image', () =>
         source.kind === 'net'
           ? joinField(source.field, options, drivers, log)
@@ -53,6 +59,7 @@ export async function boot(log: BootLog): Promise<never> {
       switchRoot(root.target, root.init.path, process.argv.slice(2), root.environment);
     } catch (error) {
       await daemon?.stop();
+      drivers.leaveRest(false);
       if (!(error instanceof AllRefused)) {
         await failed(error, options, log);
         refused.clear();

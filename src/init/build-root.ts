@@ -1,7 +1,7 @@
 import { attachLoop } from '../linux/loop.ts';
 import { umount } from '../linux/mount.ts';
 import { type Cow, cowModules, mountDeviceCow, mountRamCow } from '../root/cow.ts';
-import { type FoundInit, findInit } from '../root/find-init.ts';
+import { type FoundInit, findInit, hasUdev } from '../root/find-init.ts';
 import {
   installShutdownHooks,
   keepMountsFromSystemd,
@@ -19,6 +19,8 @@ export interface BuiltRoot {
   readonly target: string;
   readonly cow: Cow;
   readonly init: FoundInit;
+  /** The image loads drivers by itself. */
+  readonly hasUdev: boolean;
   readonly environment: Readonly<Record<string, string>>;
   /** The image's file or device, where it is now. */
   readonly imagePath: string;
@@ -67,7 +69,7 @@ export async function buildRoot(
     Object.entries(kernels).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
   return {
-    value: { target: TARGET, cow, init, environment, imagePath },
+    value: { target: TARGET, cow, init, hasUdev: hasUdev(TARGET), environment, imagePath },
     note: `${init.system} at ${init.path}; ${cow.note}`,
   };
 }

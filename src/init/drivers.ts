@@ -52,6 +52,26 @@ export class Drivers {
     await this.#watch.includeNetwork();
   }
 
+  /** The image is there: what drives no disk, and has not been looked at yet, is left for the image's udev. */
+  leaveRest(left: boolean): void {
+    this.#queue.leaveRest(left);
+  }
+
+  /**
+   * Drives all that was left, the network too: the image has nothing that would.
+   * @returns whether all of it has started within `limitMs`
+   */
+  async driveRest(limitMs: number): Promise<boolean> {
+    this.#queue.leaveRest(false);
+    using limit = new DisposableStack();
+    const late = new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), limitMs);
+      limit.defer(() => clearTimeout(timer));
+    });
+    const all = Promise.all([this.#watch.includeNetwork(), this.#watch.rescan()]).then(() => true);
+    return Promise.race([all, late]);
+  }
+
   /** What may still bring a medium by itself. */
   pending(): readonly Pending[] {
     return this.#watch.pending();
@@ -97,7 +117,8 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
     tree: sysTree(),
     index,
     loader: queue,
-    plan: wantsNetwork(options) ? {} : { deferNetwork: NETWORK_DEFERRED },
+    // Who boots from the network waits for its card, others for a disk and for nothing else.
+    ...(wantsNetwork(options) ? {} : { plan: { deferNetwork: NETWORK_DEFERRED }, quiet: () => queue.quiet() }),
     onFailure: (text) => {
       // What the threads had not begun when the root took over, the image's udev does.
       if (!stop.signal.aborted) log.warn(text);
@@ -115,6 +136,6 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
   for (const problem of index.problems) log.warn(problem);
   return {
     value: new Drivers(watch, queue, pool, stop),
-    note: `${watch.deviceCount} devices, their drivers are starting`,
+    note: `${watch.wants.length} controllers and buses, their drivers are starting`,
   };
 }

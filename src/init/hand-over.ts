@@ -11,6 +11,9 @@ import { localDaemon, startFieldDaemon } from './field-daemon.ts';
 import type { SoundImage } from './first-sound-image.ts';
 import type { Network } from './network.ts';
 
+/** A card whose firmware is slow takes a second or two. */
+const REST_MS = 5000;
+
 /** Where the running system finds the command: on everyone's PATH, and in no package's way. */
 const COMMAND = '/usr/local/bin/viver';
 
@@ -40,6 +43,8 @@ export async function handOver(
   await network.handOver();
   const field = serveImage(image, root, options);
   log.choose('field', field);
+  if (root.hasUdev) log.choose('other devices', "the image's udev drives what holds no disk");
+  else await driveRest(drivers, log);
   drivers.close();
   keepInitramfs();
   // Not awaited: what is left of it runs under the image's init.
@@ -57,6 +62,12 @@ export async function handOver(
     warn: (text) => log.warn(text),
   });
   return { value: undefined, note: '' };
+}
+
+/** Whatever of the machine VIVER does not drive, nobody will: without udev there is no network, perhaps no keyboard. */
+async function driveRest(drivers: Drivers, log: BootLog): Promise<void> {
+  log.choose('other devices', 'the image has no udev: their drivers are loaded before it takes over');
+  if (!(await drivers.driveRest(REST_MS))) log.warn(`drivers still start after ${REST_MS / 1000} s: not waited for`);
 }
 
 /**

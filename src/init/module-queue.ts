@@ -35,7 +35,10 @@ export class ModuleQueue implements ModuleLoader {
   #turn: NodeJS.Immediate | undefined;
   #hurried = 0;
   #paused = 0;
-  #hold: { readonly over: Promise<void>; readonly end: () => void } | undefined;
+  #hold: { readonly over: Promise<void>; readonly isOver: boolean; readonly end: () => void } | undefined;
+  #isRestLeft = false;
+  /** Who waits for a quiet moment. */
+  readonly #patient: (() => void)[] = [];
 
   /** @param loaded told of every module that has started */
   constructor(
@@ -80,15 +83,42 @@ export class ModuleQueue implements ModuleLoader {
     this.#hold?.end();
     this.#hold = undefined;
     if (!hold) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, HOLD_MS);
-    this.#hold = {
-      over: promise,
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const held = {
+      over,
+      isOver: false,
       end: () => {
         clearTimeout(timer);
+        held.isOver = true;
         resolve();
       },
     };
+    const timer = setTimeout(held.end, HOLD_MS);
+    this.#hold = held;
+  }
+
+  /** While this is so, no moment is a quiet one: what is not urgent is left. */
+  leaveRest(left: boolean): void {
+    this.#isRestLeft = left;
+    this.#tellPatient();
+  }
+
+  /** Resolves when there is time for what is not urgent: no module waits for this thread, and no disk is looked at. */
+  async quiet(): Promise<void> {
+    for (;;) {
+      if (this.#waiting > 0 || this.#paused > 0 || this.#isRestLeft) {
+        await new Promise<void>((resolve) => this.#patient.push(resolve));
+      } else if (this.#hold !== undefined && !this.#hold.isOver) await this.#hold.over;
+      else return;
+    }
+  }
+
+  get #waiting(): number {
+    return this.#disks.length + this.#controllers.length + this.#ready.length;
+  }
+
+  #tellPatient(): void {
+    for (const wake of this.#patient.splice(0)) wake();
   }
 
   #inTurn(module: Module): Promise<void> {
@@ -100,8 +130,8 @@ export class ModuleQueue implements ModuleLoader {
   }
 
   #schedule(): void {
-    const waiting = this.#disks.length + this.#controllers.length + this.#ready.length;
-    if (waiting > 0 && this.#paused === 0) this.#turn ??= setImmediate(() => this.#takeOne());
+    if (this.#waiting > 0 && this.#paused === 0) this.#turn ??= setImmediate(() => this.#takeOne());
+    else this.#tellPatient();
   }
 
   #takeOne(): void {

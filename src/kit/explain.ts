@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { parseArgs } from 'node:util';
-import { type Device, readDevices } from '../hardware/device.ts';
+import { type Device, readAllDevices } from '../hardware/device.ts';
 import { parseModprobeConfig } from '../hardware/modprobe-config.ts';
 import { MODPROBE_PATHS, readModuleIndex } from '../hardware/module-directory.ts';
 import { type ModuleIndex, moduleIndex } from '../hardware/module-index.ts';
@@ -118,7 +118,7 @@ Without --modalias: this machine's devices, what drives them, and why.
       throw new UsageError('--json and --modalias do not go together');
     if (words.modalias === undefined) {
       const index = indexOf(words, readFileSync('/proc/cmdline', 'latin1').trim());
-      process.stdout.write(explainMachine(words, readDevices(sysTree()), index));
+      process.stdout.write(explainMachine(words, readAllDevices(sysTree()), index));
       for (const problem of index.problems) warn(problem);
       return;
     }

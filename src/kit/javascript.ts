@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { type REPLServer, start } from 'node:repl';
-import { readDevices } from '../hardware/device.ts';
+import { readAllDevices } from '../hardware/device.ts';
 import { readModuleIndex } from '../hardware/module-directory.ts';
 import { planModules } from '../hardware/plan.ts';
 import { BOOT_CONFIG } from '../hardware/requested-modules.ts';
@@ -26,7 +26,7 @@ import { type Command, UsageError } from './command.ts';
 /** What a person at the prompt has at hand, each with what it is for. */
 const AT_HAND: Readonly<Record<string, readonly [value: unknown, what: string]>> = {
   devices: [
-    () => readDevices(sysTree()),
+    () => readAllDevices(sysTree()),
     'devices()                         every device with its modaliases and driver',
   ],
   moduleIndex: [

@@ -90,6 +90,14 @@ export function findInit(root: string, asked: string | undefined, reader: RootRe
   throw new Error(`${from}: looked at ${places.join(', ')}`);
 }
 
+/** Where systemd's udev, eudev and the old one have their daemon. */
+const UDEV = ['/lib/systemd/systemd-udevd', '/usr/lib/systemd/systemd-udevd', '/sbin/udevd', '/usr/sbin/udevd'];
+
+/** Whether the image has a daemon that loads drivers by itself. */
+export function hasUdev(root: string, reader: RootReader = rootReader): boolean {
+  return UDEV.some((path) => resolveBelow(root, path, reader) !== undefined);
+}
+
 /** By the name of the program behind all links; what is called `init`, and BusyBox, by what lies beside it. */
 function initSystem(root: string, program: string, reader: RootReader): InitSystem {
   const has = (path: string) => resolveBelow(root, path, reader) !== undefined;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseUeventFile, readDevice, readDevices } from '../../../src/hardware/device.ts';
+import { parseUeventFile, readAllDevices, readDevice } from '../../../src/hardware/device.ts';
 import { sysTree } from '../../../src/hardware/sys-tree.ts';
 import { deviceFiles, memoryTree } from './memory-tree.ts';
 
@@ -21,7 +21,7 @@ test('devices of every bus are found, with and without modalias or driver', () =
     '/sys/devices/system/cpu/modalias': 'cpu:type:x86',
     '/sys/devices/virtual/dmi/id/modalias': 'dmi:bvn',
   });
-  expect(readDevices(tree)).toEqual([
+  expect(readAllDevices(tree)).toEqual([
     {
       path: '/devices/pci0000:00/0000:00:01.1',
       bus: 'pci',
@@ -37,12 +37,12 @@ test('devices of every bus are found, with and without modalias or driver', () =
 
 test('a device that has gone is no device', () => {
   const tree = memoryTree({ '/sys/bus/usb/devices/1-1': '-> ../../../devices/usb1/1-1' });
-  expect(readDevices(tree)).toEqual([]);
+  expect(readAllDevices(tree)).toEqual([]);
   expect(readDevice(tree, '/devices/usb1/1-1', 'usb')).toBeUndefined();
 });
 
 test("this machine's own devices are read as the kernel shows them", () => {
-  const devices = readDevices(sysTree());
+  const devices = readAllDevices(sysTree());
   expect(devices.length).toBeGreaterThan(5);
   for (const { path } of devices) expect(path).toMatch(/^\/devices\/[^.]/);
   expect(devices.some(({ driver, modaliases }) => driver !== undefined && modaliases.length > 0)).toBe(true);

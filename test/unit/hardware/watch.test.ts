@@ -106,6 +106,20 @@ test('after lost events everything new is found by looking again', async () => {
   expect(loaded).toEqual(['virtio_pci', 'virtio_blk', 'usbcore', 'usb_storage']);
 });
 
+test('a scan goes on in quiet moments only, and until then it is pending', async () => {
+  const { options, loaded } = machine([DISK, STICK]);
+  let isQuiet = () => {};
+  const watch = new HardwareWatch({ ...options, quiet: () => new Promise((resolve) => (isQuiet = resolve)) });
+  const cold = watch.rescan();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(loaded).toEqual([]);
+  expect(watch.pending()).toEqual([{ text: 'buses are being looked at' }]);
+  const moments = setInterval(() => isQuiet(), 0);
+  await cold;
+  clearInterval(moments);
+  expect(loaded).toEqual(['virtio_pci', 'virtio_blk', 'usbcore', 'usb_storage']);
+});
+
 test('modules by name are loaded once, and what is not there is left', async () => {
   const { options, loaded } = machine([]);
   const watch = new HardwareWatch(options);
@@ -121,8 +135,8 @@ test('a driver that is starting is pending, and a change is told when it has', a
     index: memoryModules({ ...FILES, 'modules.dep': 'kernel/virtio_pci.ko:\n' }),
   });
   const cold = watch.rescan();
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(watch.pending()).toEqual([{ text: 'driver virtio_pci is starting' }]);
+  expect(watch.pending()).toEqual([{ text: 'buses are being looked at' }]);
+  await expect.poll(() => watch.pending()).toEqual([{ text: 'driver virtio_pci is starting' }]);
   const changed = watch.changed(60_000);
   finish();
   await Promise.all([cold, changed]);

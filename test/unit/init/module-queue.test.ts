@@ -90,3 +90,22 @@ test('a driver that may take long waits while a disk is looked at', async () => 
   await slow;
   expect(log).toEqual(['aside sd_mod']);
 });
+
+test('a quiet moment comes when no module waits, no disk is looked at, nothing is measured and the rest is not left', async () => {
+  const { log, queue } = queueWith();
+  const measuring = queue.pause();
+  queue.leaveRest(true);
+  queue.holdSlow(true);
+  const loading = queue.load(module('ext4'));
+  let isQuiet = false;
+  const quiet = queue.quiet().then(() => {
+    isQuiet = true;
+  });
+  for (const next of [() => measuring[Symbol.dispose](), () => queue.leaveRest(false), () => queue.holdSlow(false)]) {
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
+    expect(isQuiet).toBe(false);
+    next();
+  }
+  await Promise.all([loading, quiet]);
+  expect(log).toEqual(['ext4']);
+});

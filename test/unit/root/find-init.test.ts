@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findInit, type RootReader, resolveBelow } from '../../../src/root/find-init.ts';
+import { findInit, hasUdev, type RootReader, resolveBelow } from '../../../src/root/find-init.ts';
 
 /** A root below /new: path → `x` an executable, `f` a file, `d` a directory, anything else a link's target. */
 function rootOf(tree: Readonly<Record<string, string>>): RootReader {
@@ -64,4 +64,12 @@ test('links are followed inside the root, never out of it', () => {
 
 test('links in a circle lead nowhere', () => {
   expect(resolveBelow('/new', '/a', rootOf({ '/a': 'b', '/b': 'a' }))).toBeUndefined();
+});
+
+test.each([
+  [true, { '/lib': 'usr/lib', '/usr/lib/systemd/systemd-udevd': '../../bin/udevadm', '/usr/bin/udevadm': 'x' }],
+  [true, { '/sbin/udevd': 'x' }],
+  [false, { '/sbin/mdev': 'x' }],
+] as const)('udev is there: %s, in %j', (there, tree) => {
+  expect(hasUdev('/new', rootOf(tree))).toBe(there);
 });
