@@ -15,19 +15,34 @@ const out = process.argv[2];
 if (out === undefined) throw new Error('usage: node scripts/executable.ts OUT');
 const work = resolve(dirname(out), 'executable');
 
-/** The same snapshot from the same sources, so that the initrd is reproducible: chance, threads and time have no say. */
+/**
+ * The same snapshot from the same sources, so that the initrd is reproducible: chance, threads and time have no say.
+ * Flags that change v8.cachedDataVersionTag() (as --single-threaded does) do not go here: whoever starts the executable
+ * would compile all of Node's own modules anew, because the code cache in the snapshot was made under other flags.
+ */
 const REPRODUCIBLE = [
   '--random-seed=1',
-  '--hash-seed=1',
   '--predictable',
-  '--predictable-gc-schedule',
-  '--single-threaded',
+  '--single-threaded-gc',
   // They carry the number of the process.
   '--no-warnings',
 ];
 
 /** The snapshot is not to hold the number of the process that made it; at each start Node sets the real one. */
 const NO_PID = `Object.defineProperty(process, 'pid', { ...Object.getOwnPropertyDescriptor(process, 'pid'), value: 0 });`;
+
+/**
+ * What the snapshot is made of: the bundle, with every function compiled. A boot on a slow processor would spend a third
+ * of a second on that. Only a script's own compilation can be told to leave nothing for later, hence the detour.
+ */
+const ENTRY = `${NO_PID}
+const { setFlagsFromString } = require('node:v8');
+setFlagsFromString('--no-lazy');
+const source = require('node:fs').readFileSync('viver.js', 'utf8');
+const bundle = require('node:vm').compileFunction(source, ['require', 'module', 'exports'], { filename: 'viver.js' });
+setFlagsFromString('--lazy');
+bundle(require, { exports: {} }, {});
+`;
 
 /** What every boot needs on its first thread, and what Node itself has loaded before any program runs. */
 const ALWAYS_LOADED = new Set(['node:fs', 'node:path', 'node:v8', 'node:worker_threads']);
@@ -74,7 +89,8 @@ const assets: Record<string, string> = {
   // The addon of npm's netlink, which src/linux/netlink-addon.ts loads from memory.
   'netlink.node': join(root, `node_modules/netlink/prebuilds/linux-${process.arch}/node.napi.node`),
 };
-await bundle('src/init/main.ts', join(work, 'viver.js'), { plugins: [builtinsWhenUsed], banner: { js: NO_PID } });
+await bundle('src/init/main.ts', join(work, 'viver.js'), { plugins: [builtinsWhenUsed] });
+writeFileSync(join(work, 'entry.js'), ENTRY);
 for (const file of globSync('kernel-config/*.config', { cwd: root }).sort()) assets[file] = join(root, file);
 for (const file of globSync('src/*/*-worker.ts', { cwd: root }).sort()) {
   const key = file.replace(/^src\//, '').replace(/\.ts$/, '.js');
@@ -84,9 +100,9 @@ for (const file of globSync('src/*/*-worker.ts', { cwd: root }).sort()) {
 
 const stripped = join(work, 'node');
 execFileSync('strip', ['-o', stripped, process.execPath], { stdio: 'inherit' });
-// The executable holds the bundle's path, and is not to differ from checkout to checkout.
+// The executable holds the entry's path, and is not to differ from checkout to checkout.
 const configuration = {
-  main: '/proc/self/cwd/viver.js',
+  main: '/proc/self/cwd/entry.js',
   output: 'viver',
   executable: 'node',
   disableExperimentalSEAWarning: true,

@@ -1,16 +1,16 @@
 import { ChunkSet } from './chunk-set.ts';
 import type { Lengths } from './event.ts';
 
-/** A chunk is given up for another only when the field holds it this many times more often, */
+/** A chunk is given up for another only when others hold it this many times more often, */
 const MARGIN = 2;
-/** or at all, when nobody else holds the other. */
+/** or so many times, when at most one of them holds the other, which one failure would then take from the field. */
 const MARGIN_OF_THE_LAST = 1;
 /** Bytes of chunks that stay for a while although there is no room: read ahead, or read and perhaps read on. */
 const LINGER = 4 << 20;
 
 /** How often others must hold what is given up for a chunk that they hold `copies` times. */
 export function enoughFor(copies: number): number {
-  return copies === 0 ? MARGIN_OF_THE_LAST : copies + MARGIN;
+  return copies + (copies <= 1 ? MARGIN_OF_THE_LAST : MARGIN);
 }
 
 /**

@@ -24,8 +24,14 @@ test('what is dropped first is what the field holds most of, and of that what wa
 });
 
 test('nothing is dropped for a chunk that the field has about as often', () => {
-  expect(policy(200, [5, 6]).planRoom(8, false, copies, nothing)).toEqual([6]);
-  expect(policy(200, [5, 1]).planRoom(8, false, copies, nothing)).toBeUndefined();
+  expect(policy(200, [5, 2]).planRoom(6, false, copies, nothing)).toEqual([2]);
+  expect(policy(200, [5, 1]).planRoom(6, false, copies, nothing)).toBeUndefined();
+});
+
+test('a chunk that one other holds, and so one failure would take, is worth one that two others hold', () => {
+  expect(policy(200, [5, 1]).planRoom(8, false, copies, nothing)).toEqual([5]);
+  expect(policy(200, [1]).planRoom(8, false, copies, nothing)).toEqual([]);
+  expect(policy(100, [1]).planRoom(8, false, copies, nothing)).toBeUndefined();
 });
 
 test('what only this node has is not dropped for another', () => {
