@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 } },
-      { test: { name: 'field', include: ['test/field/**/*.test.ts'], testTimeout: 300_000, fileParallelism: false } },
+      { test: { name: 'field', include: ['test/field/**/*.test.ts'], testTimeout: 300_000, maxWorkers: 2 } },
       // Not part of `make test`: `vitest run --project long`.
       { test: { name: 'long', include: ['test/long/**/*.test.ts'], fileParallelism: false } },
       {

@@ -33,21 +33,27 @@ export interface SupervisedDaemon {
 /** Debian's sysvinit looks here. */
 export const OMIT_DIRECTORY = '/run/sendsigs.omit.d';
 
-/** A machine whose network comes up later, by whatever: some route is there then (/proc/net/route has a line of headings). */
+/**
+ * A machine whose network comes up later, by whatever: some route is there then (/proc/net/route has a line of
+ * headings). The loop's `pause` waits so many seconds.
+ */
 export const UNTIL_NETWORK =
-  'until [ -n "$stopping" ] || { read -r heading && read -r row; } < /proc/net/route; do sleep 1; done';
+  'until [ -n "$stopping" ] || { read -r heading && read -r row; } < /proc/net/route; do pause 1; done';
 
 /** A daemon that ran this long had not failed at its start: the next failure starts again at no delay. */
 const STABLE_SECONDS = 60;
 const SLOWEST_RESTART_SECONDS = 16;
 
 /**
- * $1: the daemon's name, $2: the log, $3: what to wait for, $4: directory for process ids or nothing, then the command. The first restart is at once, then the delay doubles.
+ * $0: BusyBox, $1: the daemon's name, $2: the log, $3: what to wait for, $4: directory for process ids or nothing, then the command. The first restart is at once, then the delay doubles.
  * Exit status 0 means that the daemon was told to end; SIGTERM to the loop is passed on and ends it.
  */
 const LOOP = `
 name=$1 log=$2 after=$3 omit=$4 delay=0 child= stopping=
 shift 4
+# Named like the daemon: systemd would kill an ordinary sleep at the end, and then wait ten seconds to hear of a child that
+# is not its own.
+pause() { (exec -a "$name-pause/sleep" "$0" "$1"); }
 stop() { stopping=1; [ -z "$child" ] || kill -TERM "$child"; }
 note() { [ -z "$omit" ] || echo "$2" > "$omit/\${name#@}$1"; }
 trap stop TERM INT
@@ -78,7 +84,7 @@ while :; do
   read -r ended rest < /proc/uptime
   [ $((\${ended%.*} - \${started%.*})) -lt ${STABLE_SECONDS} ] || delay=0
   echo "viver: $name ended with status $status, starts again in $delay s" >> "$log"
-  [ "$delay" = 0 ] || sleep "$delay"
+  [ "$delay" = 0 ] || pause "$delay"
   [ -z "$stopping" ] || exit 0
   delay=$((delay * 2 + 1))
   [ "$delay" -le ${SLOWEST_RESTART_SECONDS} ] || delay=${SLOWEST_RESTART_SECONDS}
@@ -99,7 +105,7 @@ export function planSupervisor(daemon: SupervisedDaemon): SupervisorPlan {
   return {
     file: busybox,
     argv0: `${name}-supervisor/sh`,
-    args: ['-c', LOOP, 'sh', name, log, after, omitDirectory, ...command],
+    args: ['-c', LOOP, busybox, name, log, after, omitDirectory, ...command],
   };
 }
 

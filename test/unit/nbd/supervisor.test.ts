@@ -106,6 +106,24 @@ test('the daemon starts only when what it waits for is over; process ids are lef
   expect(await once(child, 'exit')).toEqual([0, null]);
 });
 
+test('while it waits to start, all that runs has a name that begins with @, so that systemd waits for none of it', async () => {
+  const plan = planSupervisor({
+    command: ['/bin/true'],
+    name: '@daemon',
+    busybox: '/bin/busybox',
+    log: file('log'),
+    after: 'until [ -n "$stopping" ]; do pause 60; done',
+  });
+  child = spawn(plan.file, plan.args, { argv0: plan.argv0, stdio: 'ignore' });
+  const children = () => readFileSync(`/proc/${child?.pid}/task/${child?.pid}/children`, 'utf8').trim();
+  await until(() => children() !== '' && commandLine(Number(children())).includes('sleep'));
+  const [pause] = children().split(' ').map(Number);
+  expect(commandLine(pause)).toBe('@daemon-pause/sleep\x0060\0');
+  child.kill('SIGTERM');
+  process.kill(pause as number, 'SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
 test('told to end while it still waits to start, it ends', async () => {
   const plan = planSupervisor({
     command: ['/bin/true'],
