@@ -154,16 +154,20 @@ export class HardwareWatch {
     );
   }
 
-  /** Network drivers that were left out are loaded after all, and those of cards that come. */
-  includeNetwork(): Promise<LoadOutcome[]> {
+  /**
+   * Network drivers that were left out are loaded after all: those of cards that come at once, the others' with the next
+   * scan.
+   * @returns whether there is anything to scan for
+   */
+  includeNetwork(): boolean {
     const { deferNetwork, ...options } = this.#planOptions;
-    if (deferNetwork === undefined) return Promise.resolve([]);
+    if (deferNetwork === undefined) return false;
     this.#planOptions = options;
     for (const [path, { choices }] of this.#wants) {
       if (choices.some(({ verdict, reason }) => verdict === 'deferred' && reason === deferNetwork))
         this.#wants.delete(path);
     }
-    return this.rescan();
+    return true;
   }
 
   /** What may still bring a medium: drivers that are starting, and what sysfs shows. Empty: nothing more comes by itself. */

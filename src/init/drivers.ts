@@ -49,7 +49,7 @@ export class Drivers {
 
   /** Loads the network's drivers too, where they were left to the image. */
   async includeNetwork(): Promise<void> {
-    await this.#watch.includeNetwork();
+    if (this.#watch.includeNetwork()) await this.#watch.rescan();
   }
 
   /** The image is there: what drives no disk, and has not been looked at yet, is left for the image's udev. */
@@ -68,8 +68,8 @@ export class Drivers {
       const timer = setTimeout(() => resolve(false), limitMs);
       limit.defer(() => clearTimeout(timer));
     });
-    const all = Promise.all([this.#watch.includeNetwork(), this.#watch.rescan()]).then(() => true);
-    return Promise.race([all, late]);
+    this.#watch.includeNetwork();
+    return Promise.race([this.#watch.rescan().then(() => true), late]);
   }
 
   /** What may still bring a medium by itself. */

@@ -120,6 +120,25 @@ test('a scan goes on in quiet moments only, and until then it is pending', async
   expect(loaded).toEqual(['virtio_pci', 'virtio_blk', 'usbcore', 'usb_storage']);
 });
 
+test('a network card that was left to the image is driven by the scan after it was included', async () => {
+  const card: MemoryDevice = {
+    bus: 'pci',
+    path: 'pci0/0000:00:05.0',
+    modalias: 'pci:v00008086d0000100Esv0sd0bc02sc00i00',
+  };
+  const { options, loaded } = machine([DISK, card]);
+  const index = memoryModules({
+    'modules.dep': `${FILES['modules.dep']}kernel/drivers/net/e1000.ko:\n`,
+    'modules.alias': `${FILES['modules.alias']}alias pci:v00008086d0000100E* e1000\n`,
+  });
+  const watch = new HardwareWatch({ ...options, index, plan: { deferNetwork: 'left to the image' } });
+  await watch.rescan();
+  expect(loaded).toEqual(['virtio_pci', 'virtio_blk']);
+  expect([watch.includeNetwork(), watch.includeNetwork()]).toEqual([true, false]);
+  await watch.rescan();
+  expect(loaded).toEqual(['virtio_pci', 'virtio_blk', 'e1000']);
+});
+
 test('modules by name are loaded once, and what is not there is left', async () => {
   const { options, loaded } = machine([]);
   const watch = new HardwareWatch(options);
