@@ -1,24 +1,23 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server } from 'node:net';
-import { type ChunkIndex, encodeChunkIndex, INDEX_SIZE_LIMIT, verifyIndex } from '../image/chunk-index.ts';
+import { type ChunkIndex, encodeChunkIndex, verifyIndex } from '../image/chunk-index.ts';
 import type { ChunkStore } from '../image/chunk-store.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
-import { type Address, type Endpoint, formatAddress, parseAddress } from './address.ts';
-import { ChunkHolder, isChunk, type Medium } from './chunk-holder.ts';
-import { Connection, type Identity } from './connection.ts';
-import { type Datagram, decodeDatagram, encodeDatagram } from './datagram.ts';
+import { type Address, type Endpoint, formatAddress } from './address.ts';
+import { Alarm } from './alarm.ts';
+import { ChunkHolder, type Medium } from './chunk-holder.ts';
+import { Connection, type ConnectionEvents, type Identity } from './connection.ts';
+import { DatagramPort } from './datagram-port.ts';
 import type { Action, ConnectionId, FieldEvent } from './event.ts';
 import { encodeIndexHeader } from './frame.ts';
 import { toRanges } from './holdings.ts';
 import type { FieldKey } from './key.ts';
 import { FieldMachine } from './machine.ts';
-import { Multicast } from './multicast.ts';
 import type { Origins } from './origin.ts';
 import { OriginAsker } from './origin-asker.ts';
 import { FieldReader } from './reader.ts';
+import { Receiver } from './receiver.ts';
 import type { NodeId } from './record.ts';
-import { decodeSeek, encodeOffer } from './seek.ts';
 import { openSockets, type Sockets } from './sockets.ts';
 
 export interface FieldNodeOptions {
@@ -57,15 +56,6 @@ const TROUBLE_SAY_MS = 10_000;
 /** Nodes that answer a seek by multicast, on average, however large the field. */
 const OFFERS = 4;
 
-interface Incoming {
-  readonly chunk: number;
-  readonly bytes: Uint8Array;
-  readonly isPlaced: boolean;
-  filled: number;
-  /** Its place has been filled by another: the bytes that still come are let pass. */
-  isLate: boolean;
-}
-
 /** The machine with sockets, memory and a clock. */
 export class FieldNode {
   readonly machine: FieldMachine;
@@ -73,16 +63,14 @@ export class FieldNode {
   readonly traffic: Traffic = { fromPeers: 0, fromMedium: 0, fromOrigin: 0, toPeers: 0, rejected: 0 };
   readonly #options: FieldNodeOptions;
   readonly #identity: Identity;
-  readonly #udp: UdpSocket;
-  readonly #group: UdpSocket | undefined;
-  readonly #multicast: Multicast | undefined;
+  readonly #datagrams: DatagramPort;
   readonly #server: Server;
   readonly #connections = new Map<ConnectionId, Connection>();
   readonly #queue: FieldEvent[] = [];
   readonly #ready = Promise.withResolvers<ChunkIndex>();
   readonly #gone = Promise.withResolvers<void>();
-  /** Chunks being received in their final place: a second copy of one of these goes elsewhere. */
-  readonly #placing = new Set<number>();
+  readonly #receiver: Receiver;
+  readonly #alarm = new Alarm(() => this.#feed({ kind: 'wake' }));
   readonly #arrived = new Map<number, Uint8Array>();
   readonly #origins: OriginAsker | undefined;
   #troubleSaidAt = Number.NEGATIVE_INFINITY;
@@ -91,8 +79,6 @@ export class FieldNode {
   #indexBytes: Uint8Array | undefined;
   #holder: ChunkHolder | undefined;
   #reader: FieldReader | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #timerAt = Number.POSITIVE_INFINITY;
   #nextConn = 2;
   #isRunning = false;
   #isArming = false;
@@ -100,10 +86,7 @@ export class FieldNode {
 
   private constructor(options: FieldNodeOptions, sockets: Sockets) {
     this.#options = options;
-    this.#udp = sockets.udp;
-    this.#group = sockets.group;
     this.#server = sockets.server;
-    this.#multicast = this.#group && new Multicast(this.#udp, this.#group, options.listen.host);
     this.node = options.node ?? randomBytes(6).readUIntBE(0, 6);
     const life = Date.now();
     const { port } = sockets.udp.address();
@@ -123,6 +106,7 @@ export class FieldNode {
       readsFirst: options.readsFirst ?? false,
       hasOrigin: (options.origins?.count ?? 0) > 0,
     });
+    this.#receiver = this.#makeReceiver();
     this.#origins =
       options.origins &&
       new OriginAsker(options.origins, options.log, {
@@ -133,10 +117,16 @@ export class FieldNode {
         },
         failed: (chunk) => this.#feed({ kind: 'origin', chunk, good: false }),
       });
-    this.#udp.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port), false));
-    this.#group?.on('message', (bytes, from) => this.#datagram(bytes, formatAddress(from.address, from.port), true));
-    // A datagram to a port nobody listens on comes back as an error; that the node is silent says enough.
-    this.#udp.on('error', () => {});
+    this.#datagrams = new DatagramPort(sockets, options.listen, options.key, {
+      datagram: (from, datagram, size, isMulticast) => {
+        if (datagram.field === options.id.slice(0, 16))
+          this.#feed({ kind: 'datagram', from, datagram, size, isMulticast });
+      },
+      sought: (from, number, isMulticast) => this.#offer(number, from, isMulticast),
+      rejected: (bytes) => {
+        this.traffic.rejected += bytes;
+      },
+    });
     this.#server.on('connection', (socket) =>
       this.#accept((events) => {
         const id = this.#nextConn;
@@ -195,12 +185,10 @@ export class FieldNode {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    this.#alarm.stop();
     for (const connection of this.#connections.values()) connection.close('this node ends');
     this.#server.close();
-    this.#udp.close();
-    this.#multicast?.close();
-    this.#group?.close();
+    this.#datagrams.close();
   }
 
   #feed(event: FieldEvent): void {
@@ -230,27 +218,16 @@ export class FieldNode {
 
   #arm(): void {
     this.#isArming = false;
-    const at = this.machine.nextWake();
-    if (at >= this.#timerAt - 1 || this.#isClosed) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = at;
-    const delay = Math.max(0, Math.ceil(at - performance.now()));
-    this.#timer = setTimeout(
-      () => {
-        this.#timerAt = Number.POSITIVE_INFINITY;
-        this.#feed({ kind: 'wake' });
-      },
-      Math.min(delay, 60_000),
-    );
+    if (!this.#isClosed) this.#alarm.set(this.machine.nextWake());
   }
 
   #do(action: Action): void {
     switch (action.kind) {
       case 'send':
-        this.#send(action.datagram, parseAddress(action.to));
+        this.#datagrams.send(action.datagram, action.to);
         return;
       case 'multicast':
-        this.#multicast?.send(this.#sealed(encodeDatagram(action.datagram)));
+        this.#datagrams.call(action.datagram);
         return;
       case 'dial':
         this.#dial(action.conn, action.address);
@@ -291,48 +268,12 @@ export class FieldNode {
     }
   }
 
-  #send(datagram: Datagram, to: Endpoint): void {
-    this.#sendBytes(this.#sealed(encodeDatagram(datagram)), to);
-  }
-
-  #sealed(plain: Uint8Array): Uint8Array {
-    return this.#options.key?.seal(plain) ?? plain;
-  }
-
-  #sendBytes(bytes: Uint8Array, to: Endpoint): void {
-    this.#udp.send(bytes, to.port, to.host, () => {
-      // Lost like any other datagram (no route, no buffer): what it said is said again.
-    });
-  }
-
   /** Tells a machine that looks for any field of this one. */
   #offer(number: number, to: Address, isMulticast: boolean): void {
     const { id, name } = this.#options;
     const sizeBytes = this.#index?.size;
     if (sizeBytes === undefined || (isMulticast && Math.random() * this.machine.gossip.table.size > OFFERS)) return;
-    this.#sendBytes(this.#sealed(encodeOffer({ number, node: this.node, id, sizeBytes, name })), parseAddress(to));
-  }
-
-  #datagram(sealed: Uint8Array, from: Address, isMulticast: boolean): void {
-    const { key, id } = this.#options;
-    const bytes = key === undefined ? sealed : key.open(sealed);
-    const sought = bytes && decodeSeek(bytes);
-    if (sought !== undefined) {
-      this.#offer(sought, from, isMulticast);
-      return;
-    }
-    let datagram: Datagram | undefined;
-    try {
-      if (bytes !== undefined) datagram = decodeDatagram(bytes);
-    } catch {
-      datagram = undefined;
-    }
-    if (datagram === undefined) {
-      this.traffic.rejected += sealed.length;
-      return;
-    }
-    if (datagram.field !== id.slice(0, 16)) return;
-    this.#feed({ kind: 'datagram', from, datagram, size: bytes?.length ?? 0, isMulticast });
+    this.#datagrams.offer({ number, node: this.node, id, sizeBytes, name }, to);
   }
 
   #dial(conn: ConnectionId, address: Address): void {
@@ -341,82 +282,43 @@ export class FieldNode {
     this.#accept((events) => Connection.dial(conn, address, from, this.#identity, events(conn, 'connected')));
   }
 
-  #accept(
-    make: (events: (id: ConnectionId, kind: 'accepted' | 'connected') => ConnectionHandlers) => Connection,
-  ): void {
+  #accept(make: (events: (id: ConnectionId, kind: 'accepted' | 'connected') => ConnectionEvents) => Connection): void {
     const connection = make((id, kind) => this.#handlers(id, kind));
     this.#connections.set(connection.id, connection);
   }
 
-  #handlers(conn: ConnectionId, kind: 'accepted' | 'connected'): ConnectionHandlers {
-    let incoming: Incoming | undefined;
-    let indexParts: Uint8Array[] | undefined;
+  #handlers(conn: ConnectionId, kind: 'accepted' | 'connected'): ConnectionEvents {
+    const receiving = this.#receiver.receiving(conn, kind === 'connected');
     return {
+      ...receiving,
       opened: (node, address) => this.#feed({ kind, conn, node, address }),
       control: (frame) => this.#feed({ kind: 'frame', conn, frame }),
-      dataStart: (chunk, chosen, length) => {
-        const index = this.#index;
-        if (kind === 'accepted' || index === undefined || chunk >= index.count || index.length(chunk) !== length) {
-          throw new Error(`sent chunk ${chunk} of ${length} bytes, which is none that was asked for`);
-        }
-        const isPlaced = !this.#placing.has(chunk) && this.#holder?.memory.has(chunk) === false;
-        const bytes = isPlaced ? this.#holder?.memory.target(chunk) : undefined;
-        if (isPlaced) this.#placing.add(chunk);
-        incoming = { chunk, bytes: bytes ?? Buffer.allocUnsafeSlow(length), isPlaced, filled: 0, isLate: false };
-        this.#feed({ kind: 'incoming', conn, chunk, chosen });
-      },
-      indexStart: (length) => {
-        // A second one may still come after the first has been taken: it is let pass.
-        if (kind === 'accepted' || this.#options.index !== undefined || length > INDEX_SIZE_LIMIT) {
-          throw new Error(`sent an index of ${length} bytes that was not asked for`);
-        }
-        indexParts = [];
-      },
-      body: (piece) => {
-        if (incoming === undefined) {
-          if (this.#index === undefined) indexParts?.push(piece.slice());
-        } else {
-          // Another source was sooner: what lies in this place has been verified, and this one may be a liar.
-          if (incoming.isPlaced && this.#holder?.memory.has(incoming.chunk) === true) incoming.isLate = true;
-          if (!incoming.isLate) incoming.bytes.set(piece, incoming.filled);
-          incoming.filled += piece.length;
-        }
-      },
-      bodyEnd: () => {
-        if (incoming !== undefined) {
-          const whole = incoming;
-          incoming = undefined;
-          this.#chunk(conn, whole);
-        } else if (indexParts !== undefined) {
-          const bytes = Buffer.concat(indexParts);
-          indexParts = undefined;
-          this.#takeIndex(conn, bytes);
-        }
-      },
       closed: (why, hostile) => {
-        if (incoming?.isPlaced === true) this.#placing.delete(incoming.chunk);
-        incoming = undefined;
+        receiving.cut();
         this.#connections.delete(conn);
         this.#feed({ kind: 'closed', conn, why, hostile });
       },
     };
   }
 
-  #chunk(conn: ConnectionId, { chunk, bytes, isPlaced, isLate }: Incoming): void {
-    if (isPlaced) this.#placing.delete(chunk);
-    const index = this.#index;
-    if (index === undefined) return;
-    if (isLate) {
-      // Nobody can say any more whether it was good, and nobody needs it.
-      if (this.#holder?.memory.has(chunk) === true) this.#feed({ kind: 'chunk', conn, chunk, good: true });
-      else this.#connections.get(conn)?.close('a chunk came too late');
-      return;
-    }
-    const good = isChunk(index, chunk, bytes);
-    if (good) this.traffic.fromPeers += bytes.length;
-    else this.traffic.rejected += bytes.length;
-    if (good) this.#arrived.set(chunk, bytes);
-    this.#feed({ kind: 'chunk', conn, chunk, good });
+  #makeReceiver(): Receiver {
+    return new Receiver({
+      index: () => this.#index,
+      holder: () => this.#holder,
+      hasIndex: this.#options.index !== undefined,
+      begun: (conn, chunk, chosen) => this.#feed({ kind: 'incoming', conn, chunk, chosen }),
+      whole: (conn, chunk, bytes, good) => {
+        if (good) this.traffic.fromPeers += bytes.length;
+        else this.traffic.rejected += bytes.length;
+        if (good) this.#arrived.set(chunk, bytes);
+        this.#feed({ kind: 'chunk', conn, chunk, good });
+      },
+      late: (conn, chunk, isHeld) => {
+        if (isHeld) this.#feed({ kind: 'chunk', conn, chunk, good: true });
+        else this.#connections.get(conn)?.close('a chunk came too late');
+      },
+      wholeIndex: (conn, bytes) => this.#takeIndex(conn, bytes),
+    });
   }
 
   #give(conn: ConnectionId, chunk: number, chosen: boolean): void {
@@ -500,5 +402,3 @@ export class FieldNode {
     this.#feed({ kind: 'unheld', chunks: toRanges(lost) });
   }
 }
-
-type ConnectionHandlers = Parameters<typeof Connection.accept>[3];
