@@ -54,7 +54,8 @@ test-unit: build/kernel/version ## the fast tests
 test-field: build/viverrd.zst ## several nodes on this machine
 	$(BIN) vitest run --project field
 
-test-vm: build/viver.iso build/sysvinit.sqfs ## whole machines in QEMU; console logs stay under build/vm
+test-vm: build/viverrd.zst ## whole machines in QEMU; console logs stay under build/vm
+	@$(MAKE) --no-print-directory -j2 build/viver.iso build/sysvinit.sqfs
 	$(BIN) vitest run --project vm
 
 bench: build/viver.iso ## figures into build/bench/*.json

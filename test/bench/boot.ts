@@ -16,6 +16,7 @@ import { runScenario } from '../vm/harness/run-scenario.ts';
 import type { Disk, Step } from '../vm/harness/scenario.ts';
 import { initrdParts } from './boot/initrd-parts.ts';
 
+const CPUS = 2;
 const RUNS = Number(process.env.VIVER_BENCH_RUNS ?? '5');
 /** The issue's mark: VIVER's time from /init to the image's init over live-boot's. */
 const RATIO_WANTED = 0.25;
@@ -64,6 +65,7 @@ async function boot(loader: Loader, run: number, disk: Omit<Disk, 'name'>): Prom
   const outcome = await runScenario(
     {
       name: `bench-boot-${disk.bus}-${loader.name}-${run}`,
+      cpus: CPUS,
       kernel: {
         kernel: product('vmlinuz'),
         initrd: loader.initrd,
@@ -160,7 +162,15 @@ for (const disk of [
 mkdirSync(join(BUILD, 'bench'), { recursive: true });
 const target = join(BUILD, 'bench/boot.json');
 const initrd = initrdParts(join(BUILD, 'initrd'), product('viverrd.zst'));
-const report = { kernel: version, accelerator: await accelerator(), cpu: 'qemu64', cpus: 2, runs: RUNS, media, initrd };
+const report = {
+  kernel: version,
+  accelerator: await accelerator(),
+  cpu: 'qemu64',
+  cpus: CPUS,
+  runs: RUNS,
+  media,
+  initrd,
+};
 writeFileSync(target, `${JSON.stringify(report, undefined, 2)}\n`);
 for (const medium of media) {
   console.log(

@@ -41,6 +41,7 @@ test.each(WAYS)('the ISO boots as $as', async ({ firmware, bus, medium, device }
   const outcome = await runScenario({
     name: `iso-${bus}-${firmware}`,
     firmware,
+    cpus: firmware === 'uefi' ? 2 : 1,
     disks: [{ name: 'medium', bus, file: product('viver.iso'), ...(bus === 'sd' ? { sizeBytes: SD_CARD_BYTES } : {}) }],
     steps: bootOf(medium, device),
   });

@@ -16,6 +16,11 @@ async function start(field: Cluster, scenario: Scenario): Promise<Machine> {
   return machine;
 }
 
+/** Switched on together: who has no disk waits until somebody has the image. */
+const WAITS = 'viver.wait=200';
+const startTogether = (field: Cluster, ...scenarios: readonly Scenario[]): Promise<readonly Machine[]> =>
+  Promise.all(scenarios.map((scenario) => start(field, scenario)));
+
 const run = (machine: Machine, command: string, within = 120): Promise<string> =>
   perform(machine, { run: command, within });
 
@@ -57,14 +62,14 @@ test('a machine without a disk finds an image by itself: an address by DHCP, the
 test('a pinned image is taken from the peer that is named, with an address of its own', async () => {
   const image = await builtImage('debian');
   await using field = await Cluster.open();
-  const one = await start(field, await holder({ name: 'net-debian-holder', number: 1, image, steps: [] }));
-  await start(
+  const [one] = await startTogether(
     field,
+    await holder({ name: 'net-debian-holder', number: 1, image, steps: [] }),
     diskless({
       name: 'net-debian',
       number: 2,
       image,
-      words: [staticAddress(2), 'viver.peer=10.77.0.1', pinned(image)],
+      words: [staticAddress(2), 'viver.peer=10.77.0.1', pinned(image), WAITS],
       steps: [
         { run: '[ "$(cat /proc/1/comm)" = systemd ]' },
         { run: 'findmnt -n -o SOURCE /run/viver/lower', output: '/dev/nbd0' },
@@ -73,20 +78,20 @@ test('a pinned image is taken from the peer that is named, with an address of it
       ],
     }),
   );
-  await perform(one, { run: 'until dmesg | grep "viver field: .* left"; do sleep 1; done', within: 60 });
+  await perform(one as Machine, { run: 'until dmesg | grep "viver field: .* left"; do sleep 1; done', within: 60 });
 });
 
 test('a sysvinit image from the field boots and switches off: its daemon is not killed before the root', async () => {
   const image = await builtImage('sysvinit');
   await using field = await Cluster.open();
-  await start(field, await holder({ name: 'net-sysvinit-holder', number: 1, image, steps: [] }));
-  await start(
+  await startTogether(
     field,
+    await holder({ name: 'net-sysvinit-holder', number: 1, image, steps: [] }),
     diskless({
       name: 'net-sysvinit',
       number: 2,
       image,
-      words: [staticAddress(2)],
+      words: [staticAddress(2), WAITS],
       steps: [{ run: '[ "$(cat /proc/1/comm)" = init ]' }, NO_IO_ERROR, ...POWER_OFF],
     }),
   );
@@ -95,16 +100,15 @@ test('a sysvinit image from the field boots and switches off: its daemon is not 
 test('three machines read on when the one that brought the image is switched off', async () => {
   const image = await smallImage();
   await using field = await Cluster.open();
-  const first = await start(field, await holder({ name: 'net-first', number: 1, image, steps: [] }));
-  const others: Machine[] = [];
-  for (const number of [2, 3, 4]) {
-    const words = [staticAddress(number), pinned(image)];
-    const machine = await start(
-      field,
-      diskless({ name: `net-other-${number}`, number, image, words, steps: [HOLDS_ALL] }),
-    );
-    others.push(machine);
-  }
+  const [first, ...others] = await startTogether(
+    field,
+    await holder({ name: 'net-first', number: 1, image, steps: [] }),
+    ...[2, 3, 4].map((number) => {
+      const words = [staticAddress(number), pinned(image), WAITS];
+      return diskless({ name: `net-other-${number}`, number, image, words, steps: [HOLDS_ALL] });
+    }),
+  );
+  if (first === undefined) throw new Error('no machine');
   const sum = await sumOf(first, '/data');
   await field.powerOff(first);
   for (const machine of others) {
@@ -122,9 +126,13 @@ test('three machines read on when the one that brought the image is switched off
 test('kill -9 of the daemon under load costs a pause and no I/O error', async () => {
   const image = await smallImage();
   await using field = await Cluster.open();
-  await start(field, await holder({ name: 'net-kill-holder', number: 1, image, steps: [] }));
-  const words = [staticAddress(2), pinned(image)];
-  const two = await start(field, diskless({ name: 'net-kill', number: 2, image, words, steps: [] }));
+  const words = [staticAddress(2), pinned(image), WAITS];
+  const [, two] = await startTogether(
+    field,
+    await holder({ name: 'net-kill-holder', number: 1, image, steps: [] }),
+    diskless({ name: 'net-kill', number: 2, image, words, steps: [] }),
+  );
+  if (two === undefined) throw new Error('no machine');
   const sum = await sumOf(two, '/data');
   const load = `for i in 1 2 3 4 5 6; do ${readAnew('/data')} || echo failed; done > /tmp/sums 2>&1; touch /tmp/done`;
   await run(two, `{ (${load}) & }`);
@@ -138,9 +146,13 @@ test('kill -9 of the daemon under load costs a pause and no I/O error', async ()
 test('a machine whose cable is pulled waits with what it has not got, and goes on when it is put back', async () => {
   const image: Image = await smallImage();
   await using field = await Cluster.open();
-  await start(field, await holder({ name: 'net-cable-holder', number: 1, image, steps: [] }));
-  const words = [staticAddress(2), pinned(image)];
-  const two = await start(field, diskless({ name: 'net-cable', number: 2, image, words, steps: [] }));
+  const words = [staticAddress(2), pinned(image), WAITS];
+  const [, two] = await startTogether(
+    field,
+    await holder({ name: 'net-cable-holder', number: 1, image, steps: [] }),
+    diskless({ name: 'net-cable', number: 2, image, words, steps: [] }),
+  );
+  if (two === undefined) throw new Error('no machine');
   const sum = await sumOf(two, '/data');
   await perform(two, { link: 'net', up: false });
   // Now it holds nothing, and nobody is there to give it anything. Its shell too has to wait for what it runs.

@@ -115,7 +115,7 @@ export function qemuArguments(scenario: Scenario, surroundings: Surroundings): r
     ...['-name', scenario.name, '-nodefaults', '-no-user-config', '-S'],
     ...['-machine', `${machineType(scenario)}${bootsFromCard(scenario) ? ',graphics=off' : ''}`],
     ...['-accel', accelerator, '-cpu', 'qemu64'],
-    ...['-smp', String(scenario.cpus ?? 2), '-m', `${scenario.memoryMiB ?? 2048}M`],
+    ...['-smp', String(scenario.cpus ?? 1), '-m', `${scenario.memoryMiB ?? 2048}M`],
     ...['-display', 'none', '-vga', 'std'],
     ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
     ...['-chardev', `socket,id=qmp,fd=${surroundings.qmpFd}`, '-mon', 'chardev=qmp,mode=control'],

@@ -98,6 +98,7 @@ export interface Scenario {
   readonly firmware?: 'bios' | 'uefi';
   /** Default: pc when a disk is on IDE, else q35. */
   readonly machine?: 'pc' | 'q35';
+  /** Default: 1. An emulated processor more makes a machine faster and takes more of the host's for the same. */
   readonly cpus?: number;
   readonly memoryMiB?: number;
   readonly disks?: readonly Disk[];
