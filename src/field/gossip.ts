@@ -1,14 +1,14 @@
 import { Acquaintances } from './acquaintances.ts';
 import { type Address, isUnspecified } from './address.ts';
+import { Answers, digestOf } from './answers.ts';
 import type { ChunkRange, ChunkSet } from './chunk-set.ts';
-import { type Datagram, DOWN_LEFT, DOWN_LOST, datagramSize, type Sections } from './datagram.ts';
+import { type Datagram, DOWN_LEFT, DOWN_LOST, type Sections } from './datagram.ts';
 import type { Action } from './event.ts';
 import { Graves } from './graves.ts';
 import { emptyHoldings } from './holdings.ts';
 import { Liveness } from './liveness.ts';
 import { Members } from './members.ts';
 import { OwnRecords } from './own-records.ts';
-import { SUMMARY_ROWS, summariesOf, wholeScope } from './reconcile.ts';
 import {
   compareRecords,
   fits,
@@ -85,6 +85,7 @@ export class Gossip {
   readonly #rumours = new Rumours();
   readonly #met = new Acquaintances();
   readonly #graves = new Graves();
+  readonly #answers: Answers;
   #missing: readonly Address[];
   #isIn = false;
   #isDirty = false;
@@ -103,6 +104,13 @@ export class Gossip {
     this.own = new OwnRecords(options.node, options.life, options.address);
     this.#members = new Members(this.table, options.node, options.random);
     this.#missing = options.peers;
+    this.#answers = new Answers({
+      table: this.table,
+      own: this.own,
+      cookie: options.cookie,
+      make: (kind, sections) => this.#make(kind, sections),
+      send: (kind, to, sections, out) => this.#send(kind, to, sections, out),
+    });
   }
 
   get address(): Address {
@@ -165,7 +173,7 @@ export class Gossip {
 
   /** Asks who holds these. Who does answers with a Notify Up. */
   find(ranges: readonly ChunkRange[], out: Action[]): void {
-    const sections = { records: [this.own.record()], ranges, digest: this.#digest() };
+    const sections = { records: [this.own.record()], ranges, digest: digestOf(this.table) };
     for (const peer of this.#members.pick(3)) this.#send('find', peer.address, sections, out);
     if (this.#options.multicast) out.push({ kind: 'multicast', datagram: this.#make('find', sections) });
   }
@@ -219,7 +227,7 @@ export class Gossip {
     // Of those who hear a call by multicast a few answer, however large the field.
     if (isMulticast && this.#options.random() * this.table.size > CALL_ANSWERS) return true;
     if (!isProven && (datagram.kind === 'join' || isMulticast)) {
-      this.#challenge(from, size, out);
+      this.#answers.challenge(from, size, out);
       return true;
     }
     // What an address says that is neither proven nor a member's may come from anybody.
@@ -227,9 +235,10 @@ export class Gossip {
     if (isMember) this.#liveness.heard(datagram.sender, now);
     if (isProven || isMember) {
       for (const record of datagram.records ?? []) this.#learn(record, from, datagram.sender, now);
-    } else if (datagram.question === undefined) this.#challenge(from, size, out);
+    } else if (datagram.question === undefined) this.#answers.challenge(from, size, out);
     if (datagram.answer !== undefined) this.#answered(datagram.answer, datagram.sender, now);
-    if (datagram.question !== undefined || datagram.kind === 'join') this.#answer(from, datagram, size, isProven, out);
+    if (datagram.question !== undefined || datagram.kind === 'join')
+      this.#answers.answer(from, datagram, size, isProven, out);
     if (isProven) {
       for (const sections of exchange(this.table, datagram, this.#options.random)) {
         this.#send('notify up', from, sections, out);
@@ -251,7 +260,7 @@ export class Gossip {
   }
 
   #join(now: number, out: Action[]): void {
-    const sections = { records: [this.own.record()], digest: this.#digest() };
+    const sections = { records: [this.own.record()], digest: digestOf(this.table) };
     for (const peer of this.#missing) this.#send('join', peer, sections, out);
     if (!this.#isIn && this.#options.multicast) out.push({ kind: 'multicast', datagram: this.#make('join', sections) });
     this.#joinAt = now + this.#joinEvery * (0.75 + 0.5 * this.#options.random());
@@ -263,14 +272,8 @@ export class Gossip {
   #call(now: number, out: Action[]): void {
     this.#callAt = now + this.#jitter(CALL_MS);
     if (!this.#options.multicast) return;
-    const sections = { records: [this.own.record()], digest: this.#digest() };
+    const sections = { records: [this.own.record()], digest: digestOf(this.table) };
     out.push({ kind: 'multicast', datagram: this.#make('join', sections) });
-  }
-
-  /** An address that nothing is known of gets a cookie, in less bytes than it sent, and everything else later. */
-  #challenge(to: Address, size: number, out: Action[]): void {
-    const datagram = this.#make('prove', { cookie: this.#options.cookie(to), observed: to });
-    if (datagramSize(datagram) <= size) out.push({ kind: 'send', to, datagram });
   }
 
   /** Somebody wants to know that we are where we say we are: say it, and join. */
@@ -279,7 +282,7 @@ export class Gossip {
     this.#met.takeCookie(from, cookie);
     if (observed !== undefined && this.own.observed(observed)) this.#publish(now, true);
     const number = this.#liveness.asked({ node: 0, address: from, at: now, isProbe: false });
-    this.#send('join', from, { records: [this.own.record()], question: number, digest: this.#digest() }, out);
+    this.#send('join', from, { records: [this.own.record()], question: number, digest: digestOf(this.table) }, out);
     return true;
   }
 
@@ -353,43 +356,7 @@ export class Gossip {
   #probe(record: NodeRecord, now: number, out: Action[]): void {
     const { node, address } = record;
     const question = this.#liveness.asked({ node, address, at: now, isProbe: true });
-    this.#send('find', address, { records: [this.own.record()], question, digest: this.#digest() }, out);
-  }
-
-  #digest(): { sum: number; rows: number } {
-    return { sum: this.table.digest(), rows: this.table.size };
-  }
-
-  /** Answers with ourselves, and, when the tables differ, with what brings them together. */
-  #answer(from: Address, datagram: Datagram, size: number, isProven: boolean, out: Action[]): void {
-    const sections: Sections = { records: [this.own.record()], digest: this.#digest() };
-    if (datagram.question !== undefined) sections.answer = datagram.question;
-    const isDifferent =
-      datagram.digest !== undefined &&
-      (datagram.digest.sum !== this.table.digest() || datagram.digest.rows !== this.table.size);
-    if (!isProven) {
-      this.#answerBriefly(from, sections, size, isDifferent, out);
-      return;
-    }
-    if (isDifferent && this.table.size <= SUMMARY_ROWS && (datagram.digest?.rows ?? 0) <= SUMMARY_ROWS * 4) {
-      sections.scope = wholeScope();
-      sections.summaries = summariesOf(this.table, sections.scope);
-    } else if (isDifferent) {
-      // Both would not fit: our own record is one of the rows that will be found to differ.
-      sections.records = [];
-      sections.buckets = this.table.buckets;
-    }
-    this.#send('notify up', from, sections, out);
-  }
-
-  /** To an address that may be somebody else's: never more bytes than came from there. */
-  #answerBriefly(from: Address, sections: Sections, size: number, isDifferent: boolean, out: Action[]): void {
-    if (datagramSize(this.#make('notify up', sections)) > size) sections.records = [];
-    const answer = this.#make('notify up', sections);
-    const left = size - datagramSize(answer);
-    if (left < 0) return;
-    out.push({ kind: 'send', to: from, datagram: answer });
-    if (isDifferent) this.#challenge(from, left, out);
+    this.#send('find', address, { records: [this.own.record()], question, digest: digestOf(this.table) }, out);
   }
 
   #answered(number: number, by: NodeId, now: number): void {
@@ -457,7 +424,12 @@ export class Gossip {
     if (grave === undefined || isUnspecified(grave.address)) return;
     const question = this.#liveness.asked({ node: grave.node, address: grave.address, at: now, isProbe: false });
     // It hears what is thought of it, and says otherwise if it can.
-    this.#send('find', grave.address, { records: [this.own.record(), grave], question, digest: this.#digest() }, out);
+    this.#send(
+      'find',
+      grave.address,
+      { records: [this.own.record(), grave], question, digest: digestOf(this.table) },
+      out,
+    );
   }
 
   #jitter(period: number): number {
