@@ -138,7 +138,7 @@ async function demo(): Promise<void> {
   say(`Their consoles: ${relative(CHECKOUT, VM_DIRECTORY)}/machine-N/console.log`);
   const [first, ...others] = MACHINES;
   if (first === undefined) return;
-  await using cluster = await Cluster.open(tell);
+  await using cluster = await Cluster.open({ onMoment: tell });
 
   headline('machine 1 is switched on');
   say('seconds');

@@ -40,7 +40,7 @@ const HOLDS_ALL = { run: 'until dmesg | grep -q "holds the whole image"; do slee
 
 test('a machine without a disk finds an image by itself: an address by DHCP, the field by multicast', async () => {
   const image = await smallImage();
-  await using field = await Cluster.open();
+  await using field = await Cluster.open({ slots: 'one' });
   using _dhcp = new DhcpServer('10.77.0.254').plugInto(field.wire);
   await start(field, await holder({ name: 'net-holder', number: 1, image, steps: [] }));
   await start(
@@ -61,7 +61,7 @@ test('a machine without a disk finds an image by itself: an address by DHCP, the
 
 test('a pinned image is taken from the peer that is named, with an address of its own', async () => {
   const image = await builtImage('debian');
-  await using field = await Cluster.open();
+  await using field = await Cluster.open({ slots: 'one' });
   const [one] = await startTogether(
     field,
     await holder({ name: 'net-debian-holder', number: 1, image, steps: [] }),
@@ -83,7 +83,7 @@ test('a pinned image is taken from the peer that is named, with an address of it
 
 test('a sysvinit image from the field boots and switches off: its daemon is not killed before the root', async () => {
   const image = await builtImage('sysvinit');
-  await using field = await Cluster.open();
+  await using field = await Cluster.open({ slots: 'one' });
   await startTogether(
     field,
     await holder({ name: 'net-sysvinit-holder', number: 1, image, steps: [] }),
@@ -125,7 +125,7 @@ test('three machines read on when the one that brought the image is switched off
 
 test('kill -9 of the daemon under load costs a pause and no I/O error', async () => {
   const image = await smallImage();
-  await using field = await Cluster.open();
+  await using field = await Cluster.open({ slots: 'one' });
   const words = [staticAddress(2), pinned(image), WAITS];
   const [, two] = await startTogether(
     field,
@@ -145,7 +145,7 @@ test('kill -9 of the daemon under load costs a pause and no I/O error', async ()
 
 test('a machine whose cable is pulled waits with what it has not got, and goes on when it is put back', async () => {
   const image: Image = await smallImage();
-  await using field = await Cluster.open();
+  await using field = await Cluster.open({ slots: 'one' });
   const words = [staticAddress(2), pinned(image), WAITS];
   const [, two] = await startTogether(
     field,
@@ -170,7 +170,7 @@ test('a machine whose cable is pulled waits with what it has not got, and goes o
 test('viver.verify=lazy: the medium is taken out once the field holds all, and reads go on', async () => {
   const image = await smallImage();
   const words = ['viver.verify=lazy', pinned(image)];
-  await using field = await Cluster.open();
+  await using field = await Cluster.open({ slots: 'one' });
   const one = await start(field, await holder({ name: 'net-lazy', number: 1, image, words, bus: 'usb', steps: [] }));
   await run(one, 'grep -q nbd0 /proc/mounts');
   const two = await start(
@@ -196,7 +196,7 @@ test('nobody has the image: it is said who was asked; when somebody has, exit at
   const alone = diskless({ name: 'net-alone', number: 2, image, words, steps: [] });
   const [ready, ...login] = alone.steps;
   if (ready === undefined) throw new Error('no steps');
-  await using field = await Cluster.open();
+  await using field = await Cluster.open({ slots: 'one' });
   const two = await start(field, {
     ...alone,
     steps: [

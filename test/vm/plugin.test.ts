@@ -35,7 +35,7 @@ test("a plugin of the image's own, a .ts file, runs; a machine with two cards se
 }, async () => {
   const base = await smallImage('plugin', { '/etc/RUNES/runes/hello.ts': HELLO, '/etc/RUNES/roles': ROLES });
   const image = await servingImage(base, 'plugin');
-  await using cluster = await Cluster.open();
+  await using cluster = await Cluster.open({ slots: 'one' });
   const one = await cluster.powerOn(await server({ name: 'plugin', number: 1, image, others: [darkCard(99)] }));
   await cluster.performAll(one);
   await cluster.run(one, SERVES, 120);

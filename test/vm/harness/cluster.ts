@@ -14,6 +14,13 @@ export interface Moment {
   readonly text: string;
 }
 
+export interface ClusterOptions {
+  /** Told of what happens. */
+  readonly onMoment?: (moment: Moment) => void;
+  /** See takeSlots. */
+  readonly slots?: 'one' | 'all';
+}
+
 /** Machines on one wire, `lan`, that are switched on and off one by one. Disposing it ends them all. */
 export class Cluster implements AsyncDisposable {
   readonly wire = new Wire();
@@ -24,9 +31,9 @@ export class Cluster implements AsyncDisposable {
   readonly #slots: AsyncDisposable;
   #startedAt: number | undefined;
 
-  /** Waits until no other machine runs. */
-  static async open(onMoment: (moment: Moment) => void = () => {}): Promise<Cluster> {
-    return new Cluster(await takeSlots(), onMoment);
+  /** Waits until no other machine runs, or, with `one` slot, until at most one does. */
+  static async open({ onMoment = () => {}, slots = 'all' }: ClusterOptions = {}): Promise<Cluster> {
+    return new Cluster(await takeSlots(slots), onMoment);
   }
 
   private constructor(slots: AsyncDisposable, onMoment: (moment: Moment) => void) {

@@ -160,14 +160,15 @@ export function portName(scenario: Scenario, nic: string): string {
 const ALL_SLOTS = Array.from({ length: SLOTS }, (_, slot) => slot);
 const SLOT_RETRY_MS = 300;
 
-/** Waits for every slot and holds them until it is disposed: for machines that come and go while none else may run. */
-export async function takeSlots(): Promise<AsyncDisposable> {
-  const holder = spawn('setpriv', command(ALL_SLOTS, ['sh', '-c', 'echo held; exec cat']), {
+/** Holds slots until it is disposed: for machines that come and go. undefined: they are taken. */
+async function hold(slots: readonly number[]): Promise<AsyncDisposable | undefined> {
+  const holder = spawn('setpriv', command(slots, ['sh', '-c', 'echo held; exec cat']), {
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   const ended = new Promise<number | null>((resolve) => holder.once('close', resolve));
   const held = new Promise<'held'>((resolve) => holder.stdout.once('data', () => resolve('held')));
   const outcome = await Promise.race([held, ended]);
+  if (outcome === SLOT_TAKEN) return undefined;
   if (outcome !== 'held') throw new Error(`slots cannot be taken: status ${outcome}`);
   return {
     async [Symbol.asyncDispose]() {
@@ -175,6 +176,20 @@ export async function takeSlots(): Promise<AsyncDisposable> {
       await ended;
     },
   };
+}
+
+/**
+ * Waits for slots: one for machines of which hardly more than one is busy at a time, all for machines that none else may
+ * run beside.
+ */
+export async function takeSlots(which: 'one' | 'all'): Promise<AsyncDisposable> {
+  for (;;) {
+    for (const slots of which === 'all' ? [ALL_SLOTS] : ALL_SLOTS.map((slot) => [slot])) {
+      const held = await hold(slots);
+      if (held !== undefined) return held;
+    }
+    await new Promise((resolve) => setTimeout(resolve, SLOT_RETRY_MS));
+  }
 }
 
 /** Starts QEMU; undefined when the slots are taken. */
