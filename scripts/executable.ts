@@ -38,7 +38,7 @@ const NO_PID = `Object.defineProperty(process, 'pid', { ...Object.getOwnProperty
 const ENTRY = `${NO_PID}
 const { setFlagsFromString } = require('node:v8');
 setFlagsFromString('--no-lazy');
-const source = require('node:fs').readFileSync('viver.js', 'utf8');
+const source = require('node:fs').readFileSync('/proc/self/cwd/viver.js', 'utf8');
 const bundle = require('node:vm').compileFunction(source, ['require', 'module', 'exports'], { filename: 'viver.js' });
 setFlagsFromString('--lazy');
 bundle(require, { exports: {} }, {});
