@@ -82,7 +82,7 @@ find "$tree" -exec touch -h -d "@${SOURCE_DATE_EPOCH:-0}" {} +
 chmod -R u=rwX,go=rX "$tree"
 archive() { (cd "$tree" && find . -mindepth 1 | LC_ALL=C sort | cpio --quiet --create --format=newc --reproducible --owner=0:0); }
 case $compress in
-  # A window of 16 MB, which the kernel has while it unpacks: modules and firmware are alike over long distances.
+  # A window of 16 MB, memory that the kernel takes while it unpacks: modules are alike over long distances.
   zstd) archive | zstd -q "-${ZSTD_LEVEL:-19}" --zstd=wlog=24 -T0 > "$out.part" ;;
   gzip) archive | gzip -9n > "$out.part" ;;
   xz) archive | xz -T0 --check=crc32 > "$out.part" ;;

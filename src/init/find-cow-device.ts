@@ -39,6 +39,8 @@ export async function findCowDevice(wanted: string, drivers: Drivers, waitMs = W
         tryThis: ['plug the disk in and type exit', 'viver.cow=ram keeps what is written in RAM'],
       });
     }
+    // It may hang on what was left when the image was found.
+    drivers.leaveRest(false);
     await drivers.changed(POLL_MS);
   }
 }
