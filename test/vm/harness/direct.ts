@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, renameSync, statSync } from 'node:fs';
+import { existsSync, renameSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { product, vmDirectory } from './products.ts';
 import type { DirectKernel } from './scenario.ts';
@@ -26,5 +26,8 @@ function archive(): string {
     execFileSync('zstd', ['-dqf', initrd, '-o', part], { stdio: ['ignore', 'ignore', 'inherit'] });
     renameSync(part, path);
   }
+  // In use: not to be taken for stale (`made`).
+  const now = new Date();
+  utimesSync(path, now, now);
   return path;
 }

@@ -1,7 +1,20 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, link, mkdir, mkdtemp, open, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  link,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { vmDirectory } from './products.ts';
@@ -194,7 +207,12 @@ export async function made(
 ): Promise<string> {
   const directory = vmDirectory('made');
   const path = join(directory, `${name}-${await keyOf(inputs.description, inputs.files)}`);
-  if (existsSync(path)) return path;
+  if (existsSync(path)) {
+    // In use: not to be taken for stale by whoever makes the next thing.
+    const now = new Date();
+    await utimes(path, now, now);
+    return path;
+  }
   for (const old of await readdir(directory)) {
     const file = join(directory, old);
     const made = await stat(file).catch(() => undefined);
