@@ -26,16 +26,17 @@ export async function boot(log: BootLog): Promise<never> {
   // Its thread comes up meanwhile.
   const pool = new SyscallPool();
   const options = await log.stage('filesystems', () => openSystem(log));
-  let keyboard: Pick<Drivers, 'leaveRest'> | undefined;
+  let started: Drivers | undefined;
   const stage = async <T>(name: StageName, run: () => Promise<StageDone<T>> | StageDone<T>): Promise<T> => {
     if (options.break === name) {
-      keyboard?.leaveRest(false);
+      // A person at the prompt wants a keyboard, which may hang on what was left.
+      started?.leaveRest(false);
       await rescue(log, `stopped before the stage ${name} (viver.break=${name})`);
     }
     return log.stage(name, run);
   };
   const drivers = await stage('hardware', () => startDrivers(options, pool, log));
-  keyboard = drivers;
+  started = drivers;
   if (options.rescue) await rescue(log, 'asked for by viver.rescue');
   const refused = new Refusals();
   const network = new Network(options, log);

@@ -45,7 +45,8 @@ const STABLE_SECONDS = 60;
 const SLOWEST_RESTART_SECONDS = 16;
 
 /**
- * $0: BusyBox, $1: the daemon's name, $2: the log, $3: what to wait for, $4: directory for process ids or nothing, then the command. The first restart is at once, then the delay doubles.
+ * $0: BusyBox, $1: the daemon's name, $2: the log, $3: what to wait for, $4: directory for process ids or nothing, then
+ * the command. The first restart is at once, then the delay doubles.
  * Exit status 0 means that the daemon was told to end; SIGTERM to the loop is passed on and ends it.
  */
 const LOOP = `
