@@ -2,9 +2,10 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { newcArchive } from './harness/archive.ts';
+import { directKernel } from './harness/direct.ts';
 import { made, madeDisk } from './harness/disks.ts';
 import { powerOn } from './harness/machine.ts';
-import { BUILD, product } from './harness/products.ts';
+import { BUILD } from './harness/products.ts';
 import { performAll, runScenario } from './harness/run-scenario.ts';
 import type { DirectKernel, Scenario, Step } from './harness/scenario.ts';
 import { Wire } from './harness/wire.ts';
@@ -32,7 +33,7 @@ async function shellKernel(): Promise<DirectKernel> {
     ]);
     await writeFile(target, archive);
   });
-  return { kernel: product('vmlinuz'), initrd, commandLine: 'console=ttyS0 loglevel=4' };
+  return directKernel(initrd, 'loglevel=4');
 }
 
 test('a machine boots, answers commands, restarts and switches itself off', async () => {
@@ -42,7 +43,7 @@ test('a machine boots, answers commands, restarts and switches itself off', asyn
     kernel: await shellKernel(),
     steps: [
       { wait: 'shell is up', within: 60 },
-      { run: 'cat /proc/cmdline', output: /^console=ttyS0 loglevel=4$/ },
+      { run: 'cat /proc/cmdline', output: /^console=ttyS0 mitigations=off loglevel=4$/ },
       { run: 'false', status: 1 },
       { type: 'reboot -f\n' },
       { expect: 'reset', within: 20 },
@@ -51,7 +52,7 @@ test('a machine boots, answers commands, restarts and switches itself off', asyn
       { expect: 'power-off', within: 20 },
     ],
   });
-  expect(outcome.results[1]).toBe('console=ttyS0 loglevel=4');
+  expect(outcome.results[1]).toBe('console=ttyS0 mitigations=off loglevel=4');
 });
 
 test('a step that does not come true names scenario, step, deadline and the last lines, and QEMU is gone', async () => {

@@ -6,7 +6,8 @@ import { basename, dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { planSupervisor } from '../../../src/nbd/supervisor.ts';
 import { type ArchiveEntry, newcArchive } from '../../vm/harness/archive.ts';
-import { BUILD, CHECKOUT, product, vmDirectory } from '../../vm/harness/products.ts';
+import { directKernel } from '../../vm/harness/direct.ts';
+import { BUILD, CHECKOUT, vmDirectory } from '../../vm/harness/products.ts';
 import type { DirectKernel } from '../../vm/harness/scenario.ts';
 
 const BUSYBOX = '/bin/busybox';
@@ -107,7 +108,7 @@ export async function kernelMachine(): Promise<KernelMachine> {
     const empty = ['dev', 'proc', 'sys', 'run', 'mnt', 'tmp'].map((path) => ({ path, mode: 0o040755 }));
     const initrd = join(vmDirectory(), 'nbd-kernel.cpio');
     writeFileSync(initrd, newcArchive([...empty, ...directoriesOf(files), ...files]));
-    return { kernel: { kernel: product('vmlinuz'), initrd, commandLine: 'console=ttyS0 loglevel=4' }, image };
+    return { kernel: directKernel(initrd, 'loglevel=4'), image };
   } finally {
     rmSync(work, { recursive: true });
   }
