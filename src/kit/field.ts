@@ -18,6 +18,7 @@ import { type ImageFile, openImage } from '../image/image-file.ts';
 import { imagePaths } from '../image/image-reference.ts';
 import { readIndexFile, writeIndexFile } from '../image/index-file.ts';
 import { makeChunkIndex } from '../image/make-index.ts';
+import { releaseStartPages } from '../linux/memory.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
 import { KernelDevice } from '../nbd/kernel-device.ts';
 import { openNbdDriver } from '../nbd/kernel-driver.ts';
@@ -194,6 +195,7 @@ async function up(values: Values, signal: AbortSignal): Promise<void> {
   );
   const keep = values.keep === undefined ? Math.floor(totalmem() * KEEP_SHARE) : parseBytes(values.keep);
   const target = values.nbd === undefined ? undefined : word('nbd', () => parseNbdTarget(values.nbd ?? ''));
+  releaseStartPages();
   if (target?.kind === 'kernel') becomeStorageDaemon(say);
   const key = values.key === undefined ? undefined : new FieldKey(await readFile(values.key));
   const origins = word('origin', () => new Origins(values.origin ?? []));

@@ -3,6 +3,7 @@ import { hasCode } from './errno.ts';
 import { call } from './libc.ts';
 
 const MLOCK_ONFAULT = 1;
+const MADV_DONTNEED = 4;
 
 /** A range of addresses of this process, half-open. */
 export interface Mapping {
@@ -42,5 +43,26 @@ export function lockMemory(): void {
       // Unmapped again between the list and the lock.
       if (!hasCode(error, 'ENOMEM')) throw error;
     }
+  }
+}
+
+/**
+ * What of this process's files can be let go of and comes again when it is touched, from /proc/PID/smaps: mappings
+ * that nobody may write to and of which no page has become the process's own (as relocated ones have).
+ */
+export function planRelease(smaps: string): Mapping[] {
+  // Each mapping is a line as in maps, and behind it its figures, a line each.
+  const entries = smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  const isFilesOnly = (entry: string): boolean => /^\S+ r-[-x]p /.test(entry) && /^Anonymous: +0 kB$/m.test(entry);
+  return entries.filter(isFilesOnly).flatMap((entry) => parseMaps(entry).filter(({ name }) => name.startsWith('/')));
+}
+
+/**
+ * Gives back the pages of the executable and its libraries that are in memory now: of a process that has started, most
+ * of them (the snapshot it was made from, above all) are never read again. For one that stays, before `lockMemory`.
+ */
+export function releaseStartPages(): void {
+  for (const { start, end, name } of planRelease(readFileSync('/proc/self/smaps', 'utf8'))) {
+    call('madvise', name, (c) => c.madvise(BigInt(start), BigInt(end - start), MADV_DONTNEED));
   }
 }
