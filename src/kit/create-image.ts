@@ -11,12 +11,16 @@ import { imagePaths } from '../image/image-reference.ts';
 import { writeIndexFile } from '../image/index-file.ts';
 import { makeChunkIndex } from '../image/make-index.ts';
 
-/** 256 KiB blocks were the smallest image measured. The level is squashfs-tools' own default for zstd, 15. */
-const SQUASHFS_OPTIONS = ['-comp', 'zstd', '-b', '256K', '-no-progress', '-quiet'];
-/** A tar need not say what its root is, and sqfstar would make it writable for everybody. */
-const TAR_ROOT_OPTIONS = ['-root-mode', '0755', '-root-uid', '0', '-root-gid', '0'];
+/** 256 KiB blocks were the smallest image measured. */
+const SQUASHFS_OPTIONS = ['-noappend', '-comp', 'zstd', '-b', '256K', '-no-progress', '-quiet'];
+/** A tar need not say what its root is, and mksquashfs would make it writable for everybody. */
+const TAR_OPTIONS = ['-tar', '-root-mode', '0755', '-root-uid', '0', '-root-gid', '0'];
 
-/** What sqfstar says of the root itself, which nearly every tar holds. */
+/** Of zstd; squashfs-tools' own. */
+export const DEFAULT_LEVEL = 15;
+export const HIGHEST_LEVEL = 22;
+
+/** What mksquashfs says of the root itself, which nearly every tar holds. */
 const ROOT_PASSED_OVER = 'Empty tar filename after skipping leading /';
 
 export type ImageSource =
@@ -38,6 +42,8 @@ const PACKED: readonly {
 
 export interface CreateOptions {
   readonly signal: AbortSignal;
+  /** Of compression, 1 to HIGHEST_LEVEL; DEFAULT_LEVEL. */
+  readonly level?: number;
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
   /** Called with what squashfs-tools had to say although the image was made: an attribute that could not be kept, say. */
   readonly onWarning?: (line: string) => void;
@@ -77,7 +83,7 @@ export async function createImage(source: ImageSource, output: string, options: 
   const partial = `${output}.partial`;
   try {
     await rm(partial, { force: true });
-    const warnings = await packSource(source, partial, options.signal);
+    const warnings = await packSource(source, partial, options);
     for (const line of warnings) options.onWarning?.(line);
     const index = await indexOf(partial, options);
     for (const stale of [paths.index, paths.signature]) await rm(stale, { force: true });
@@ -94,13 +100,13 @@ async function indexOf(path: string, options: CreateOptions): Promise<ChunkIndex
   return await makeChunkIndex(image, options);
 }
 
-async function packSource(source: ImageSource, output: string, signal: AbortSignal): Promise<string[]> {
-  if (source.kind === 'directory') {
-    return await run('mksquashfs', [source.path, output, '-noappend', ...SQUASHFS_OPTIONS], signal);
-  }
+async function packSource(source: ImageSource, output: string, options: CreateOptions): Promise<string[]> {
+  const { signal, level = DEFAULT_LEVEL } = options;
+  const squashfs = [...SQUASHFS_OPTIONS, '-Xcompression-level', String(level)];
+  if (source.kind === 'directory') return await mksquashfs([source.path, output, ...squashfs], signal);
   const input = source.kind === 'stdin' ? process.stdin : createReadStream(source.path);
   const name = source.kind === 'stdin' ? 'standard input' : source.path;
-  return await run('sqfstar', [...SQUASHFS_OPTIONS, ...TAR_ROOT_OPTIONS, output], signal, (target, ended) =>
+  return await mksquashfs(['-', output, ...TAR_OPTIONS, ...squashfs], signal, (target, ended) =>
     feedTar(input, name, target, ended),
   );
 }
@@ -129,29 +135,28 @@ async function firstBytes(input: Readable, name: string): Promise<Buffer> {
 }
 
 /**
- * Runs a program of squashfs-tools; gives the lines it wrote to standard error.
- * @throws Error with its last words on standard error, or why its input could not be had
+ * Gives the lines that mksquashfs wrote to standard error.
+ * @throws Error with its last words there, or why its input could not be had
  */
-async function run(
-  program: string,
+async function mksquashfs(
   args: readonly string[],
   signal: AbortSignal,
   feed?: (target: Writable, signal: AbortSignal) => Promise<void>,
 ): Promise<string[]> {
-  const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'], signal });
+  const child = spawn('mksquashfs', args, { stdio: ['pipe', 'ignore', 'pipe'], signal });
   let words = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     words = (words + text).slice(-4096);
   });
   const programEnded = new AbortController();
   const ended = new Promise<void>((done, failed) => {
-    child.once('error', (cause: Error) => failed(new Error(startFailure(program, cause), { cause })));
+    child.once('error', (cause: Error) => failed(new Error(startFailure(cause), { cause })));
     child.once('close', (code, killed) => {
       if (code === 0) done();
       else
         failed(
           new Error(
-            `${program} ended with ${killed ?? `code ${code}`}: ${linesOf(words).slice(-2).join('; ') || 'without a word'}`,
+            `mksquashfs ended with ${killed ?? `code ${code}`}: ${linesOf(words).slice(-2).join('; ') || 'without a word'}`,
           ),
         );
     });
@@ -169,9 +174,9 @@ async function run(
   return linesOf(words);
 }
 
-function startFailure(program: string, cause: Error): string {
+function startFailure(cause: Error): string {
   const missing = 'code' in cause && cause.code === 'ENOENT';
-  return missing ? `${program} is not installed (Debian package squashfs-tools)` : `cannot run ${program}`;
+  return missing ? 'mksquashfs is not installed (Debian package squashfs-tools)' : 'cannot run mksquashfs';
 }
 
 function linesOf(text: string): string[] {

@@ -8,7 +8,7 @@ import { makeChunkIndex } from '../image/make-index.ts';
 import { type CheckedSignature, readSignature, verifyIndexSignature } from '../image/signature.ts';
 import { verifyImage } from '../image/verify.ts';
 import { type Command, UsageError } from './command.ts';
-import { createImage, resolveSource } from './create-image.ts';
+import { createImage, DEFAULT_LEVEL, HIGHEST_LEVEL, resolveSource } from './create-image.ts';
 import { withProgress } from './progress.ts';
 
 type Action = (path: string, options: ImageOptions, signal: AbortSignal) => Promise<void>;
@@ -16,12 +16,13 @@ type Action = (path: string, options: ImageOptions, signal: AbortSignal) => Prom
 interface ImageOptions {
   readonly json: boolean;
   readonly output: string | undefined;
+  readonly level: number;
   readonly keys: string | undefined;
   readonly id: string | undefined;
 }
 
 const ACTIONS: Readonly<Record<string, { readonly run: Action; readonly options: readonly string[] }>> = {
-  create: { run: create, options: ['output', 'json'] },
+  create: { run: create, options: ['output', 'level', 'json'] },
   info: { run: info, options: ['json'] },
   verify: { run: verify, options: ['json', 'key', 'id'] },
   index: { run: index, options: ['json'] },
@@ -30,7 +31,7 @@ const ACTIONS: Readonly<Record<string, { readonly run: Action; readonly options:
 export const image: Command = {
   name: 'image',
   summary: 'make a disk image, show what it is, check it',
-  usage: `usage: viver image create SOURCE -o NAME.sqfs [--json]
+  usage: `usage: viver image create SOURCE -o NAME.sqfs [--level N] [--json]
        viver image info NAME.sqfs [--json]
        viver image verify NAME.sqfs [--id HEX] [--key DIR] [--json]
        viver image index NAME.sqfs [--json]
@@ -38,6 +39,7 @@ export const image: Command = {
 create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: a directory, a tar (plain, .gz, .zst), or - for a
          tar on standard input. Owners, modes and extended attributes are kept, nothing is left out. The same input
          gives the same bytes when SOURCE_DATE_EPOCH is set.
+         --level N  of compression (zstd), 1 to ${HIGHEST_LEVEL}, default ${DEFAULT_LEVEL}: a low one is sooner made and larger
 info     what the image is. Without an index beside it the id is computed, which reads the whole image.
 verify   checks the image against the index beside it, byte for byte.
          --id HEX   the image id must be this one
@@ -72,7 +74,8 @@ function parseWords(args: readonly string[]): { action: Action; path: string; op
   if (name === 'create') checkOutput(values.output);
   if (values.id !== undefined && !/^[0-9a-f]{64}$/i.test(values.id)) throw new UsageError('--id takes 64 hex digits');
   const { json = false, output, key: keys, id } = values;
-  return { action: action.run, path, options: { json, output, keys, id } };
+  const level = parseLevel(values.level ?? String(DEFAULT_LEVEL));
+  return { action: action.run, path, options: { json, output, level, keys, id } };
 }
 
 function parseOptions(args: string[]) {
@@ -83,6 +86,7 @@ function parseOptions(args: string[]) {
       options: {
         json: { type: 'boolean' },
         output: { type: 'string', short: 'o' },
+        level: { type: 'string' },
         key: { type: 'string' },
         id: { type: 'string' },
       },
@@ -99,11 +103,19 @@ function checkOutput(output: string | undefined): void {
   if (!isImageName(name)) throw new UsageError(`'${name}' is no image name: letters, digits and ._+~- only`);
 }
 
-async function create(source: string, { json, output = '' }: ImageOptions, signal: AbortSignal): Promise<void> {
+function parseLevel(text: string): number {
+  const level = Number(text);
+  if (!/^\d+$/.test(text) || level < 1 || level > HIGHEST_LEVEL) {
+    throw new UsageError(`--level: '${text}' is no whole number from 1 to ${HIGHEST_LEVEL}`);
+  }
+  return level;
+}
+
+async function create(source: string, { json, output = '', level }: ImageOptions, signal: AbortSignal): Promise<void> {
   const resolved = await resolveSource(source);
   const onWarning = (line: string): void => void process.stderr.write(`viver image: ${line}\n`);
   const made = await withProgress('index', (onProgress) =>
-    createImage(resolved, output, { signal, onProgress, onWarning }),
+    createImage(resolved, output, { signal, level, onProgress, onWarning }),
   );
   printResult(output, made, json, 'made');
 }

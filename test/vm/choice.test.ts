@@ -1,11 +1,8 @@
-import { copyFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { viverKernel } from './harness/direct.ts';
 import { madeDisk } from './harness/disks.ts';
-import { builtImage, changedImage, filesOf, type Image, imageDisk, loaderIso, smallImage } from './harness/images.ts';
+import { changedImage, filesOf, type Image, imageDisk, loaderIso, smallImage } from './harness/images.ts';
 import { LOGIN, POWER_OFF, rootReady } from './harness/login.ts';
-import { vmDirectory } from './harness/products.ts';
 import { runScenario } from './harness/run-scenario.ts';
 
 const MB = 1_000_000;
@@ -17,15 +14,14 @@ beforeAll(async () => {
 });
 
 test('the loader is on a CD and the image on an NVMe disk', async () => {
-  const debian = await builtImage('debian');
   await runScenario({
     name: 'loader-cd-image-nvme',
     disks: [
       { name: 'loader', bus: 'ide-cd', file: await loaderIso() },
-      { name: 'disk', bus: 'nvme', file: await imageDisk(debian) },
+      { name: 'disk', bus: 'nvme', file: await imageDisk(small) },
     ],
     steps: [
-      { wait: rootReady({ image: 'debian', medium: 'nvme', device: '/dev/nvme0n1p1', cow: 'ram' }), within: 150 },
+      { wait: rootReady({ image: 'small', medium: 'nvme', device: '/dev/nvme0n1p1', cow: 'ram' }), within: 150 },
       ...LOGIN,
       ...POWER_OFF,
     ],
@@ -185,33 +181,25 @@ test('images on ext2, vfat, iso9660, xfs, btrfs and alone on a partition are all
   expect(record).toContain('/dev/vda6');
 });
 
-test('an image on exFAT is found', async () => {
-  const disk = join(vmDirectory('disks'), 'exfat.img');
-  const empty = [{ fileSystem: 'exfat', sizeMiB: 64 }] as const;
-  await copyFile(await madeDisk('exfat', { table: 'gpt', partitions: empty }), disk);
-  const copy =
-    'mount -t exfat /dev/vda1 /mnt && mkdir /mnt/viver && cp /srv/viver/small.sqfs /mnt/viver/ && umount /mnt';
-  await runScenario({
-    name: 'exfat-fill',
-    kernel: viverKernel('viver.image=debian'),
-    disks: [
-      { name: 'disk', bus: 'virtio', file: disk, keepWrites: true },
-      { name: 'debian', bus: 'sata', file: await imageDisk(await builtImage('debian')) },
-      { name: 'small', bus: 'usb', file: await imageDisk(small) },
-    ],
-    steps: [
-      { wait: rootReady({ image: 'debian' }), within: 90 },
-      ...LOGIN,
-      { run: 'mount -o ro -L SMALL /srv', within: 30 },
-      { run: copy, within: 120 },
-      ...POWER_OFF,
-    ],
-  });
+test('an image on exFAT is found, put there at the prompt of viver.break=media', async () => {
+  const exfat = await madeDisk('exfat', { table: 'gpt', partitions: [{ fileSystem: 'exfat', sizeMiB: 64 }] });
+  const mount = 'mkdir /from /to && mount -t ext4 /dev/sda1 /from && mount -t exfat /dev/vda1 /to';
   await runScenario({
     name: 'exfat',
-    kernel: viverKernel(),
-    disks: [{ name: 'disk', bus: 'virtio', file: disk }],
+    kernel: viverKernel('viver.break=media'),
+    disks: [
+      { name: 'disk', bus: 'virtio', file: exfat },
+      { name: 'stick', bus: 'usb', file: await imageDisk(small) },
+    ],
     steps: [
+      { prompt: /rescue# $/, within: 90 },
+      { type: 'stty -echo; PS1=\n' },
+      { run: 'until [ -b /dev/sda1 ] && [ -b /dev/vda1 ]; do sleep 1; done', within: 60 },
+      { run: mount, within: 30 },
+      { run: 'cp -r /from/viver /to/ && umount /from /to', within: 60 },
+      { detach: 'stick' },
+      { run: 'while [ -b /dev/sda1 ]; do sleep 1; done', within: 60 },
+      { type: 'exit\n' },
       { wait: rootReady({ image: 'small', medium: 'scsi', device: '/dev/vda1' }), within: 90 },
       ...LOGIN,
       ...POWER_OFF,

@@ -135,11 +135,11 @@ describe('createImage', () => {
 
   test.each<[string, (path: string) => void, RegExp]>([
     ['an empty file', (path) => writeFileSync(path, ''), /is empty: no tar/],
-    ['what is no tar', (path) => writeFileSync(path, noise(10_000)), /sqfstar ended with code 1: /],
+    ['what is no tar', (path) => writeFileSync(path, noise(10_000)), /mksquashfs ended with code 1: /],
     [
       'a tar cut short',
       (path) => writeFileSync(path, readFileSync(tar).subarray(0, 300_000)),
-      /sqfstar ended with code 1: .*(EOF|truncated)/,
+      /mksquashfs ended with code 1: .*(EOF|truncated)/,
     ],
     [
       'a gzip cut short',
@@ -164,6 +164,17 @@ describe('createImage', () => {
     await expect(createImage({ kind: 'tar', path: source }, path, { signal })).rejects.toThrow(message);
     expect(readFileSync(path, 'utf8')).toBe('old');
     expect(readdirSync(folder.path).filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+
+  test('a low level gives a larger image of the same files', async () => {
+    const [text, low, high] = [folder.at('text.tar'), newPath(), newPath()];
+    const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i} of ${i % 37}, ${(i * 7919) % 1009}\n`).join('');
+    writeFileSync(folder.at('text'), lines);
+    execFileSync('tar', ['-C', folder.path, '-cf', text, 'text']);
+    await createImage({ kind: 'tar', path: text }, low, { signal, level: 1 });
+    await createImage({ kind: 'tar', path: text }, high, { signal, level: 22 });
+    expect(readFileSync(low).length).toBeGreaterThan(readFileSync(high).length);
+    expect(listing(low)).toEqual(listing(high));
   });
 
   test('does not pack itself', async () => {

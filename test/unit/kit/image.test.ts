@@ -190,6 +190,9 @@ describe('viver image', () => {
     ['create', 'tree', '-o', 'image.img'],
     ['create', 'tree', '-o', 'an image.sqfs'],
     ['create', '-o', 'x.sqfs'],
+    ['create', 'tree', '-o', 'x.sqfs', '--level', '0'],
+    ['create', 'tree', '-o', 'x.sqfs', '--level', '3.5'],
+    ['info', 'a.sqfs', '--level', '3'],
   ])('%j %j %j %j is wrong usage', async (...args) => {
     const words = args.filter((word) => word !== undefined);
     const { code, stdout, stderr } = await viver('image', ...words);
