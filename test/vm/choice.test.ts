@@ -183,7 +183,7 @@ test('images on ext2, vfat, iso9660, xfs, btrfs and alone on a partition are all
 
 test('an image on exFAT is found, put there at the prompt of viver.break=media', async () => {
   const exfat = await madeDisk('exfat', { table: 'gpt', partitions: [{ fileSystem: 'exfat', sizeMiB: 64 }] });
-  const mount = 'mkdir /from /to && mount -t ext4 /dev/sda1 /from && mount -t exfat /dev/vda1 /to';
+  const mount = 'modprobe exfat && mkdir /from /to && mount -t ext4 /dev/sda1 /from && mount -t exfat /dev/vda1 /to';
   await runScenario({
     name: 'exfat',
     kernel: viverKernel('viver.break=media'),
@@ -193,7 +193,7 @@ test('an image on exFAT is found, put there at the prompt of viver.break=media',
     ],
     steps: [
       { prompt: /rescue# $/, within: 90 },
-      { type: 'stty -echo; PS1=\n' },
+      { type: 'stty -echo; PS1=; dmesg -n 1\n' },
       { run: 'until [ -b /dev/sda1 ] && [ -b /dev/vda1 ]; do sleep 1; done', within: 60 },
       { run: mount, within: 30 },
       { run: 'cp -r /from/viver /to/ && umount /from /to', within: 60 },
