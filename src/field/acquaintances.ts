@@ -3,6 +3,8 @@ import type { Address } from './address.ts';
 /** Addresses believed to be real, and for how long. */
 const PROVEN_LIMIT = 16_384;
 const PROVEN_MS = 600_000;
+/** A cookie said again within this time is not looked at: that costs an HMAC with each datagram. */
+const FRESH_MS = 60_000;
 const COOKIES_LIMIT = 64;
 
 /** Which addresses are real, and what we have to say to be believed ourselves. */
@@ -18,7 +20,15 @@ export class Acquaintances {
   }
 
   isProven(address: Address, now: number): boolean {
-    return now < (this.#proven.get(address) ?? Number.NEGATIVE_INFINITY) + PROVEN_MS;
+    return this.#isProvenSince(address, now - PROVEN_MS);
+  }
+
+  isFreshlyProven(address: Address, now: number): boolean {
+    return this.#isProvenSince(address, now - FRESH_MS);
+  }
+
+  #isProvenSince(address: Address, then: number): boolean {
+    return then < (this.#proven.get(address) ?? Number.NEGATIVE_INFINITY);
   }
 
   takeCookie(from: Address, cookie: Uint8Array): void {

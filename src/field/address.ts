@@ -33,6 +33,22 @@ export function isUnspecified(address: Address): boolean {
   return address.startsWith('0.0.0.0:') || address.startsWith('[::]:');
 }
 
+/** The same few addresses are written again and again, one with each record: so many are kept as they were written. */
+const WRITTEN_LIMIT = 4096;
+const written = new Map<Address, Uint8Array>();
+
+/** @throws Error when it is no address */
+function bytesOf(address: Address): Uint8Array {
+  const known = written.get(address);
+  if (known !== undefined) return known;
+  const { host, port } = parseAddress(address);
+  const bytes = toBytes(host);
+  const made = Uint8Array.of(bytes.length === 4 ? 4 : 6, ...bytes, port >> 8, port & 255);
+  if (written.size >= WRITTEN_LIMIT) written.clear();
+  written.set(address, made);
+  return made;
+}
+
 function toBytes(host: string): number[] {
   if (isIP(host) === 4) return host.split('.').map(Number);
   const canonical = new SocketAddress({ address: host, family: 'ipv6' }).address;
@@ -63,12 +79,10 @@ function toHost(bytes: Uint8Array): string {
 export const addressCodec: Codec<Address> = {
   sizeOf: (address) => (address.startsWith('[') ? 19 : 7),
   write(address, target, offset) {
-    const { host, port } = parseAddress(address);
-    const bytes = toBytes(host);
-    if (offset + bytes.length + 3 > target.length) throw new CodecError('no room for an address');
-    target[offset] = bytes.length === 4 ? 4 : 6;
-    target.set(bytes, offset + 1);
-    return u16be.write(port, target, offset + 1 + bytes.length);
+    const bytes = bytesOf(address);
+    if (offset + bytes.length > target.length) throw new CodecError('no room for an address');
+    target.set(bytes, offset);
+    return offset + bytes.length;
   },
   read(source, offset) {
     const [family, start] = u8.read(source, offset);

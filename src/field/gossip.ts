@@ -221,8 +221,9 @@ export class Gossip {
     if (this.own.chunks !== 0 && datagram.chunks !== 0 && datagram.chunks !== this.own.chunks) return false;
     if (this.own.isDown) return true;
     if (datagram.kind === 'prove') return this.#proved(from, datagram, now, out);
-    if (datagram.cookie !== undefined && isSameBytes(datagram.cookie, this.#options.cookie(from)))
-      this.prove(from, now);
+    if (datagram.cookie !== undefined && !this.#met.isFreshlyProven(from, now)) {
+      if (isSameBytes(datagram.cookie, this.#options.cookie(from))) this.prove(from, now);
+    }
     const isProven = this.#met.isProven(from, now);
     // Of those who hear a call by multicast a few answer, however large the field.
     if (isMulticast && this.#options.random() * this.table.size > CALL_ANSWERS) return true;

@@ -1,4 +1,5 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import type { LookupOneOptions } from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { hearOwnGroupsOnly } from '../linux/socket-option.ts';
@@ -18,6 +19,11 @@ export interface SocketOptions {
   readonly log: (line: string) => void;
 }
 
+/** Where datagrams go is no name: it is not asked for, which would cost each of them a turn of the event loop. */
+function isNumeric(host: string, _: LookupOneOptions, done: (error: null, address: string, family: number) => void) {
+  done(null, host, host.includes(':') ? 6 : 4);
+}
+
 /** @throws the system's error when the address is not to be had */
 export async function openSockets({ listen, multicast, log }: SocketOptions): Promise<Sockets> {
   const server = createServer({ noDelay: true });
@@ -27,10 +33,12 @@ export async function openSockets({ listen, multicast, log }: SocketOptions): Pr
   const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port;
   const type = listen.host.includes(':') ? 'udp6' : 'udp4';
   // The group's socket has the same port; that nobody else has it is seen by the one that listens for connections.
-  const udp = createSocket({ type, recvBufferSize: 1 << 20, reuseAddr: true });
+  const udp = createSocket({ type, recvBufferSize: 1 << 20, reuseAddr: true, lookup: isNumeric });
+  // Asked for before: without a name to look up, it listens at once.
+  const listening = once(udp, 'listening');
   udp.bind({ address: listen.host, port });
   try {
-    await once(udp, 'listening');
+    await listening;
   } catch (error) {
     server.close();
     throw error;

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { decode, encode, padding, struct, u16le, u32le } from '../codec/struct.ts';
 import { SyscallError } from './errno.ts';
-import { call, libc } from './libc.ts';
+import { addressOf, call, libc } from './libc.ts';
 import { type NativeSocket, netlinkAddon } from './netlink-addon.ts';
 
 /** include/uapi/linux/netlink.h */
@@ -79,7 +79,7 @@ function descriptorOf(protocol: number, port: number, target: string): number {
 
 function setOption(fd: number, target: string, [level, option]: readonly [number, number], value: number): void {
   const bytes = encode(u32le, value);
-  call(`setsockopt ${option}`, target, (c) => c.setsockopt(fd, level, option, bytes, bytes.length));
+  call(`setsockopt ${option}`, target, (c) => c.setsockopt(fd, level, option, addressOf(bytes), bytes.length));
 }
 
 /** Messages lost so far because the buffer was full. */

@@ -1,6 +1,6 @@
 import { bytes, encode, i32le, struct, u8, u16be, u16le } from '../codec/struct.ts';
 import { SyscallError } from './errno.ts';
-import { call } from './libc.ts';
+import { addressOf, call } from './libc.ts';
 
 /** packet(7). SOCK_DGRAM: the kernel makes and takes away the Ethernet header. */
 const AF_PACKET = 17;
@@ -78,7 +78,7 @@ export class PacketSocket implements Disposable {
     const address = hardwareAddress(mac);
     const wanted = encode(packetMreq, { index: this.#index, type: PACKET_MR_MULTICAST, addressLength: 6, address });
     call('setsockopt PACKET_ADD_MEMBERSHIP', this.#target, (c) =>
-      c.setsockopt(this.#fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, wanted, wanted.length),
+      c.setsockopt(this.#fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, addressOf(wanted), wanted.length),
     );
   }
 

@@ -1,14 +1,23 @@
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Socket } from 'node:net';
 import { i32le } from '../codec/struct.ts';
-import { call } from './libc.ts';
+import { addressOf, call } from './libc.ts';
 
 const SOL_SOCKET = 1;
 const SO_RCVLOWAT = 18;
 const IPPROTO_IP = 0;
 const IP_MULTICAST_ALL = 49;
 
-const value = new Uint8Array(4);
+/** On an ArrayBuffer of its own, so that it never moves. */
+const value = new Uint8Array(new ArrayBuffer(i32le.size));
+let valueAddress: bigint | undefined;
+
+function setOption(op: string, fd: number, level: number, option: number, wanted: number): void {
+  i32le.write(wanted, value, 0);
+  valueAddress ??= addressOf(value);
+  const at = valueAddress;
+  call(op, 'socket', (c) => c.setsockopt(fd, level, option, at, value.length));
+}
 
 /**
  * SO_RCVLOWAT, socket(7): the socket counts as readable only when so many bytes are there (or it has ended). What comes
@@ -21,8 +30,7 @@ export function setReceiveLowWater(socket: Socket, bytes: number): boolean {
   const { _handle: handle } = socket as unknown as { _handle?: { fd?: number } | null };
   const fd = handle?.fd;
   if (fd === undefined || fd < 0) return false;
-  i32le.write(bytes, value, 0);
-  call('setsockopt SO_RCVLOWAT', `socket ${fd}`, (c) => c.setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, value, value.length));
+  setOption('setsockopt SO_RCVLOWAT', fd, SOL_SOCKET, SO_RCVLOWAT, bytes);
   return true;
 }
 
@@ -37,9 +45,6 @@ export function hearOwnGroupsOnly(socket: UdpSocket): boolean {
   const { handle } = (state === undefined ? {} : Reflect.get(socket, state)) as { handle?: { fd?: number } };
   const fd = handle?.fd;
   if (fd === undefined || fd < 0) return false;
-  i32le.write(0, value, 0);
-  call('setsockopt IP_MULTICAST_ALL', `socket ${fd}`, (c) =>
-    c.setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, value, value.length),
-  );
+  setOption('setsockopt IP_MULTICAST_ALL', fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
   return true;
 }
