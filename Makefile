@@ -48,7 +48,10 @@ build/viver.iso: build/debian.sqfs scripts/iso.sh scripts/grub.cfg
 demo: build/viver.iso ## three machines in QEMU: 1 boots from the ISO, 2 and 3 by PXE from 1; then 1 is switched off
 	$(BIN) node scripts/demo.ts
 
-test: check test-unit test-field test-vm ## everything: types and lint, unit, field and VM tests
+test: check test-unit build/viverrd.zst ## everything: types and lint, unit, field and VM tests
+	@# The field tests mostly wait for each other's time-outs: meanwhile the systems for the VM tests are put together.
+	@$(MAKE) --no-print-directory -j3 test-field build/debian.tar build/sysvinit.tar
+	@$(MAKE) --no-print-directory test-vm
 
 test-unit: build/kernel/version ## the fast tests
 	$(BIN) vitest run --project unit

@@ -9,8 +9,13 @@ suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 sources=$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian')
 [ -n "$sources" ] || { echo "image: this machine's apt sources name no Debian mirror (apt-get update?)" >&2; exit 1; }
 serial_login=true # systemd starts a getty on the kernel's console by itself
+masked=
 case $flavour in
-  debian) init=systemd-sysv,libpam-systemd,dbus ;;
+  debian)
+    init=systemd-sysv,dbus # dbus: systemd-logind needs it, for the power button
+    # What they would do is gone at power-off, on each of many machines: lists of packages, a copy of dpkg's database …
+    masked='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer'
+    ;;
   sysvinit)
     init=sysvinit-core,sysv-rc,initscripts,orphan-sysvinit-scripts
     serial_login='echo "T0:2345:respawn:/sbin/getty -L ttyS0 115200 vt100" >> "$1/etc/inittab"'
@@ -29,6 +34,7 @@ mmdebstrap --variant=minbase --include="$packages" \
   --essential-hook='mkdir -p "$1/etc/initramfs-tools" && echo update_initramfs=no > "$1/etc/initramfs-tools/update-initramfs.conf"' \
   --customize-hook='chroot "$1" passwd -d root >/dev/null' \
   --customize-hook="$serial_login" \
+  --customize-hook="for unit in $masked; do ln -sf /dev/null \"\$1/etc/systemd/system/\$unit\"; done" \
   --customize-hook='echo viver > "$1/etc/hostname"' \
   --customize-hook='rm -f "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap" "$1/etc/resolv.conf" "$1"/boot/initrd.img*; : > "$1/etc/machine-id"' \
   "$suite" "$out.part.tar" - <<END
