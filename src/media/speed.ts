@@ -3,7 +3,7 @@ import type { ImageCandidate } from './candidate.ts';
 import type { MeasuredCandidate } from './choose.ts';
 
 export interface SpeedOptions {
-  /** The measurement ends after this time whatever has been read. */
+  /** The measurement ends after this time, unless nothing at all has been read: then with the first piece. */
   readonly budgetMs?: number;
   /** Measure a single disk too. */
   readonly evenOne?: boolean;
@@ -21,6 +21,8 @@ export interface SampleFile {
 }
 
 const BUDGET_MS = 400;
+/** When nothing has been read within the budget (every medium is slow, or the machine is busy), it is so many times as long. */
+const LONGEST_BUDGETS = 5;
 const SAMPLE_BYTES = 8 * 1024 * 1024;
 /** Small enough that a slow stick completes some within the budget; each further piece is twice as long. */
 const PIECE_BYTES = 256 * 1024;
@@ -49,7 +51,7 @@ interface Sample {
 /**
  * Reads a few megabytes of each image past the page cache, on all disks at once, and says how fast each was. Takes no
  * time for a single disk, where there is nothing to compare, unless that is asked for. Several candidates on one disk share one sample.
- * A disk that hangs or fails costs no more than the budget.
+ * A disk that hangs or fails costs no more than the budget, as long as another one gives something.
  */
 export async function measureSpeeds(
   candidates: readonly ImageCandidate[],
@@ -67,7 +69,7 @@ export async function measureSpeeds(
   await race(samples, options);
   return candidates.map((candidate) => {
     const sample = samples.find((row) => row.candidate.device.disk === candidate.device.disk);
-    return { candidate, ...judge(sample, options.budgetMs ?? BUDGET_MS) };
+    return { candidate, ...judge(sample) };
   });
 }
 
@@ -76,10 +78,16 @@ async function race(samples: readonly Sample[], options: SpeedOptions): Promise<
   const begun = now();
   const over = Promise.withResolvers<void>();
   const stop = new AbortController();
-  let timer = setTimeout(over.resolve, budgetMs);
+  let isOverdue = false;
+  const spent = (): void => {
+    isOverdue = true;
+    if (samples.some(({ bytes }) => bytes > 0)) over.resolve();
+    else timer = setTimeout(over.resolve, budgetMs * (LONGEST_BUDGETS - 1));
+  };
+  let timer = setTimeout(spent, budgetMs);
   let leads = true;
   const all = samples.map(async (sample) => {
-    await readSample(sample, options, stop.signal);
+    await readSample(sample, options, stop.signal, () => isOverdue && over.resolve());
     if (!leads || sample.failure !== undefined || stop.signal.aborted) return;
     leads = false;
     clearTimeout(timer);
@@ -91,7 +99,12 @@ async function race(samples: readonly Sample[], options: SpeedOptions): Promise<
   stop.abort();
 }
 
-async function readSample(sample: Sample, options: SpeedOptions, signal: AbortSignal): Promise<void> {
+async function readSample(
+  sample: Sample,
+  options: SpeedOptions,
+  signal: AbortSignal,
+  onPiece: () => void,
+): Promise<void> {
   const { sizeBytes } = sample.candidate.squashfs;
   const { sampleBytes = SAMPLE_BYTES, open = openDirect, now = () => performance.now() } = options;
   const start = sampleStart(sizeBytes, sampleBytes);
@@ -106,6 +119,7 @@ async function readSample(sample: Sample, options: SpeedOptions, signal: AbortSi
         if (signal.aborted) return;
         sample.bytes += piece.length;
         sample.elapsedMs = now() - begun;
+        onPiece();
       }
       sample.done = true;
     } finally {
@@ -116,10 +130,10 @@ async function readSample(sample: Sample, options: SpeedOptions, signal: AbortSi
   }
 }
 
-function judge(sample: Sample | undefined, budgetMs: number): Pick<MeasuredCandidate, 'bytesPerSecond' | 'measured'> {
+function judge(sample: Sample | undefined): Pick<MeasuredCandidate, 'bytesPerSecond' | 'measured'> {
   if (sample?.failure !== undefined) return { bytesPerSecond: undefined, measured: sample.failure };
   if (sample === undefined || sample.bytes === 0) {
-    return { bytesPerSecond: undefined, measured: `nothing read within ${budgetMs} ms` };
+    return { bytesPerSecond: undefined, measured: 'nothing read in time' };
   }
   const bytesPerSecond = sample.bytes / (Math.max(sample.elapsedMs, 0.1) / 1000);
   return { bytesPerSecond, measured: `${(bytesPerSecond / 1e6).toPrecision(3)} MB/s` };

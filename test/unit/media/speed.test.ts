@@ -52,7 +52,28 @@ test('the faster disk has the higher figure, and a failing and a hanging one non
   const all = ['sda', 'sdb', 'sdc', 'sdd'].map((name) => candidate('debian', device(name)));
   const rows = await measureSpeeds(all, { open, now, budgetMs: 5000, sampleBytes: 2 ** 20 });
   expect(rows.map((row) => row.bytesPerSecond)).toEqual([2 ** 18 / 0.003, 2 ** 20 / 0.003, undefined, undefined]);
-  expect(rows.map((row) => row.measured).slice(2)).toEqual(['EIO: i/o error', 'nothing read within 5000 ms']);
+  expect(rows.map((row) => row.measured).slice(2)).toEqual(['EIO: i/o error', 'nothing read in time']);
+});
+
+test('when the budget is spent and nothing was read, the first piece decides', async () => {
+  const open = async (path: string): Promise<SampleFile> => ({
+    async read(_offset, length) {
+      await new Promise((resolve) => (path.includes('sdb') ? setTimeout(resolve, 40) : undefined));
+      return { length };
+    },
+    close: async () => {},
+  });
+  const all = ['sda', 'sdb'].map((name) => candidate('debian', device(name)));
+  const rows = await measureSpeeds(all, { open, budgetMs: 10 });
+  expect(rows[0]?.bytesPerSecond).toBeUndefined();
+  expect(rows[1]?.bytesPerSecond).toBeGreaterThan(0);
+});
+
+test('disks that all hang end the measurement too', async () => {
+  const open = async (): Promise<SampleFile> => ({ read: () => new Promise(() => {}), close: async () => {} });
+  const all = ['sda', 'sdb'].map((name) => candidate('debian', device(name)));
+  const rows = await measureSpeeds(all, { open, budgetMs: 10 });
+  expect(rows.map((row) => row.measured)).toEqual(['nothing read in time', 'nothing read in time']);
 });
 
 test('two candidates on one disk share one sample', async () => {
