@@ -30,11 +30,11 @@ initrd: build/viverrd.zst ## build/vmlinuz and build/viverrd.zst (COMPRESS=zstd|
 build/viverrd.zst: build/viver $(if $(filter build/kernel,$(ROOTFS)),build/kernel/version) $(INITRD_FILES) scripts/initrd.sh scripts/choose-modules.ts
 	$(BIN) scripts/initrd.sh $(ROOTFS) "$(KERNEL)" build/viver build/initrd $@ $(COMPRESS)
 
-image: build/debian.sqfs ## build/debian.sqfs and build/debian.caibx: a small Debian with kernel and viverrd inside
+image: build/debian.sqfs ## build/debian.sqfs and build/debian.caibx: a small Debian with kernel and viverrd inside (IMAGE_LEVEL=1..22: of compression)
 build/%.sqfs: build/%.tar build/viverrd.zst scripts/image.sh
-	$(BIN) scripts/image.sh $< $@ $(LEVEL)
+	$(BIN) scripts/image.sh $< $@ $(IMAGE_LEVEL)
 # Only the tests boot this one: sooner made counts for more than small.
-build/sysvinit.sqfs: LEVEL := 3
+build/sysvinit.sqfs: IMAGE_LEVEL := 3
 # The initrd's recipe says which kernel it has; the image takes the same.
 build/%.tar: scripts/image-base.sh build/kernel-version
 	scripts/image-base.sh $* "$$(cat build/kernel-version)" $@

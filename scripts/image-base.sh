@@ -13,8 +13,8 @@ masked=
 case $flavour in
   debian)
     init=systemd-sysv,dbus # dbus: systemd-logind needs it, for the power button
-    # What they would do is gone at power-off, on each of many machines: lists of packages, a copy of dpkg's database …
-    masked='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer'
+    # Work that is gone at power-off (lists of packages, a copy of dpkg's database), or for LVM, which is not in it.
+    masked='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service'
     ;;
   sysvinit)
     init=sysvinit-core,sysv-rc,initscripts,orphan-sysvinit-scripts

@@ -20,7 +20,11 @@ export interface SocketOptions {
 }
 
 /** Where datagrams go is no name: it is not asked for, which would cost each of them a turn of the event loop. */
-function isNumeric(host: string, _: LookupOneOptions, done: (error: null, address: string, family: number) => void) {
+function numericLookup(
+  host: string,
+  _: LookupOneOptions,
+  done: (error: null, address: string, family: number) => void,
+): void {
   done(null, host, host.includes(':') ? 6 : 4);
 }
 
@@ -33,7 +37,7 @@ export async function openSockets({ listen, multicast, log }: SocketOptions): Pr
   const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port;
   const type = listen.host.includes(':') ? 'udp6' : 'udp4';
   // The group's socket has the same port; that nobody else has it is seen by the one that listens for connections.
-  const udp = createSocket({ type, recvBufferSize: 1 << 20, reuseAddr: true, lookup: isNumeric });
+  const udp = createSocket({ type, recvBufferSize: 1 << 20, reuseAddr: true, lookup: numericLookup });
   // Asked for before: without a name to look up, it listens at once.
   const listening = once(udp, 'listening');
   udp.bind({ address: listen.host, port });

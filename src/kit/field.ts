@@ -174,6 +174,15 @@ async function nodeIdOf(store: string): Promise<number> {
   return node;
 }
 
+/** The daemon stays for as long as the machine runs: what only its start needed is not kept, nor locked in memory. */
+function letGoOfStart(): void {
+  try {
+    releaseStartPages();
+  } catch (error) {
+    say(`takes more memory than it needs: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 function say(line: string): void {
   process.stderr.write(`viver field: ${line}\n`);
 }
@@ -195,7 +204,7 @@ async function up(values: Values, signal: AbortSignal): Promise<void> {
   );
   const keep = values.keep === undefined ? Math.floor(totalmem() * KEEP_SHARE) : parseBytes(values.keep);
   const target = values.nbd === undefined ? undefined : word('nbd', () => parseNbdTarget(values.nbd ?? ''));
-  releaseStartPages();
+  letGoOfStart();
   if (target?.kind === 'kernel') becomeStorageDaemon(say);
   const key = values.key === undefined ? undefined : new FieldKey(await readFile(values.key));
   const origins = word('origin', () => new Origins(values.origin ?? []));

@@ -31,7 +31,7 @@ const SIGNATURES = {
   sethostname: { arguments: ['string', 'u64'], return: 'i32' },
   setrlimit: { arguments: ['i32', 'buffer'], return: 'i32' },
   getrlimit: { arguments: ['i32', 'buffer'], return: 'i32' },
-  /** The value by its address: connections of the field set one with every chunk, and bytes take time to be converted. */
+  /** The value by its address: the field sets one with every chunk, and bytes take time to be converted. */
   setsockopt: { arguments: ['i32', 'i32', 'i32', 'u64', 'u32'], return: 'i32' },
   signal: { arguments: ['i32', 'u64'], return: 'u64' },
   socket: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },

@@ -21,7 +21,7 @@ export interface SampleFile {
 }
 
 const BUDGET_MS = 400;
-/** When nothing has been read within the budget (every medium is slow, or the machine is busy), it is so many times as long. */
+/** When nothing has been read within the budget (all media are slow, or the machine is busy), it is so often as long. */
 const LONGEST_BUDGETS = 5;
 const SAMPLE_BYTES = 8 * 1024 * 1024;
 /** Small enough that a slow stick completes some within the budget; each further piece is twice as long. */

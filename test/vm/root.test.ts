@@ -154,6 +154,20 @@ test('viver.cow on a disk that is not there is an error, not RAM', async () => {
   });
 });
 
+test('a sysvinit image boots and switches off', async () => {
+  await runScenario({
+    name: 'sysvinit',
+    kernel: viverKernel(),
+    disks: [{ name: 'image', bus: 'sata', file: await imageDisk(await builtImage('sysvinit')) }],
+    steps: [
+      { wait: rootReady({ image: 'sysvinit', medium: 'sata' }), within: 90 },
+      ...LOGIN,
+      { run: 'cat /proc/1/comm', output: /^init$/ },
+      ...POWER_OFF,
+    ],
+  });
+});
+
 test('the initrd unpacked and packed again by cpio boots', async () => {
   const original = product('viverrd.zst');
   const initrd = await made('repacked.cpio', { description: 'repacked', files: [original] }, async (target, work) => {
