@@ -47,7 +47,7 @@ export async function boot(log: BootLog): Promise<never> {
       drivers.leaveRest(true);
       const image = await stage('image', () =>
         source.kind === 'net'
-          ? joinField(source.field, options, drivers, log)
+          ? joinField(source.field, options, drivers, refused, log)
           : firstSoundImage(source.media, options, drivers, refused, log),
       );
       daemon = image.daemon;

@@ -1,5 +1,5 @@
 import { Resolver } from 'node:dns/promises';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Address, formatAddress, parseAddress } from '../field/address.ts';
@@ -15,6 +15,7 @@ import { BootFailure } from './failure.ts';
 import { fieldKeyFile } from './field-daemon.ts';
 import type { Network } from './network.ts';
 import { chooseOffer, type HeardOffer } from './offer-choice.ts';
+import { wantsSignature } from './signing-keys.ts';
 
 /** An image that others on the network have. */
 export interface FieldImage {
@@ -24,6 +25,18 @@ export interface FieldImage {
   readonly peers: readonly Address[];
   readonly network: NetworkUp;
   readonly why: string;
+  /** The device of a medium that has the image too, and is slower. */
+  readonly insteadOf?: string;
+}
+
+export interface FieldQuestion {
+  readonly image: BootOptions['image'];
+  /** With an answer or without, it ends then. */
+  readonly limitMs: number;
+  /** Without any card, it ends then. */
+  readonly cardMs: number;
+  /** A network that is not up by the end is not waited for by anybody else. */
+  readonly endsNetwork: boolean;
 }
 
 /** What a person has asked for is waited for this long; DHCP over a switch that learns takes half of it. */
@@ -38,22 +51,27 @@ const MORE_OFFERS_MS = 300;
 const ORIGIN_ONLY_MS = 3000;
 const SAY_EVERY_MS = 5000;
 
+/** @param wanted whether the command line speaks of a network: then it is waited for longer */
+export function questionOf({ image, waitSeconds }: BootOptions, wanted: boolean): FieldQuestion {
+  const limitMs = waitSeconds === undefined ? (wanted ? ASKED_MS : LAST_RESORT_MS) : waitSeconds * 1000;
+  return { image, limitMs, cardMs: wanted ? limitMs : NO_CARD_MS, endsNetwork: true };
+}
+
 /**
- * Brings the network up and asks there for the image wanted.
- * @param wanted whether the command line speaks of a network: then it is waited for longer
+ * Brings the network up and asks there for an image.
  * @throws BootFailure with what was seen
  */
 export async function findField(
+  question: FieldQuestion,
   options: BootOptions,
   drivers: Drivers,
   network: Network,
-  wanted: boolean,
   log: BootLog,
 ): Promise<FieldImage> {
-  const limitMs = options.waitSeconds === undefined ? (wanted ? ASKED_MS : LAST_RESORT_MS) : options.waitSeconds * 1000;
+  const { image, limitMs } = question;
   const limit = AbortSignal.timeout(limitMs);
   await drivers.includeNetwork();
-  const up = await bringUp(network, limit, wanted);
+  const up = await bringUp(network, limit, question);
   const peers = await resolvePeers(options.peers, up.plan.dns, log);
   const keyFile = fieldKeyFile();
   const key = keyFile === undefined ? undefined : new FieldKey(readFileSync(keyFile));
@@ -69,21 +87,20 @@ export async function findField(
   let saidMs = beganMs;
   try {
     for (;;) {
-      const choice = chooseOffer([...heard.values()], options.image, signedOnly());
+      const choice = chooseOffer([...heard.values()], image, wantsSignature());
       if (choice.kind === 'take') {
         await sleep(MORE_OFFERS_MS);
-        const last = chooseOffer([...heard.values()], options.image, signedOnly());
+        const last = chooseOffer([...heard.values()], image, wantsSignature());
         if (last.kind !== 'take') continue;
         for (const warning of last.warnings) log.warn(warning);
         return { ...last.image, peers: [...new Set([...peers, ...last.image.peers])], network: up, why: last.why };
       }
-      const { image } = options;
       const isPatienceOver = performance.now() - beganMs > ORIGIN_ONLY_MS;
       if (image?.id !== undefined && options.origins.length > 0 && isPatienceOver) {
         const why = 'no node answers; the origins are asked';
         return { name: image.name, id: image.id, peers, network: up, why };
       }
-      if (limit.aborted) throw nothing(options, up, peers, choice.saw, limitMs);
+      if (limit.aborted) throw nothing(image, up, peers, choice.saw, limitMs);
       if (performance.now() - saidMs > SAY_EVERY_MS) {
         saidMs = performance.now();
         log.info(
@@ -99,17 +116,16 @@ export async function findField(
   }
 }
 
-/** With keys in the initrd an image wants a signature, which a field does not carry: then only a pinned one boots. */
-function signedOnly(): boolean {
-  const keys = '/etc/viver/keys';
-  return existsSync(keys) && readdirSync(keys).some((name) => name.endsWith('.pub'));
-}
-
-async function bringUp(network: Network, limit: AbortSignal, wanted: boolean): Promise<NetworkUp> {
+async function bringUp(
+  network: Network,
+  limit: AbortSignal,
+  { cardMs, endsNetwork }: FieldQuestion,
+): Promise<NetworkUp> {
   const noCard = new AbortController();
-  const timer = wanted ? undefined : setTimeout(() => hasCard() || noCard.abort(new Error('no card')), NO_CARD_MS);
+  const timer = setTimeout(() => hasCard() || noCard.abort(new Error('no card')), cardMs);
   try {
-    return await network.ready(AbortSignal.any([limit, noCard.signal]));
+    const signal = AbortSignal.any([limit, noCard.signal]);
+    return await (endsNetwork ? network.ready(signal) : network.within(signal));
   } catch (error) {
     throw new BootFailure(error instanceof Error ? error.message : String(error), {
       tryThis: [
@@ -152,7 +168,7 @@ async function resolvePeers(peers: readonly string[], dns: readonly string[], lo
 }
 
 function nothing(
-  { image }: BootOptions,
+  image: BootOptions['image'],
   { link, plan }: NetworkUp,
   peers: readonly Address[],
   saw: readonly string[],

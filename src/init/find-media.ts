@@ -79,10 +79,7 @@ export async function findMedia(
     const candidates = wanted(search.candidates);
     const tookMs = performance.now() - roundMs;
     // How fast the first image can be read says whether others are worth waiting for.
-    if (candidates.length > measured.length && pending.length > 0) {
-      using _ = drivers.pause();
-      measured = await measureSpeeds(candidates, { evenOne: true, sampleBytes: SAMPLE_BYTES });
-    }
+    if (pending.length > 0) measured = await sampleNew(candidates, measured, drivers);
     const decision = decideWait({
       found: candidates.map(({ device, path }) => ({
         medium: device.medium,
@@ -110,7 +107,10 @@ export async function findMedia(
     if (tookMs > QUICK_ROUND_MS) await sleep(tookMs);
   }
 
-  const { ordered, passedOver, warnings } = chooseMedium(await measureSpeeds(wanted(search.candidates)), policy);
+  const found = wanted(search.candidates);
+  const isLoneDisk = new Set(found.map(({ device }) => device.disk)).size < 2;
+  measured = isLoneDisk ? await sampleNew(found, measured, drivers) : await measureSpeeds(found);
+  const { ordered, passedOver, warnings } = chooseMedium(measured, policy);
   for (const warning of warnings) log.warn(warning);
   for (const report of search.reports) log.choose(`search ${report.device.path}`, report.seen);
   for (const { candidate, reason } of ordered)
@@ -123,6 +123,18 @@ export async function findMedia(
     value: { ranked: ordered, release: (keep) => search.release(keep === undefined ? [] : [keep]) },
     note: `${ordered.length === 1 ? '1 image' : `${ordered.length} images`}; ${first.candidate.device.path}: ${first.reason}`,
   };
+}
+
+/** Says roughly how fast each medium is: anew when there are others than those of `known`. */
+async function sampleNew(
+  candidates: readonly ImageCandidate[],
+  known: readonly MeasuredCandidate[],
+  drivers: Drivers,
+): Promise<readonly MeasuredCandidate[]> {
+  const isSame = candidates.length === known.length && candidates.every((each, i) => each === known[i]?.candidate);
+  if (isSame) return known;
+  using _ = drivers.pause();
+  return measureSpeeds(candidates, { evenOne: true, sampleBytes: SAMPLE_BYTES });
 }
 
 /** Whether there is anything a medium can be put into while the machine runs. */

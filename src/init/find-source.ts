@@ -3,7 +3,8 @@ import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
 import type { Drivers } from './drivers.ts';
 import { BootFailure } from './failure.ts';
-import { type FieldImage, findField } from './find-field.ts';
+import { fasterField } from './faster-field.ts';
+import { type FieldImage, findField, questionOf } from './find-field.ts';
 import { type FoundMedia, findMedia } from './find-media.ts';
 import type { Network } from './network.ts';
 import type { Refusals } from './refusals.ts';
@@ -31,7 +32,7 @@ export async function findSource(
   let asking: Promise<FieldImage> | undefined;
   let isOffered = false;
   const askNetwork = (): Promise<FieldImage> => {
-    asking ??= findField(options, drivers, network, wanted, log);
+    asking ??= findField(questionOf(options, wanted), options, drivers, network, log);
     asking.then(
       () => {
         isOffered = true;
@@ -50,15 +51,12 @@ export async function findSource(
     try {
       if (kind === 'local') {
         const found = await findMedia(options, drivers, refused, log, offeredElsewhere);
-        return { value: { kind: 'local', media: found.value }, note: found.note };
+        const faster = refused.hasField ? undefined : await fasterField(found.value, options, drivers, network, log);
+        if (faster === undefined) return { value: { kind: 'local', media: found.value }, note: found.note };
+        await found.value.release(undefined);
+        return fromField(faster, log);
       }
-      const field = await askNetwork();
-      log.choose(`field ${field.name}@${field.id}`, field.why);
-      const { link, plan } = field.network;
-      return {
-        value: { kind: 'net', field },
-        note: `net: ${link.name} ${plan.address}/${plan.prefixLength}; ${field.why}`,
-      };
+      return fromField(await askNetwork(), log);
     } catch (error) {
       if (!(error instanceof BootFailure)) throw error;
       failures.push(error);
@@ -66,6 +64,15 @@ export async function findSource(
     }
   }
   throw combined(failures);
+}
+
+function fromField(field: FieldImage, log: BootLog): StageDone<Source> {
+  log.choose(`field ${field.name}@${field.id}`, field.why);
+  const { link, plan } = field.network;
+  return {
+    value: { kind: 'net', field },
+    note: `net: ${link.name} ${plan.address}/${plan.prefixLength}; ${field.why}`,
+  };
 }
 
 /** The first failure speaks; what was seen and could be tried is that of all. */

@@ -1,4 +1,3 @@
-import { existsSync, readdirSync } from 'node:fs';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import { openImage } from '../image/image-file.ts';
 import { readIndexFile } from '../image/index-file.ts';
@@ -17,6 +16,7 @@ import type { FoundMedia } from './find-media.ts';
 import { openField, waitOf } from './join-field.ts';
 import { progressLines } from './progress.ts';
 import type { Refusals } from './refusals.ts';
+import { KEYS, wantsSignature } from './signing-keys.ts';
 
 /** The image this boot uses, checked as far as was asked for. */
 export interface SoundImage {
@@ -77,13 +77,6 @@ function noteOf(image: SoundImage, options: BootOptions): string {
         ? 'checked against its index'
         : 'not checked';
   return `${image.name}${image.id === undefined ? '' : `@${image.id.slice(0, 12)}`} ${checked}${image.inRam ? ', in RAM' : ''}`;
-}
-
-/** Public keys (minisign, *.pub) that a person put into the initrd: with one there, only signed images boot. */
-const KEYS = '/etc/viver/keys';
-
-function wantsSignature(): boolean {
-  return existsSync(KEYS) && readdirSync(KEYS).some((name) => name.endsWith('.pub'));
 }
 
 /** `lazy` is `full` where no device can check each chunk as it is read: what is pinned or signed never runs unchecked. */

@@ -10,11 +10,14 @@ import type { Drivers } from './drivers.ts';
 import { BootFailure } from './failure.ts';
 import { FIELD_DEVICE, type FieldDaemon, fieldKeyFile, startFieldDaemon } from './field-daemon.ts';
 import type { FieldImage } from './find-field.ts';
-import type { SoundImage } from './first-sound-image.ts';
+import { AllRefused, type SoundImage } from './first-sound-image.ts';
 import { progressLines } from './progress.ts';
+import type { Refusals } from './refusals.ts';
 
 /** The index comes first, and then the image's first block. */
 const JOIN_MS = 60_000;
+/** With a medium to go back to. */
+const INSTEAD_MS = 20_000;
 
 /** The field's device as a medium among others. */
 function fieldMedium(): BlockDevice {
@@ -66,9 +69,32 @@ function describeJoin(status: FieldStatus | undefined): string {
   return `${status.peers.length} nodes, ${index}`;
 }
 
-/** Stage `image` for an image from the network: this machine becomes a node of its field. */
+/**
+ * Stage `image` for an image from the network: this machine becomes a node of its field.
+ * @param refused takes the network up when it gives nothing and there is a medium to go back to
+ * @throws AllRefused then, else BootFailure
+ */
 export async function joinField(
   field: FieldImage,
+  options: BootOptions,
+  drivers: Drivers,
+  refused: Refusals,
+  log: BootLog,
+): Promise<StageDone<SoundImage>> {
+  if (field.insteadOf === undefined) return await join(field, waitOf(options), options, drivers, log);
+  try {
+    return await join(field, INSTEAD_MS, options, drivers, log);
+  } catch (error) {
+    const why = describeError(error);
+    log.warn(`${why}: back to ${field.insteadOf}`);
+    refused.addField(why);
+    throw new AllRefused(why);
+  }
+}
+
+async function join(
+  field: FieldImage,
+  waitMs: number,
   options: BootOptions,
   drivers: Drivers,
   log: BootLog,
@@ -80,7 +106,7 @@ export async function joinField(
     { name, id, imagePath: undefined, peers, origins, keyFile: fieldKeyFile(), hasDevice: true },
     'now',
   );
-  const { device, squashfs } = await openField(daemon, drivers, waitOf(options), log);
+  const { device, squashfs } = await openField(daemon, drivers, waitMs, log);
   const candidate = { name, device, fileSystem: 'squashfs', path: device.path, squashfs } as const;
   const of = { candidate, name, id, daemon };
   const note = `${name}@${id.slice(0, 12)} from its field, each chunk checked as it comes`;

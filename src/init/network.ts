@@ -65,6 +65,21 @@ export class Network {
     }
   }
 
+  /**
+   * Waits for the network as long as `signal` lets it; it goes on coming up for others.
+   * @throws what `signal` aborts with; Error as `ready` does
+   */
+  async within(signal: AbortSignal): Promise<NetworkUp> {
+    signal.throwIfAborted();
+    using ended = new DisposableStack();
+    const aborted = new Promise<never>((_, reject) => {
+      const onAbort = () => reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      ended.defer(() => signal.removeEventListener('abort', onAbort));
+    });
+    return await Promise.race([this.begin(), aborted]);
+  }
+
   /** Before the switch: what is under way is left to the DHCP clients, which go on by themselves. */
   async handOver(): Promise<void> {
     const run = this.#run;

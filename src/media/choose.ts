@@ -8,7 +8,7 @@ import type { ImageCandidate } from './candidate.ts';
 export const MEDIUM_RANKS: readonly Medium[] = ['nvme', 'sata', 'usb', 'mmc', 'cd', 'ide', 'scsi', 'net'];
 
 /** Two media whose speeds differ by less than this factor count as equally fast. */
-const NEARLY_EQUAL = 1.3;
+export const NEARLY_EQUAL = 1.3;
 
 /** What the user asked for. */
 export interface ImagePolicy {
@@ -28,13 +28,21 @@ export interface MeasuredCandidate {
 
 export interface RankedCandidate {
   readonly candidate: ImageCandidate;
+  /** As measured; undefined when it was not or could not be. */
+  readonly bytesPerSecond: number | undefined;
+  readonly reason: string;
+}
+
+/** A candidate that may not be used, and why not. */
+export interface PassedOver {
+  readonly candidate: ImageCandidate;
   readonly reason: string;
 }
 
 export interface MediumChoice {
   /** Best first. */
   readonly ordered: readonly RankedCandidate[];
-  readonly passedOver: readonly RankedCandidate[];
+  readonly passedOver: readonly PassedOver[];
   /** What a person should be warned of: images of one name that are not the same. */
   readonly warnings: readonly string[];
 }
@@ -54,7 +62,7 @@ export interface MediumChoice {
  * are warned of, and `viver.image=NAME@sha256:…` takes exactly one.
  */
 export function chooseMedium(measured: readonly MeasuredCandidate[], policy: ImagePolicy): MediumChoice {
-  const passedOver: RankedCandidate[] = [];
+  const passedOver: PassedOver[] = [];
   const allowed = measured.filter(({ candidate }) => {
     const reason = refusal(candidate, policy);
     if (reason !== undefined) passedOver.push({ candidate, reason });
@@ -66,7 +74,12 @@ export function chooseMedium(measured: readonly MeasuredCandidate[], policy: Ima
   for (const tier of tiers) {
     const isNamed = ({ candidate }: MeasuredCandidate) => policy.name === undefined || candidate.name !== '';
     const rows = [...bySpeed(tier.filter(isNamed)), ...bySpeed(tier.filter((row) => !isNamed(row)))];
-    ordered.push(...rows.map((row) => ({ candidate: row.candidate, reason: explain(row, policy) })));
+    ordered.push(
+      ...rows.map((row) => {
+        const { candidate, bytesPerSecond } = row;
+        return { candidate, bytesPerSecond, reason: explain(row, policy) };
+      }),
+    );
   }
   return { ordered, passedOver, warnings: differences(ordered) };
 }

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { Cluster } from './harness/cluster.ts';
 import { DhcpServer } from './harness/dhcp-server.ts';
+import { viverKernel } from './harness/direct.ts';
 import { diskless, holder, pinned, readAnew, staticAddress } from './harness/field-machines.ts';
-import { builtImage, type Image, smallImage } from './harness/images.ts';
-import { POWER_OFF } from './harness/login.ts';
+import { builtImage, type Image, imageDisk, smallImage } from './harness/images.ts';
+import { LOGIN, POWER_OFF, rootReady } from './harness/login.ts';
 import type { Machine } from './harness/machine.ts';
 import { performAll } from './harness/run-scenario.ts';
-import type { Scenario } from './harness/scenario.ts';
+import type { Scenario, Step } from './harness/scenario.ts';
 import { perform } from './harness/steps.ts';
 
 /** Switches a machine on and performs its steps; it may then still run. */
@@ -215,4 +216,33 @@ test('nobody has the image: it is said who was asked; when somebody has, exit at
   await start(field, await holder({ name: 'net-alone-holder', number: 1, image, steps: [] }));
   two.type('exit\n');
   for (const step of [ready, ...login, NO_IO_ERROR, ...POWER_OFF]) await perform(two, step);
+});
+
+test('a slow medium is passed over for the network, and taken when that gives nothing after all', async () => {
+  const image = await smallImage();
+  await using field = await Cluster.open({ slots: 'one' });
+  using _dhcp = new DhcpServer('10.77.0.254').plugInto(field.wire);
+  const one = await start(field, await holder({ name: 'net-faster', number: 1, image, steps: [] }));
+  const { disks: _, ...machine } = diskless({ name: 'net-slow-stick', number: 2, image, steps: [] });
+  const two = await start(field, {
+    ...machine,
+    kernel: viverKernel('viver.break=image'),
+    disks: [{ name: 'stick', bus: 'usb', file: await imageDisk(image), bytesPerSecond: 2e6 }],
+    steps: [
+      { wait: /\[3\/6\] media .* net: eth0 .* offered by 10\.77\.0\.1:.* MB\/s; \/dev\/sda1 gives/, within: 120 },
+      { prompt: /rescue# $/, within: 60 },
+    ],
+  });
+  await field.powerOff(one);
+  two.type('exit\n');
+  const steps: readonly Step[] = [
+    { wait: /cannot be had from its field: .*: back to \/dev\/sda1/, within: 120 },
+    { prompt: /rescue# $/, within: 120 },
+    { type: 'exit\n' },
+    { wait: rootReady({ image: image.name, medium: 'usb' }), within: 120 },
+    ...LOGIN,
+    NO_IO_ERROR,
+    ...POWER_OFF,
+  ];
+  for (const step of steps) await perform(two, step);
 });

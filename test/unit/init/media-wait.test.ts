@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decideWait, type WaitFacts } from '../../../src/init/media-wait.ts';
+import { decideWait, networkPatienceMs, type WaitFacts } from '../../../src/init/media-wait.ts';
 
 const CD = { medium: 'cd', bytesPerSecond: 10e6 } as const;
 const NVME = { medium: 'nvme', bytesPerSecond: 2e9 } as const;
@@ -96,4 +96,12 @@ describe('how long a boot waits for media', () => {
       why: expect.stringContaining('usb 1-2'),
     });
   });
+});
+
+test('the network is asked for what a slow medium has, the longer the slower that is', () => {
+  expect(networkPatienceMs(2e9)).toBe(0);
+  expect(networkPatienceMs(20e6)).toBe(0);
+  expect(networkPatienceMs(10e6)).toBeGreaterThan(1500);
+  expect(networkPatienceMs(5e6)).toBeGreaterThan(networkPatienceMs(10e6));
+  expect(networkPatienceMs(1e5)).toBe(10_000);
 });

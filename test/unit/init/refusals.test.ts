@@ -21,3 +21,14 @@ test('another medium under the same device name is looked at', () => {
   refused.add(candidate(1, '/media/sda1/viver/a.sqfs'), 'changed');
   expect(refused.has(candidate(2, '/media/sda1/viver/a.sqfs'))).toBe(false);
 });
+
+test('a network that gave nothing is known too, until a person had the word', () => {
+  const refused = new Refusals();
+  expect(refused.hasField).toBe(false);
+  refused.addField('nothing came in 20 s');
+  expect(refused.hasField).toBe(true);
+  expect(refused.lines).toEqual(['network: nothing came in 20 s']);
+  refused.clear();
+  expect(refused.hasField).toBe(false);
+  expect(refused.lines).toEqual([]);
+});
