@@ -5,8 +5,8 @@ import type { ChunkRange, ChunkSet } from './chunk-set.ts';
 import { type Datagram, DOWN_LEFT, DOWN_LOST, type Sections } from './datagram.ts';
 import type { Action } from './event.ts';
 import { Graves } from './graves.ts';
-import { emptyHoldings } from './holdings.ts';
-import { Liveness } from './liveness.ts';
+import { Joining } from './joining.ts';
+import { Liveness, type Question } from './liveness.ts';
 import { Members } from './members.ts';
 import { OwnRecords } from './own-records.ts';
 import {
@@ -17,7 +17,6 @@ import {
   makeRecord,
   type NodeId,
   type NodeRecord,
-  partCount,
   STATE_DOWN,
   STATE_LEAVING,
   saysTheSame,
@@ -27,11 +26,6 @@ import { exchange, RECORD_BYTES } from './table-exchange.ts';
 import { VTable } from './v-table.ts';
 import type { Kind } from './wire.ts';
 
-/** Joins are repeated until somebody answers: soon at first, for a machine that waits for its root. */
-const JOIN_FIRST_MS = 200;
-const JOIN_LAST_MS = 500;
-/** A named peer that a member misses, and everybody by multicast, are called so often: fields that were apart meet. */
-const CALL_MS = 30_000;
 /** Members that answer a call by multicast, on average. */
 const CALL_ANSWERS = 6;
 /** One member is asked (Find) in each period: is it alive, is its table like mine? */
@@ -86,15 +80,11 @@ export class Gossip {
   readonly #met = new Acquaintances();
   readonly #graves = new Graves();
   readonly #answers: Answers;
-  #missing: readonly Address[];
-  #isIn = false;
+  readonly #joining: Joining;
   #isDirty = false;
   #publishAt = 0;
   #publishedAt = 0;
   #published = 0;
-  #joinAt = 0;
-  #joinEvery = JOIN_FIRST_MS;
-  #callAt = 0;
   #probeAt = 0;
   #knockAt = 0;
 
@@ -103,7 +93,7 @@ export class Gossip {
     this.#links = links;
     this.own = new OwnRecords(options.node, options.life, options.address);
     this.#members = new Members(this.table, options.node, options.random);
-    this.#missing = options.peers;
+    this.#joining = new Joining(options.peers, options.random);
     this.#answers = new Answers({
       table: this.table,
       own: this.own,
@@ -119,7 +109,7 @@ export class Gossip {
 
   /** Whether any other node has answered yet. */
   get isIn(): boolean {
-    return this.#isIn;
+    return this.#joining.isIn;
   }
 
   rtt(node: NodeId): number | undefined {
@@ -133,8 +123,7 @@ export class Gossip {
 
   start(now: number, out: Action[]): void {
     this.#publish(now, true);
-    this.#joinAt = now;
-    this.#callAt = now + this.#jitter(CALL_MS);
+    this.#joining.start(now);
     this.#probeAt = now + PROBE_MS * this.#options.random();
     this.wake(now, out);
   }
@@ -190,17 +179,20 @@ export class Gossip {
   }
 
   nextWake(): number {
-    let next = Math.min(this.#probeAt, this.#callAt, this.#knockAt, this.#rumours.nextAt, this.#liveness.nextAt());
-    if (this.#mustJoin()) next = Math.min(next, this.#joinAt);
-    if (this.#isDirty) next = Math.min(next, this.#publishAt);
-    return next;
+    const next = Math.min(
+      this.#probeAt,
+      this.#knockAt,
+      this.#joining.nextAt(),
+      this.#rumours.nextAt,
+      this.#liveness.nextAt(),
+    );
+    return this.#isDirty ? Math.min(next, this.#publishAt) : next;
   }
 
   wake(now: number, out: Action[]): void {
     if (this.own.isDown) return;
     if (this.#isDirty && now >= this.#publishAt) this.#publish(now, false);
-    if (this.#mustJoin() && now >= this.#joinAt) this.#join(now, out);
-    if (now >= this.#callAt) this.#call(now, out);
+    if (now >= this.#joining.nextAt()) this.#join(now, out);
     this.#hearSilence(now, out);
     this.#bury(now, out);
     if (now >= this.#probeAt) {
@@ -248,33 +240,11 @@ export class Gossip {
     return true;
   }
 
-  #mustJoin(): boolean {
-    return !this.#isIn || this.#missing.length > 0;
-  }
-
-  /** Named peers that the table does not have. Looked for when nodes come and go, not with every packet. */
-  #findMissingPeers(): void {
-    if (this.#options.peers.length === 0) return;
-    const known = new Set<Address>();
-    for (const { address } of this.table.nodes()) known.add(address);
-    this.#missing = this.#options.peers.filter((peer) => !known.has(peer) && peer !== this.own.address);
-  }
-
   #join(now: number, out: Action[]): void {
+    const { peers, everybody } = this.#joining.due(now, this.own.chunks > 0);
     const sections = { records: [this.own.record()], digest: digestOf(this.table) };
-    for (const peer of this.#missing) this.#send('join', peer, sections, out);
-    if (!this.#isIn && this.#options.multicast) out.push({ kind: 'multicast', datagram: this.#make('join', sections) });
-    this.#joinAt = now + this.#joinEvery * (0.75 + 0.5 * this.#options.random());
-    // Who has no index yet is waiting; a member that misses a peer is not.
-    const slowest = this.#isIn && this.own.chunks > 0 ? CALL_MS : JOIN_LAST_MS;
-    this.#joinEvery = Math.min(this.#joinEvery * 1.5, slowest);
-  }
-
-  #call(now: number, out: Action[]): void {
-    this.#callAt = now + this.#jitter(CALL_MS);
-    if (!this.#options.multicast) return;
-    const sections = { records: [this.own.record()], digest: digestOf(this.table) };
-    out.push({ kind: 'multicast', datagram: this.#make('join', sections) });
+    for (const peer of peers) this.#send('join', peer, sections, out);
+    if (everybody && this.#options.multicast) out.push({ kind: 'multicast', datagram: this.#make('join', sections) });
   }
 
   /** Somebody wants to know that we are where we say we are: say it, and join. */
@@ -282,8 +252,7 @@ export class Gossip {
     if (cookie === undefined) return false;
     this.#met.takeCookie(from, cookie);
     if (observed !== undefined && this.own.observed(observed)) this.#publish(now, true);
-    const number = this.#liveness.asked({ node: 0, address: from, at: now, isProbe: false });
-    this.#send('join', from, { records: [this.own.record()], question: number, digest: digestOf(this.table) }, out);
+    this.#ask('join', { node: 0, address: from, at: now, isProbe: false }, [], out);
     return true;
   }
 
@@ -293,13 +262,9 @@ export class Gossip {
       return;
     }
     if (this.own.chunks !== 0 && !fits(received, this.own.chunks)) return;
-    let record = received;
-    if (isUnspecified(record.address)) {
-      // Only the node itself may leave its address open: it is where its datagram came from.
-      if (record.node !== sender) return;
-      const port = record.address.slice(record.address.lastIndexOf(':'));
-      record = makeRecord({ ...record, address: from.slice(0, from.lastIndexOf(':')) + port });
-    }
+    // Only the node itself may leave its address open: it is where its datagram came from.
+    if (isUnspecified(received.address) && received.node !== sender) return;
+    const record = isUnspecified(received.address) ? locate(received, from) : received;
     const before = this.table.get(record.node);
     if (this.table.merge(record) !== 'news') return;
     this.#liveness.clear(record.node, record);
@@ -314,7 +279,7 @@ export class Gossip {
     if (!isNew) return;
     this.#graves.close(record.node);
     this.#evictNamesakes(record, now);
-    this.#findMissingPeers();
+    this.#joining.look(this.table.nodes(), this.own.address);
     if (record.part === 0) this.#links.onUp(record);
   }
 
@@ -356,15 +321,19 @@ export class Gossip {
   /** Is it alive, and is its table like ours? */
   #probe(record: NodeRecord, now: number, out: Action[]): void {
     const { node, address } = record;
-    const question = this.#liveness.asked({ node, address, at: now, isProbe: true });
-    this.#send('find', address, { records: [this.own.record()], question, digest: digestOf(this.table) }, out);
+    this.#ask('find', { node, address, at: now, isProbe: true }, [], out);
+  }
+
+  #ask(kind: Kind, question: Question, also: readonly NodeRecord[], out: Action[]): void {
+    const records = [this.own.record(), ...also];
+    const sections = { records, question: this.#liveness.asked(question), digest: digestOf(this.table) };
+    this.#send(kind, question.address, sections, out);
   }
 
   #answered(number: number, by: NodeId, now: number): void {
     const question = this.#liveness.answered(number, by, now);
     if (question === undefined) return;
-    if (!this.#isIn) this.#joinEvery = JOIN_FIRST_MS;
-    this.#isIn = true;
+    this.#joining.answered();
     this.prove(question.address, now);
   }
 
@@ -377,7 +346,10 @@ export class Gossip {
         this.#probe(record, now, out);
         continue;
       }
-      const sections = { records: [this.#downRecord(record)], down: { node, reason: DOWN_LOST } };
+      const sections = {
+        records: [this.table.tombstoneFor(record, this.own.chunks)],
+        down: { node, reason: DOWN_LOST },
+      };
       this.#send('notify down', record.address, sections, out);
     }
   }
@@ -393,18 +365,8 @@ export class Gossip {
     for (const node of this.#graves.forgotten(now)) this.table.forgetTombstone(node);
   }
 
-  #downRecord(record: NodeRecord): NodeRecord {
-    let { version } = record;
-    const parts = partCount(Math.max(1, this.own.chunks));
-    for (let part = 1; part < parts; part++) {
-      version = Math.max(version, this.table.get(record.node, part)?.version ?? 0);
-    }
-    const holdings = emptyHoldings(0, record.part === 0 ? record.holdings.size : 0);
-    return makeRecord({ ...record, version, state: STATE_DOWN, part: 0, holdings });
-  }
-
   #down(record: NodeRecord, now: number): void {
-    const down = this.#downRecord(record);
+    const down = this.table.tombstoneFor(record, this.own.chunks);
     if (this.table.merge(down) !== 'news') return;
     this.#graves.dig(record.node, now);
     this.#rumours.add(down, true, now);
@@ -413,28 +375,19 @@ export class Gossip {
 
   #wentDown(record: NodeRecord, how: Departure): void {
     this.#liveness.forget(record.node);
-    this.#findMissingPeers();
+    this.#joining.look(this.table.nodes(), this.own.address);
     this.#links.onDown(record, how);
   }
 
   /** A partition that has healed is noticed by asking the dead. */
   #knock(now: number, out: Action[]): void {
-    this.#knockAt = now + this.#jitter(KNOCK_MS);
+    this.#knockAt = now + KNOCK_MS * (0.5 + this.#options.random());
     const graves = [...this.table.tombstones()];
     const grave = graves[Math.floor(this.#options.random() * graves.length)];
     if (grave === undefined || isUnspecified(grave.address)) return;
-    const question = this.#liveness.asked({ node: grave.node, address: grave.address, at: now, isProbe: false });
     // It hears what is thought of it, and says otherwise if it can.
-    this.#send(
-      'find',
-      grave.address,
-      { records: [this.own.record(), grave], question, digest: digestOf(this.table) },
-      out,
-    );
-  }
-
-  #jitter(period: number): number {
-    return period * (0.5 + this.#options.random());
+    const { node, address } = grave;
+    this.#ask('find', { node, address, at: now, isProbe: false }, [grave], out);
   }
 
   #make(kind: Kind, sections: Sections): Datagram {
@@ -446,4 +399,10 @@ export class Gossip {
     const datagram = this.#make(kind, cookie === undefined ? sections : { ...sections, cookie });
     out.push({ kind: 'send', to, datagram });
   }
+}
+
+/** A record without an address of its own, at the address its datagram came from; the port is its own. */
+function locate(record: NodeRecord, from: Address): NodeRecord {
+  const port = record.address.slice(record.address.lastIndexOf(':'));
+  return makeRecord({ ...record, address: from.slice(0, from.lastIndexOf(':')) + port });
 }

@@ -1,8 +1,9 @@
 import type { Address } from './address.ts';
+import { Admission } from './admission.ts';
 import type { ChunkRange } from './chunk-set.ts';
 import { Departure } from './departure.ts';
+import { Dialogue } from './dialogue.ts';
 import type { Action, ConnectionId, FieldEvent } from './event.ts';
-import type { ControlFrame } from './frame.ts';
 import { Gossip, type GossipOptions } from './gossip.ts';
 import { toRanges } from './holdings.ts';
 import { Idleness } from './idleness.ts';
@@ -23,8 +24,6 @@ const TICK_MS = 200;
  */
 const LATE_MS = 250;
 const EXCUSE_MS = 1000;
-/** Nodes that may fetch from one node at a time; others are told of these. */
-const CLIENTS_LIMIT = 64;
 /** Who sent anything over a connection within this time is alive, whatever became of its datagrams. */
 const HEARD_MS = 5000;
 
@@ -52,11 +51,7 @@ export class FieldMachine {
   readonly gossip: Gossip;
   readonly #options: MachineOptions;
   readonly #neighbours: Neighbours;
-  readonly #accepted = new Map<ConnectionId, { readonly node: NodeId; readonly address: Address }>();
-  /** Who subscribed before there was anything to tell. */
-  readonly #subscribed = new Set<ConnectionId>();
-  /** Liars: what they did. Nothing is taken from them any more, and nothing given to them. */
-  readonly #banned = new Map<NodeId, string>();
+  readonly #admission = new Admission();
   /** Reads that came before the index was known. */
   readonly #early = new Map<number, ChunkRange>();
   readonly #search: Search;
@@ -66,6 +61,7 @@ export class FieldMachine {
   #data: Data | undefined;
   readonly #indexes = new IndexSpreader();
   readonly #indexSeeker = new IndexSeeker();
+  readonly #dialogue: Dialogue;
   #excusedAt = 0;
   #tickAt = Number.POSITIVE_INFINITY;
   #leaving: Departure | undefined;
@@ -86,16 +82,23 @@ export class FieldMachine {
         this.#say(`${formatNode(node)} at ${address} ${how}`);
       },
     });
-    this.#neighbours = new Neighbours(this.gossip.table, options.node, options.random, (node) =>
-      this.#banned.has(node),
-    );
+    const isBanned = (node: NodeId): boolean => this.#admission.isBanned(node);
+    this.#neighbours = new Neighbours(this.gossip.table, options.node, options.random, isBanned);
     this.#search = new Search({
       node: options.node,
       hasOrigin: options.hasOrigin,
       gossip: this.gossip,
       neighbours: this.#neighbours,
-      isBanned: (node) => this.#banned.has(node),
+      isBanned,
       say: (text) => this.#say(text),
+    });
+    this.#dialogue = new Dialogue({
+      guests: this.#admission.guests,
+      neighbours: this.#neighbours,
+      indexes: this.#indexes,
+      indexSeeker: this.#indexSeeker,
+      stock: () => this.#data,
+      ban: (conn, why, now, out) => this.#ban(conn, why, now, out),
     });
   }
 
@@ -108,7 +111,7 @@ export class FieldMachine {
   }
 
   get banned(): ReadonlyMap<NodeId, string> {
-    return this.#banned;
+    return this.#admission.banned;
   }
 
   /** When the machine wants a `wake`, at the latest. */
@@ -155,11 +158,15 @@ export class FieldMachine {
   #hangUp(now: number, out: Action[]): void {
     const gone = new Set(this.#gone);
     this.#gone = [];
-    const conns = [...this.#accepted].filter(([, { node }]) => gone.has(node)).map(([conn]) => conn);
-    for (const { conn, node } of this.#neighbours.connected()) if (gone.has(node)) conns.push(conn);
+    this.#closeAll(gone, 'is gone', now, out);
+  }
+
+  #closeAll(nodes: ReadonlySet<NodeId>, why: string, now: number, out: Action[]): void {
+    const conns = this.#admission.connectionsOf(nodes);
+    for (const { conn, node } of this.#neighbours.connected()) if (nodes.has(node)) conns.push(conn);
     for (const conn of conns) {
-      out.push({ kind: 'close', conn, why: 'is gone' });
-      this.#closed(conn, 'is gone', false, now, out);
+      out.push({ kind: 'close', conn, why });
+      this.#closed(conn, why, false, now, out);
     }
   }
 
@@ -192,7 +199,7 @@ export class FieldMachine {
         this.#closed(event.conn, event.why, event.hostile, now, out);
         return;
       case 'frame':
-        this.#frame(event.conn, event.frame, now, out);
+        this.#dialogue.frame(event.conn, event.frame, now, out);
         return;
       case 'incoming':
         if (this.#data?.fetcher.incoming(event.conn, event.chunk, event.chosen) === false) {
@@ -269,14 +276,13 @@ export class FieldMachine {
       random,
       gossip: this.gossip,
       neighbours: this.#neighbours,
-      isBanned: (node) => this.#banned.has(node),
+      isBanned: (node) => this.#admission.isBanned(node),
       mayBalance: () => fill && this.#leaving === undefined,
     });
     this.#data = { ...stock, keeper };
     this.gossip.holdsIn(lengths.count, announced, now);
-    for (const [conn, { node, address }] of this.#accepted) giver.accepted(conn, node, address, now);
-    for (const conn of this.#subscribed) giver.subscribe(conn, out);
-    this.#subscribed.clear();
+    for (const [conn, { node, address }] of this.#admission.guests) giver.accepted(conn, node, address, now);
+    this.#dialogue.begin(giver, out);
     for (const { conn, node, address } of this.#neighbours.connected()) {
       fetcher.connected(conn, node, address, now);
       out.push({ kind: 'frame', conn, frame: { kind: 'subscribe' } });
@@ -289,7 +295,7 @@ export class FieldMachine {
   }
 
   #connected(conn: ConnectionId, node: NodeId, address: Address, now: number, out: Action[]): void {
-    if (this.#banned.has(node) || node === this.#options.node) {
+    if (this.#admission.isBanned(node) || node === this.#options.node) {
       this.#neighbours.closed(conn, now);
       out.push({ kind: 'close', conn, why: 'not wanted' });
       return;
@@ -305,24 +311,21 @@ export class FieldMachine {
   }
 
   #accept(conn: ConnectionId, node: NodeId, address: Address, now: number, out: Action[]): void {
-    if (this.#banned.has(node)) {
-      out.push({ kind: 'close', conn, why: 'shut out' });
+    const verdict = this.#admission.admit(conn, { node, address });
+    if (verdict.kind === 'in') {
+      this.#data?.giver.accepted(conn, node, address, now);
       return;
     }
-    if (this.#accepted.size >= CLIENTS_LIMIT) {
-      const others = [...this.#accepted.values()].slice(0, 16);
-      out.push({ kind: 'frame', conn, frame: { kind: 'refuse', others } });
-      out.push({ kind: 'close', conn, why: 'no room' });
-      return;
+    if (verdict.kind === 'no room') {
+      out.push({ kind: 'frame', conn, frame: { kind: 'refuse', others: verdict.others } });
     }
-    this.#accepted.set(conn, { node, address });
-    this.#data?.giver.accepted(conn, node, address, now);
+    out.push({ kind: 'close', conn, why: verdict.kind });
   }
 
   #closed(conn: ConnectionId, why: string, hostile: boolean, now: number, out: Action[]): void {
-    const node = this.#accepted.get(conn)?.node ?? this.#neighbours.nodeOf(conn);
-    this.#accepted.delete(conn);
-    this.#subscribed.delete(conn);
+    const node = this.#nodeOf(conn);
+    this.#admission.closed(conn);
+    this.#dialogue.closed(conn);
     this.#indexes.done(conn);
     this.#neighbours.closed(conn, now);
     this.#indexSeeker.done(conn);
@@ -331,70 +334,6 @@ export class FieldMachine {
     if (node === undefined) return;
     if (hostile) this.#banNode(node, why, now, out);
     else this.gossip.doubt(node, now, out);
-  }
-
-  #frame(conn: ConnectionId, frame: ControlFrame, now: number, out: Action[]): void {
-    if (this.#accepted.has(conn)) {
-      this.#fromClient(conn, frame, now, out);
-      return;
-    }
-    const fetcher = this.#data?.fetcher;
-    switch (frame.kind) {
-      case 'holdings':
-        fetcher?.holdings(conn, frame.windows);
-        return;
-      case 'have':
-        fetcher?.have(conn, frame, now);
-        return;
-      case 'pointers':
-        for (const { node, address } of frame.pointers) this.#neighbours.pointed(node, address);
-        fetcher?.pointers(conn, frame, now);
-        return;
-      case 'lack':
-        if (fetcher?.lacks(conn, frame) === true) this.#ban(conn, 'lied about what it holds', now, out);
-        return;
-      case 'index at':
-        // Asked again there, and here once more if nothing comes of it.
-        this.#indexSeeker.done(conn);
-        for (const { node, address } of frame.others) this.#neighbours.pointed(node, address);
-        return;
-      case 'refuse':
-        for (const { node, address } of frame.others) this.#neighbours.pointed(node, address);
-        this.#neighbours.refused(conn, now);
-        return;
-      default:
-        out.push({ kind: 'close', conn, why: `'${frame.kind}' is not for the side that gives` });
-    }
-  }
-
-  #fromClient(conn: ConnectionId, frame: ControlFrame, now: number, out: Action[]): void {
-    const giver = this.#data?.giver;
-    switch (frame.kind) {
-      case 'subscribe':
-        this.#indexes.done(conn);
-        if (giver === undefined) this.#subscribed.add(conn);
-        else giver.subscribe(conn, out);
-        return;
-      case 'get':
-        giver?.get(conn, frame, now, out);
-        return;
-      case 'cancel':
-        giver?.cancel(conn, frame.ranges);
-        return;
-      case 'got':
-        giver?.got(conn, frame.count, now);
-        return;
-      case 'get index':
-        this.#askedIndex(conn, now, out);
-        return;
-      default:
-        out.push({ kind: 'close', conn, why: `'${frame.kind}' is not for the side that fetches` });
-    }
-  }
-
-  #askedIndex(conn: ConnectionId, now: number, out: Action[]): void {
-    const client = this.#accepted.get(conn);
-    if (client !== undefined) this.#indexes.ask(conn, client, this.#data !== undefined, now, out);
   }
 
   #chunk(conn: ConnectionId, chunk: number, good: boolean, now: number, out: Action[]): void {
@@ -463,20 +402,18 @@ export class FieldMachine {
   }
 
   #ban(conn: ConnectionId, why: string, now: number, out: Action[]): void {
-    const node = this.#neighbours.nodeOf(conn) ?? this.#accepted.get(conn)?.node;
+    const node = this.#nodeOf(conn);
     if (node !== undefined) this.#banNode(node, why, now, out);
   }
 
   #banNode(node: NodeId, why: string, now: number, out: Action[]): void {
-    if (this.#banned.has(node)) return;
-    this.#banned.set(node, why);
+    if (!this.#admission.ban(node, why)) return;
     this.#say(`${this.gossip.describe(node)} ${why}: shut out`);
-    const conns = [...this.#accepted].filter(([, client]) => client.node === node).map(([conn]) => conn);
-    for (const source of this.#neighbours.connected()) if (source.node === node) conns.push(source.conn);
-    for (const conn of conns) {
-      out.push({ kind: 'close', conn, why });
-      this.#closed(conn, why, false, now, out);
-    }
+    this.#closeAll(new Set([node]), why, now, out);
+  }
+
+  #nodeOf(conn: ConnectionId): NodeId | undefined {
+    return this.#admission.guests.get(conn)?.node ?? this.#neighbours.nodeOf(conn);
   }
 
   #say(text: string): void {

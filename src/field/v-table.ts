@@ -1,6 +1,16 @@
 import type { ChunkRange } from './chunk-set.ts';
-import { heldRanges, holds } from './holdings.ts';
-import { compareRecords, keyOf, mix, type NodeId, type NodeRecord, STATE_DOWN, STATE_LEAVING } from './record.ts';
+import { emptyHoldings, heldRanges, holds } from './holdings.ts';
+import {
+  compareRecords,
+  keyOf,
+  makeRecord,
+  mix,
+  type NodeId,
+  type NodeRecord,
+  partCount,
+  STATE_DOWN,
+  STATE_LEAVING,
+} from './record.ts';
 
 /** Buckets a table is compared by. A node's records all fall into one. */
 export const BUCKETS = 256;
@@ -50,6 +60,18 @@ export class VTable {
   get(node: NodeId, part = 0): NodeRecord | undefined {
     const row = this.#find(node, part);
     return row < 0 ? undefined : this.#rows[row];
+  }
+
+  /**
+   * A record that would take down all rows of a node, this one among them.
+   * @param chunks in the image, which say how many rows a node has; 0 when that is not known yet
+   */
+  tombstoneFor(record: NodeRecord, chunks: number): NodeRecord {
+    let { version } = record;
+    const parts = partCount(Math.max(1, chunks));
+    for (let part = 1; part < parts; part++) version = Math.max(version, this.get(record.node, part)?.version ?? 0);
+    const holdings = emptyHoldings(0, record.part === 0 ? record.holdings.size : 0);
+    return makeRecord({ ...record, version, state: STATE_DOWN, part: 0, holdings });
   }
 
   /** The record that says a node is down, when it is. */
