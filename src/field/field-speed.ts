@@ -16,7 +16,7 @@ export interface FieldSample {
 const SAMPLE_BYTES = 4 << 20;
 const PIECE_BYTES = 256 << 10;
 /** A slow field is seen as slow by then. */
-const BUDGET_MS = 500;
+const BUDGET_MS = 1000;
 /** Others are told that it goes; they would find it out. */
 const LEAVE_MS = 500;
 

@@ -52,7 +52,9 @@ export async function fasterField(
     if (rate < bytesPerSecond * NEARLY_EQUAL) throw new Error(`it gives ${speedText(rate)}, and ${gives}`);
     return { ...field, insteadOf: device.path, why: `${field.why}, ${speedText(rate)}; ${gives}` };
   } catch (error) {
-    log.choose('the network is passed over', describeError(error));
+    const why = describeError(error);
+    log.info(`the network is passed over: ${why}`);
+    log.choose('the network is passed over', why);
     return undefined;
   }
 }

@@ -92,10 +92,11 @@ function worthWaitingFor({ found, pending, order }: WaitFacts): {
  * For how long the network is asked for the image, when the best medium of this machine gives it so slowly: a quarter of
  * the time that may save. 0: not at all, since an address alone takes longer.
  * @param bytesPerSecond of the medium
+ * @returns whole milliseconds
  */
 export function networkPatienceMs(bytesPerSecond: number): number {
   const share = savedMs(bytesPerSecond, 'net') * PATIENCE_SHARE;
-  return share < PATIENCE_MS.least ? 0 : Math.min(PATIENCE_MS.most, share);
+  return share < PATIENCE_MS.least ? 0 : Math.round(Math.min(PATIENCE_MS.most, share));
 }
 
 export function decideWait(facts: WaitFacts): WaitDecision {

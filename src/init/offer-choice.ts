@@ -50,7 +50,7 @@ export function chooseOffer(
   const [id, nodes] = best;
   const offered = nodes.map(({ name }) => name).find((name) => NAME.test(name));
   const name = wanted?.name ?? offered ?? id.slice(0, ID_DIGITS);
-  const pinned = wanted?.id === undefined ? 'offered' : 'the pinned image, offered';
+  const pinned = wanted?.id === undefined ? 'offered' : 'the very image, offered';
   return {
     kind: 'take',
     image: { name, id, peers: nodes.map(({ from }) => from) },

@@ -104,4 +104,5 @@ test('the network is asked for what a slow medium has, the longer the slower tha
   expect(networkPatienceMs(10e6)).toBeGreaterThan(1500);
   expect(networkPatienceMs(5e6)).toBeGreaterThan(networkPatienceMs(10e6));
   expect(networkPatienceMs(1e5)).toBe(10_000);
+  expect(Number.isInteger(networkPatienceMs(3.26e6))).toBe(true);
 });
