@@ -4,6 +4,7 @@ import { FieldKey } from '../field/key.ts';
 import { readIndexFile } from '../image/index-file.ts';
 import { describeError } from '../linux/describe-error.ts';
 import { NEARLY_EQUAL } from '../media/choose.ts';
+import { measureSpeeds } from '../media/speed.ts';
 import type { BootLog } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
 import type { Drivers } from './drivers.ts';
@@ -32,7 +33,11 @@ export async function fasterField(
   const [best] = found.ranked;
   // viver.media= is a person's word.
   if (options.media !== undefined || best?.bytesPerSecond === undefined) return undefined;
-  const { candidate, bytesPerSecond } = best;
+  if (networkPatienceMs(best.bytesPerSecond) === 0) return undefined;
+  const { candidate } = best;
+  // That was a quick look, while drivers were loaded too.
+  const [again] = await measureSpeeds([candidate], { evenOne: true });
+  const bytesPerSecond = Math.max(best.bytesPerSecond, again?.bytesPerSecond ?? 0);
   const patienceMs = networkPatienceMs(bytesPerSecond);
   if (patienceMs === 0) return undefined;
   const { name, device, indexPath } = candidate;

@@ -26,7 +26,7 @@ export interface FoundMedia {
 }
 
 /** Enough to see whether a medium is fast or slow; how fast is measured when there are several. */
-const SAMPLE_BYTES = 2 * 1024 * 1024;
+const SAMPLE_BYTES = 1024 * 1024;
 /** sysfs tells of no change in what is pending: it is looked at anew this often. */
 const POLL_MS = 100;
 /** A round of the search on a machine with a handful of disks takes less, a slow machine too. */

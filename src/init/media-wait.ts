@@ -43,6 +43,8 @@ export type WaitDecision =
 /** With an image at hand, media that are still answering get a quarter of the time they may save, within these limits. */
 const PATIENCE_MS = { least: 1500, most: 10_000 };
 const PATIENCE_SHARE = 1 / 4;
+/** A link and an address alone take so long. */
+const NETWORK_MS = 2500;
 /** What a boot reads, about: a faster medium is waited for when it would save more than the least patience costs. */
 const BOOT_BYTES = 100e6;
 /** The most a boot gets out of these kinds: of a DVD drive at 16 times its base speed, which also seeks; of UDMA/133; of gigabit Ethernet. */
@@ -90,13 +92,13 @@ function worthWaitingFor({ found, pending, order }: WaitFacts): {
 
 /**
  * For how long the network is asked for the image, when the best medium of this machine gives it so slowly: a quarter of
- * the time that may save. 0: not at all, since an address alone takes longer.
+ * the time that may save. 0: not at all.
  * @param bytesPerSecond of the medium
  * @returns whole milliseconds
  */
 export function networkPatienceMs(bytesPerSecond: number): number {
   const share = savedMs(bytesPerSecond, 'net') * PATIENCE_SHARE;
-  return share < PATIENCE_MS.least ? 0 : Math.round(Math.min(PATIENCE_MS.most, share));
+  return share < NETWORK_MS ? 0 : Math.round(Math.min(PATIENCE_MS.most, share));
 }
 
 export function decideWait(facts: WaitFacts): WaitDecision {
