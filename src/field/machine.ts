@@ -73,8 +73,9 @@ export class FieldMachine {
     this.#options = options;
     this.gossip = new Gossip(options, {
       isHeard: (node, now) => this.#isHeard(node, now),
-      onUp: ({ node, address }) => {
-        this.#neighbours.forgive(node);
+      onUp: (record) => {
+        const { node, address } = record;
+        this.#neighbours.appeared(record, this.#data === undefined);
         this.#say(`${formatNode(node)} joined at ${address}`);
       },
       onDown: ({ node, address }, how) => {

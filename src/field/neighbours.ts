@@ -3,7 +3,7 @@ import type { ChunkSet } from './chunk-set.ts';
 import type { ConnectionId } from './event.ts';
 import type { Fetcher } from './fetcher.ts';
 import { heldRanges } from './holdings.ts';
-import type { NodeId } from './record.ts';
+import type { NodeId, NodeRecord } from './record.ts';
 import type { VTable } from './v-table.ts';
 
 /** Nodes fetched from at a time, and as many more for what only they have. */
@@ -66,9 +66,13 @@ export class Neighbours {
     this.#avoided.set(node, now + 4 * RETRY_MS);
   }
 
-  /** It came back: what was held against it is forgotten. */
-  forgive(node: NodeId): void {
+  /**
+   * It is there, maybe again: what was held against it is forgotten.
+   * @param isWaiting for the index: whoever has it is dialled without delay
+   */
+  appeared({ node, holdings }: NodeRecord, isWaiting: boolean): void {
     this.#avoided.delete(node);
+    if (isWaiting && holdings.size > 0) this.#planAt = 0;
   }
 
   refused(conn: ConnectionId, now: number): void {
