@@ -4,13 +4,13 @@
  */
 import { execFileSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { cpuSeconds, type RunningServer, SERVERS, startServer } from './nbd/servers.ts';
 
 const MIB = 1024 * 1024;
-const IMAGE_BYTES = 512 * MIB;
+const RANDOM_BYTES = 512 * MIB;
 /** One copy takes a quarter of a second: too short a sample. */
 const COPIES = 4;
 const RANDOM_SECONDS = 2;
@@ -20,7 +20,7 @@ const METRICS = {
   'sequential MB/s': (server: RunningServer): number => {
     const start = performance.now();
     for (let copy = 0; copy < COPIES; copy++) execFileSync('nbdcopy', [server.uri, 'null:']);
-    return (COPIES * IMAGE_BYTES) / 1000 / (performance.now() - start);
+    return (COPIES * imageBytes) / 1000 / (performance.now() - start);
   },
   'random 4 KiB reads/s, depth 1': (server: RunningServer): number => randomReads(server.uri, 1),
   'random 4 KiB reads/s, depth 32': (server: RunningServer): number => randomReads(server.uri, 32),
@@ -29,7 +29,7 @@ const METRICS = {
 function randomReads(uri: string, depth: number): number {
   const output = execFileSync('fio', [
     ...['--name=random', '--ioengine=nbd', `--uri=${uri}`, '--rw=randread', '--bs=4k', `--iodepth=${depth}`],
-    ...[`--size=${IMAGE_BYTES}`, '--time_based', `--runtime=${RANDOM_SECONDS}`, '--norandommap'],
+    ...[`--size=${imageBytes - (imageBytes % 4096)}`, '--time_based', `--runtime=${RANDOM_SECONDS}`, '--norandommap'],
     ...['--randrepeat=0', '--output-format=json'],
   ]).toString();
   const report = JSON.parse(output.slice(output.indexOf('{'))) as { jobs: { read: { iops: number } }[] };
@@ -58,10 +58,16 @@ function measure(server: RunningServer, metric: keyof typeof METRICS, into: Samp
 }
 
 const directory = mkdtempSync('/dev/shm/viver-bench-nbd-');
-const image = join(directory, 'image');
-const bytes = Buffer.alloc(IMAGE_BYTES);
-for (let at = 0; at < IMAGE_BYTES; at += 64 * MIB) randomFillSync(bytes, at, 64 * MIB);
-writeFileSync(image, bytes);
+const image = join(directory, 'image.sqfs');
+const tree = join(directory, 'tree');
+mkdirSync(tree);
+const bytes = Buffer.alloc(64 * MIB);
+for (let at = 0; at < RANDOM_BYTES; at += bytes.length) {
+  writeFileSync(join(tree, 'random'), randomFillSync(bytes), { flag: 'a' });
+}
+execFileSync('mksquashfs', [tree, image, '-no-progress', '-quiet', '-noD'], { stdio: 'ignore' });
+rmSync(tree, { recursive: true });
+const imageBytes = statSync(image).size;
 
 const servers: RunningServer[] = [];
 try {
@@ -79,7 +85,7 @@ try {
   };
   const report = {
     what: 'NBD servers on unix sockets, the same random bytes from memory; clients nbdcopy and fio (libnbd)',
-    imageBytes: IMAGE_BYTES,
+    imageBytes,
     rounds: ROUNDS,
     machine: { cpus: cpus().length, model: cpus()[0]?.model, load: loadavg() },
     servers: SERVERS.map(({ name, note }) => ({

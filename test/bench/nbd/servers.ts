@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { VIVER } from '../field/runs.ts';
 
 /** An NBD server under test: how to start it, and what to do before the first measurement. */
 export interface ServerKind {
@@ -44,13 +45,17 @@ export const SERVERS: readonly ServerKind[] = [
   },
   {
     name: 'viver',
-    note: 'the image in memory',
-    start: (socket, image) => run(process.execPath, [RAM_SERVER, socket, image]),
+    note: 'a node that holds the image, each chunk verified when it is first read; the first copy is not measured',
+    start(socket, image) {
+      const words = ['field', 'up', '--image', image, '--listen', '127.0.0.1:0', '--nbd', `unix:${socket}`];
+      return run(VIVER, words);
+    },
+    fill: (uri) => void execFileSync('nbdcopy', [uri, 'null:']),
   },
   {
-    name: 'viver async',
-    note: 'the same, every read a promise as from a source that must wait',
-    start: (socket, image) => run(process.execPath, [RAM_SERVER, socket, image, 'async']),
+    name: 'front end',
+    note: "viver's NBD server alone, in front of an array",
+    start: (socket, image) => run(process.execPath, [RAM_SERVER, socket, image]),
   },
 ];
 
