@@ -3,7 +3,8 @@ import { measureField } from '../field/field-speed.ts';
 import { FieldKey } from '../field/key.ts';
 import { readIndexFile } from '../image/index-file.ts';
 import { describeError } from '../linux/describe-error.ts';
-import { NEARLY_EQUAL } from '../media/choose.ts';
+import type { ImageCandidate } from '../media/candidate.ts';
+import { type MeasuredCandidate, NEARLY_EQUAL } from '../media/choose.ts';
 import { measureSpeeds } from '../media/speed.ts';
 import type { BootLog } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
@@ -36,7 +37,7 @@ export async function fasterField(
   if (networkPatienceMs(best.bytesPerSecond) === 0) return undefined;
   const { candidate } = best;
   // That was a quick look, while drivers were loaded too.
-  const [again] = await measureSpeeds([candidate], { evenOne: true });
+  const [again] = await sampleInQuiet(candidate, drivers);
   const bytesPerSecond = Math.max(best.bytesPerSecond, again?.bytesPerSecond ?? 0);
   const patienceMs = networkPatienceMs(bytesPerSecond);
   if (patienceMs === 0) return undefined;
@@ -62,6 +63,11 @@ export async function fasterField(
     log.choose('the network is passed over', why);
     return undefined;
   }
+}
+
+async function sampleInQuiet(candidate: ImageCandidate, drivers: Drivers): Promise<readonly MeasuredCandidate[]> {
+  using _ = drivers.pause();
+  return await measureSpeeds([candidate]);
 }
 
 function speedText(bytesPerSecond: number): string {

@@ -134,7 +134,7 @@ async function sampleNew(
   const isSame = candidates.length === known.length && candidates.every((each, i) => each === known[i]?.candidate);
   if (isSame) return known;
   using _ = drivers.pause();
-  return measureSpeeds(candidates, { evenOne: true, sampleBytes: SAMPLE_BYTES });
+  return await measureSpeeds(candidates, { sampleBytes: SAMPLE_BYTES });
 }
 
 /** Whether there is anything a medium can be put into while the machine runs. */

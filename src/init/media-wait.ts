@@ -47,7 +47,10 @@ const PATIENCE_SHARE = 1 / 4;
 const NETWORK_MS = 2500;
 /** What a boot reads, about: a faster medium is waited for when it would save more than the least patience costs. */
 const BOOT_BYTES = 100e6;
-/** The most a boot gets out of these kinds: of a DVD drive at 16 times its base speed, which also seeks; of UDMA/133; of gigabit Ethernet. */
+/**
+ * The most a boot gets out of these kinds: of a DVD drive at 16 times its base speed, which also seeks; of UDMA/133; of
+ * gigabit Ethernet.
+ */
 const FASTEST_BYTES_PER_SECOND: Partial<Record<Medium, number>> = { cd: 22e6, ide: 133e6, net: 118e6 };
 /** A USB disk may spin up for this long before it answers; the kernel's own SCSI command time-out is 30 s too. */
 const PENDING_LIMIT_MS = 30_000;

@@ -5,8 +5,6 @@ import type { MeasuredCandidate } from './choose.ts';
 export interface SpeedOptions {
   /** The measurement ends after this time, unless nothing at all has been read: then with the first piece. */
   readonly budgetMs?: number;
-  /** Measure a single disk too. */
-  readonly evenOne?: boolean;
   /** Bytes read of each image at most. */
   readonly sampleBytes?: number;
   /** Opens an image for reads past the page cache. */
@@ -49,18 +47,15 @@ interface Sample {
 }
 
 /**
- * Reads a few megabytes of each image past the page cache, on all disks at once, and says how fast each was. Takes no
- * time for a single disk, where there is nothing to compare, unless that is asked for. Several candidates on one disk share one sample.
- * A disk that hangs or fails costs no more than the budget, as long as another one gives something.
+ * Reads a few megabytes of each image past the page cache, on all disks at once, and says how fast each was. Several
+ * candidates on one disk share one sample. A disk that hangs or fails costs no more than the budget, as long as another
+ * one gives something.
  */
 export async function measureSpeeds(
   candidates: readonly ImageCandidate[],
   options: SpeedOptions = {},
 ): Promise<readonly MeasuredCandidate[]> {
   const disks = [...Map.groupBy(candidates, (candidate) => candidate.device.disk).values()];
-  if (disks.length < 2 && options.evenOne !== true) {
-    return candidates.map((candidate) => ({ candidate, bytesPerSecond: undefined, measured: 'the only disk' }));
-  }
   const samples = disks.flatMap((ofDisk): Sample[] => {
     // the largest image: the sample is the longest, and the least likely to lie in a drive's own cache
     const [candidate] = [...ofDisk].sort((left, right) => right.squashfs.sizeBytes - left.squashfs.sizeBytes);
