@@ -23,11 +23,12 @@ function readBracket(pattern: string, at: number, code: number): Bracket | undef
     const low = pattern.charCodeAt(index++);
     if (Number.isNaN(low)) return undefined;
     let high = low;
-    if (pattern[index] === '-' && index + 1 < pattern.length && pattern[index + 1] !== ']') {
-      index++;
+    if (pattern[index] === '-' && pattern[index + 1] !== ']') {
+      const isCut = ++index === pattern.length;
       if (pattern[index] === '\\') index++;
       high = pattern.charCodeAt(index++);
-      if (Number.isNaN(high)) return undefined;
+      // glibc gives up at a range without an end, unless it has already seen what it looks for.
+      if (Number.isNaN(high)) return matches || (isCut && low === code) ? undefined : { matches: false, next: index };
     }
     if (low <= code && code <= high) matches = true;
   }

@@ -25,6 +25,27 @@ test('any pattern matches what the C library says it matches', () => {
   );
 });
 
+/** All words of up to `length` of these letters. */
+function wordsOf(letters: string, length: number): string[] {
+  const all = [''];
+  for (let from = 0, left = length; left > 0; left--) {
+    const until = all.length;
+    for (; from < until; from++) for (const letter of letters) all.push(`${all[from]}${letter}`);
+  }
+  return all;
+}
+
+test('so does every short pattern of brackets, closed or not', () => {
+  const texts = wordsOf('[-a\\]', 3);
+  const differ: string[] = [];
+  for (const pattern of wordsOf('[]-\\*a!', 4)) {
+    for (const text of texts) {
+      if (fnmatch(pattern, text) !== (libc.fnmatch(pattern, text, 0) === 0)) differ.push(`${pattern} on ${text}`);
+    }
+  }
+  expect(differ).toEqual([]);
+});
+
 test('a match may begin in the middle of both', () => {
   expect(fnmatch('pci:v*d', 'pci:v1d', 4, 4)).toBe(true);
   expect(fnmatch('pci:v*d', 'pci:v1e', 4, 4)).toBe(false);
