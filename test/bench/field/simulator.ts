@@ -84,7 +84,8 @@ export class Simulator {
     const random = generator(this.random() * 2 ** 32);
     const machine = new FieldMachine({
       field: '00112233445566ff',
-      node: Math.floor(random() * 2 ** 48),
+      // No two alike, however many there are: a generator of 32 bits would give some twice.
+      node: Math.floor(random() * 2 ** 32) * 2 ** 16 + (this.nodes.length & 0xffff),
       life: 1_000_000 + Math.floor(this.now),
       address,
       peers,
