@@ -11,6 +11,12 @@ export interface LinkShape {
   readonly limit: number;
 }
 
+/**
+ * Bytes that TCP hands to a link at a time. More than a burst would be cut by tbf into single packets, with a timer for
+ * each: at fifty hosts that keeps two processors busy, and the links are emulated slower than they are meant to be.
+ */
+const BUNCH = 16 << 10;
+
 export const SHAPE_20_MBIT: LinkShape = { mbit: 20, burst: 32 << 10, limit: 256 << 10 };
 
 function batch(program: 'ip' | 'tc', lines: readonly string[], namespace?: string): void {
@@ -19,6 +25,15 @@ function batch(program: 'ip' | 'tc', lines: readonly string[], namespace?: strin
 }
 
 let labs = 0;
+
+/** @param first its bit 1 says that it is given by the machine's administrator */
+function macAddress(first: '02' | '06', host: number): string {
+  return `${first}:00:00:00:${hexByte(host >> 8)}:${hexByte(host & 255)}`;
+}
+
+function hexByte(value: number): string {
+  return value.toString(16).padStart(2, '0');
+}
 
 export class Lab implements Disposable {
   readonly #prefix: string;
@@ -42,13 +57,27 @@ export class Lab implements Disposable {
       batch(
         'ip',
         numbers.flatMap((i) => [
-          `link add p${i} type veth peer name eth0 netns ${prefix}h${i}`,
+          `link add p${i} address ${macAddress('02', i)} gso_max_size ${BUNCH} type veth peer name eth0 address ${macAddress('06', i)} netns ${prefix}h${i}`,
           `link set p${i} master br0 up`,
         ]),
         sw,
       );
       for (const i of numbers) {
-        batch('ip', [`addr add ${lab.address(i)}/16 dev eth0`, 'link set lo up', 'link set eth0 up'], lab.namespace(i));
+        const neighbours = numbers.filter((other) => other !== i);
+        batch(
+          'ip',
+          [
+            `addr add ${lab.address(i)}/16 dev eth0`,
+            'link set lo up',
+            `link set eth0 gso_max_size ${BUNCH} up`,
+            // All hosts share one kernel's table of neighbours, which ends at 1024: fifty that know each other are more.
+            // Entries that stay are not counted.
+            ...neighbours.map(
+              (n) => `neigh add ${lab.address(n)} lladdr ${macAddress('06', n)} dev eth0 nud permanent`,
+            ),
+          ],
+          lab.namespace(i),
+        );
       }
       if (shape !== undefined) {
         const { mbit, burst, limit } = shape;
