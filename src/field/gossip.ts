@@ -278,6 +278,7 @@ export class Gossip {
     this.#rumours.add(record, isNew || before.state !== record.state, now);
     if (!isNew) return;
     this.#graves.close(record.node);
+    this.#members.appeared(record.node);
     this.#evictNamesakes(record, now);
     this.#joining.look(this.table.nodes(), this.own.address);
     if (record.part === 0) this.#links.onUp(record);

@@ -2,11 +2,23 @@ import { isUnspecified } from './address.ts';
 import type { NodeId, NodeRecord } from './record.ts';
 import type { VTable } from './v-table.ts';
 
-/** The other nodes of the table: some at random, or one after the other. */
+/**
+ * Members that a node talks to: a few, and more only with the logarithm of the field. To talk to any of thousands would
+ * have each datagram begin with a broadcast for the other's hardware address (ARP), heard by all.
+ */
+const CIRCLE_LEAST = 6;
+const CIRCLE_TIMES = 2;
+
+/**
+ * Those of the other nodes that this one gossips with: a sample that changes slowly. As all draw theirs at random, news
+ * go round as fast as if each talked to everybody, and with these sizes the chance that anybody is in nobody's circle is below
+ * one in a hundred thousand.
+ */
 export class Members {
   readonly #table: VTable;
   readonly #self: NodeId;
   readonly #random: () => number;
+  readonly #circle: NodeId[] = [];
   /** In the order they are asked in, shuffled anew in each round. */
   #round: NodeId[] = [];
 
@@ -16,22 +28,33 @@ export class Members {
     this.#random = random;
   }
 
-  /** Some members, chosen at random. */
+  /** A node is new in the table: it comes into the circle as likely as any other. */
+  appeared(node: NodeId): void {
+    const wanted = this.#wanted();
+    if (node === this.#self || this.#circle.includes(node)) return;
+    if (this.#circle.length < wanted) this.#circle.push(node);
+    else if (this.#random() * this.#table.size < wanted) this.#circle[this.#any(this.#circle.length)] = node;
+  }
+
+  /** Some members of the circle, chosen at random. */
   pick(count: number): NodeRecord[] {
-    const rows = this.#table.rows();
+    this.#tend();
+    const left = [...this.#circle];
     const picked: NodeRecord[] = [];
-    for (let tries = 0; tries < count * 6 && picked.length < count; tries++) {
-      const record = rows[Math.floor(this.#random() * rows.length)];
-      if (record === undefined || record.node === this.#self || isUnspecified(record.address)) continue;
-      if (!picked.some(({ node }) => node === record.node)) picked.push(record);
+    while (left.length > 0 && picked.length < count) {
+      const [node] = left.splice(this.#any(left.length), 1);
+      const record = node === undefined ? undefined : this.#table.get(node);
+      if (record !== undefined && !isUnspecified(record.address)) picked.push(record);
     }
     return picked;
   }
 
-  /** The next one of the round: each comes once in it. */
+  /** The next one of the round: each of the circle comes once in it. After each round, one of them is exchanged. */
   next(): NodeRecord | undefined {
     if (this.#round.length === 0) {
-      this.#round = [...this.#table.nodes()].map(({ node }) => node).filter((node) => node !== this.#self);
+      if (this.#circle.length > 0) this.#circle.splice(this.#any(this.#circle.length), 1);
+      this.#tend();
+      this.#round = [...this.#circle];
       shuffle(this.#round, this.#random);
     }
     for (let node = this.#round.pop(); node !== undefined; node = this.#round.pop()) {
@@ -39,6 +62,38 @@ export class Members {
       if (record !== undefined) return record;
     }
     return undefined;
+  }
+
+  #wanted(): number {
+    return CIRCLE_LEAST + Math.ceil(CIRCLE_TIMES * Math.log2(this.#table.size + 1));
+  }
+
+  /** Who is gone leaves the circle, and others take the places that are free. */
+  #tend(): void {
+    const circle = this.#circle;
+    for (let i = circle.length - 1; i >= 0; i--) {
+      if (this.#table.get(circle[i] as NodeId) === undefined) circle.splice(i, 1);
+    }
+    const wanted = this.#wanted();
+    if (circle.length >= wanted) return;
+    const rows = this.#table.rows();
+    if (rows.length <= 2 * wanted) {
+      const others = [...this.#table.nodes()].map(({ node }) => node);
+      shuffle(others, this.#random);
+      for (const node of others) {
+        if (circle.length >= wanted) return;
+        if (node !== this.#self && !circle.includes(node)) circle.push(node);
+      }
+      return;
+    }
+    for (let tries = 0; tries < 4 * wanted && circle.length < wanted; tries++) {
+      const node = rows[this.#any(rows.length)]?.node;
+      if (node !== undefined && node !== this.#self && !circle.includes(node)) circle.push(node);
+    }
+  }
+
+  #any(count: number): number {
+    return Math.floor(this.#random() * count);
   }
 }
 
