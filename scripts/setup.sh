@@ -28,3 +28,8 @@ if [ -n "$missing" ]; then
 fi
 # Install scripts are not needed by any package here, so none is trusted to run.
 npm ci --ignore-scripts --no-audit --no-fund
+# The npm of Debian 12 (9.2) does not link Node's own program: its package has a sister for another processor, with a
+# program of the same name, which is not installed here. Newer ones do.
+set -- node_modules/node-linux-*/bin/node
+[ -x "$1" ] || { echo "setup: npm has no Node 26 for this processor ($(uname -m)): amd64 and arm64 are supported" >&2; exit 1; }
+ln -sf "../${1#node_modules/}" node_modules/.bin/node
