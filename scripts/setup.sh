@@ -27,9 +27,19 @@ if [ -n "$missing" ]; then
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
 fi
 # Install scripts are not needed by any package here, so none is trusted to run.
-npm ci --ignore-scripts --no-audit --no-fund
-# The npm of Debian 12 (9.2) does not link Node's own program: its package has a sister for another processor, with a
-# program of the same name, which is not installed here. Newer ones do.
+npm_ci() { npm ci --ignore-scripts --no-audit --no-fund "$@"; }
+# The first pass is for Node 26. An npm that an older Node runs (Debian 12's: 18) leaves out packages that ask for a newer
+# one where they are optional, and with them programs for this processor: so Node 26 itself does the second.
+npm_ci --loglevel=error
 set -- node_modules/node-linux-*/bin/node
-[ -x "$1" ] || { echo "setup: npm has no Node 26 for this processor ($(uname -m)): amd64 and arm64 are supported" >&2; exit 1; }
+[ -x "$1" ] || { echo "setup: npm has no Node for this processor ($(uname -m)): amd64 and arm64 are supported" >&2; exit 1; }
+if [ "$(node --version)" != "$("$1" --version)" ]; then
+  first=build/.node
+  mkdir -p $first
+  ln -f "$1" $first/node
+  (PATH="$PWD/$first:$PATH" && npm_ci)
+  rm -r $first
+fi
+# Not linked by the npm of Debian 12 (9.2): its package has a sister for another processor, which is not installed, with a
+# program of the same name.
 ln -sf "../${1#node_modules/}" node_modules/.bin/node
