@@ -48,7 +48,8 @@ export class FieldTest implements AsyncDisposable {
   /** Starts a daemon on the next address of its own. */
   up(args: readonly string[], options: { at?: string; wrapper?: readonly string[]; listen?: string } = {}): Daemon {
     const number = ++this.#count;
-    const host = options.at ?? `127.${this.#net}.${process.pid % 250}.${number}`;
+    const subnet = (process.pid + Math.floor(number / 250)) % 250;
+    const host = options.at ?? `127.${this.#net}.${subnet}.${1 + (number % 250)}`;
     const address = options.listen ?? `${host}:20070`;
     const control = join(this.directory, `control${number}`);
     const nbd = join(this.directory, `nbd${number}`);
