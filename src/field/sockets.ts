@@ -7,8 +7,8 @@ import type { Endpoint } from './address.ts';
 import { DEFAULT_PORT, MULTICAST_GROUP } from './wire.ts';
 
 /**
- * Linux's own choice for TCP, whatever the machine has chosen for its longer ways. Of thirty nodes on one wire under
- * 'bbr' each chunk took a sixth more processor time, since it sends by timers, two packets at a time.
+ * Linux's own default, whatever this machine has chosen for longer ways. Thirty nodes that read at once took 1.58 times
+ * the least time possible under 'bbr', which sends by timers, two packets at a time, and 1.37 times under this.
  */
 const CONGESTION_CONTROL = 'cubic';
 
