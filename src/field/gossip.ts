@@ -2,7 +2,7 @@ import { Acquaintances } from './acquaintances.ts';
 import { type Address, isUnspecified } from './address.ts';
 import { Answers, digestOf } from './answers.ts';
 import type { ChunkRange, ChunkSet } from './chunk-set.ts';
-import { type Datagram, DOWN_LEFT, DOWN_LOST, type Sections } from './datagram.ts';
+import { type Datagram, DOWN_LEFT, type Sections } from './datagram.ts';
 import type { Action } from './event.ts';
 import { Graves } from './graves.ts';
 import { Joining } from './joining.ts';
@@ -10,7 +10,6 @@ import { Liveness, type Question } from './liveness.ts';
 import { Members } from './members.ts';
 import { OwnRecords } from './own-records.ts';
 import {
-  compareRecords,
   fits,
   formatNode,
   isSameBytes,
@@ -22,6 +21,7 @@ import {
   saysTheSame,
 } from './record.ts';
 import { Rumours } from './rumours.ts';
+import { Suspicion } from './suspicion.ts';
 import { exchange, RECORD_BYTES } from './table-exchange.ts';
 import { VTable } from './v-table.ts';
 import type { Kind } from './wire.ts';
@@ -81,6 +81,7 @@ export class Gossip {
   readonly #graves = new Graves();
   readonly #answers: Answers;
   readonly #joining: Joining;
+  readonly #suspicion: Suspicion;
   #isDirty = false;
   #publishAt = 0;
   #publishedAt = 0;
@@ -99,6 +100,15 @@ export class Gossip {
       own: this.own,
       cookie: options.cookie,
       make: (kind, sections) => this.#make(kind, sections),
+      send: (kind, to, sections, out) => this.#send(kind, to, sections, out),
+    });
+    this.#suspicion = new Suspicion({
+      table: this.table,
+      own: this.own,
+      members: this.#members,
+      liveness: this.#liveness,
+      isHeard: links.isHeard,
+      probe: (record, now, out) => this.#probe(record, now, out),
       send: (kind, to, sections, out) => this.#send(kind, to, sections, out),
     });
   }
@@ -193,7 +203,7 @@ export class Gossip {
     if (this.own.isDown) return;
     if (this.#isDirty && now >= this.#publishAt) this.#publish(now, false);
     if (now >= this.#joining.nextAt()) this.#join(now, out);
-    this.#hearSilence(now, out);
+    this.#suspicion.hearSilence(now, out);
     this.#bury(now, out);
     if (now >= this.#probeAt) {
       this.#probeAt = now + PROBE_MS;
@@ -228,6 +238,7 @@ export class Gossip {
     if (isMember) this.#liveness.heard(datagram.sender, now);
     if (isProven || isMember) {
       for (const record of datagram.records ?? []) this.#learn(record, from, datagram.sender, now);
+      this.#suspicion.passOn(datagram, out);
     } else if (datagram.question === undefined) this.#answers.challenge(from, size, out);
     if (datagram.answer !== undefined) this.#answered(datagram.answer, datagram.sender, now);
     if (datagram.question !== undefined || datagram.kind === 'join')
@@ -338,29 +349,9 @@ export class Gossip {
     this.prove(question.address, now);
   }
 
-  /** Nobody answered: asked again, then suspected, and told so, in case it can still speak. */
-  #hearSilence(now: number, out: Action[]): void {
-    for (const node of this.#liveness.silent(now)) {
-      const record = this.table.get(node);
-      if (record === undefined || this.#liveness.isSuspect(node) || this.#links.isHeard(node, now)) continue;
-      if (!this.#liveness.suspect(record, now)) {
-        this.#probe(record, now, out);
-        continue;
-      }
-      const sections = {
-        records: [this.table.tombstoneFor(record, this.own.chunks)],
-        down: { node, reason: DOWN_LOST },
-      };
-      this.#send('notify down', record.address, sections, out);
-    }
-  }
-
   #bury(now: number, out: Action[]): void {
-    for (const suspected of this.#liveness.condemned(now)) {
-      const current = this.table.get(suspected.node);
-      if (current === undefined || compareRecords(current, suspected) > 0) continue;
-      if (this.#links.isHeard(suspected.node, now)) continue;
-      this.#down(current, now);
+    for (const record of this.#suspicion.condemned(now)) {
+      this.#down(record, now);
       this.#tell(now, out, RUMOUR_FANOUT);
     }
     for (const node of this.#graves.forgotten(now)) this.table.forgetTombstone(node);

@@ -5,7 +5,7 @@ import { makeRecord, type NodeId, type NodeRecord, partCount, partRange, STATE_D
 
 /** What this node says of itself, and how it takes what others say of it. */
 export class OwnRecords {
-  readonly #node: NodeId;
+  readonly node: NodeId;
   #life: number;
   #version = 0;
   #state = STATE_UP;
@@ -14,7 +14,7 @@ export class OwnRecords {
   #held: ChunkSet | undefined;
 
   constructor(node: NodeId, life: number, address: Address) {
-    this.#node = node;
+    this.node = node;
     this.#life = life;
     this.#address = address;
   }
@@ -61,7 +61,7 @@ export class OwnRecords {
         ? emptyHoldings(range.start, range.end - range.start)
         : packHoldings(this.#held, range);
     return makeRecord({
-      node: this.#node,
+      node: this.node,
       life: this.#life,
       version: this.#version,
       state: this.#state,

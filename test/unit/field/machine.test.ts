@@ -96,6 +96,20 @@ test('a partition declares the other side lost, and heals', () => {
   expectOneTable(all);
 });
 
+test('two that cannot reach each other are not lost as long as others reach both, and a node that is killed is', () => {
+  const { simulator, holder, others } = field(5, 11);
+  const [a, b, victim] = others as [SimulatedNode, SimulatedNode, SimulatedNode];
+  simulator.run(10_000);
+  simulator.logs.length = 0;
+  simulator.reachable = (from, to) => !((from === a && to === b) || (from === b && to === a));
+  simulator.run(300_000);
+  expect(simulator.logs.filter((line) => /is lost|is gone|joined/.test(line))).toEqual([]);
+  simulator.kill(victim);
+  simulator.run(330_000);
+  expect(holder.machine.gossip.table.get(victim.machine.nodeId)).toBeUndefined();
+  expectOneTable([holder, ...others]);
+});
+
 test('a node that is killed is lost to the others, and its successor at the same address takes its place', () => {
   const { simulator, holder, others, lengths } = field(3, 4);
   simulator.run(10_000);
