@@ -2,17 +2,15 @@ import { isUnspecified } from './address.ts';
 import type { NodeId, NodeRecord } from './record.ts';
 import type { VTable } from './v-table.ts';
 
-/**
- * Members that a node talks to: a few, and more only with the logarithm of the field. To talk to any of thousands would
- * have each datagram begin with a broadcast for the other's hardware address (ARP), heard by all.
- */
+/** Members that a node talks to: a few, and more only with the logarithm of the field. */
 const CIRCLE_LEAST = 6;
 const CIRCLE_TIMES = 2;
 
 /**
- * Those of the other nodes that this one gossips with: a sample that changes slowly. As all draw theirs at random, news
- * go round as fast as if each talked to everybody, and with these sizes the chance that anybody is in nobody's circle is below
- * one in a hundred thousand.
+ * Those of the other nodes that this one gossips with: a sample that changes slowly. To talk to any of thousands would
+ * have each datagram begin with a broadcast for the other's hardware address (ARP), heard by all. As every node draws its
+ * own sample, news go round as fast as if each talked to everybody, and with these sizes the chance that anybody is in
+ * nobody's circle is below one in a hundred thousand.
  */
 export class Members {
   readonly #table: VTable;
