@@ -1,5 +1,5 @@
 /**
- * V-FIELD in figures: `node test/bench/field.ts [scale] [crowd] [churn] [lies] [NODES …] [MBITmbit]` writes
+ * V-FIELD in figures: `node test/bench/field.ts [scale] [crowd] [churn] [lies] [NODES …] [RATEmbit]` writes
  * build/bench/field.json; what is not named keeps its figures of the run before. Needs root: links are shaped in network
  * namespaces. Fifty nodes at the usual 20 Mbit/s need more than two processors; slower links show what the field itself
  * can do.
