@@ -13,7 +13,7 @@ export interface LinkShape {
 
 /**
  * Bytes that TCP hands to a link at a time. More than a burst would be cut by tbf into single packets, with a timer for
- * each: at fifty hosts that keeps two processors busy, and the links are emulated slower than they are meant to be.
+ * each: of thirty hosts that took 1.04 seconds of kernel time each where this takes 0.62, on processors that are short.
  */
 const BUNCH = 16 << 10;
 

@@ -28,11 +28,15 @@ test('a socket with a low-water mark is heard when so many bytes are there, or i
   expect(setReceiveLowWater(reader, 100)).toBe(true);
   const heard: number[] = [];
   reader.on('data', ({ length }) => heard.push(length));
-  for (const bytes of [60, 60, 30]) {
-    writer.write(Buffer.alloc(bytes));
-    // Time to be heard one by one, were it not for the mark.
-    await new Promise((done) => setTimeout(done, 100));
-  }
+  // Time for the first piece to be heard by itself, were it not for the mark.
+  const pause = (): Promise<void> => new Promise((done) => setTimeout(done, 100));
+  writer.write(Buffer.alloc(60));
+  await pause();
+  const enough = once(reader, 'data');
+  writer.write(Buffer.alloc(60));
+  await enough;
+  writer.write(Buffer.alloc(30));
+  await pause();
   writer.end();
   await once(reader, 'end');
   expect(heard).toEqual([120, 30]);
