@@ -1,8 +1,8 @@
-import type { Address } from './address.ts';
-import type { ChunkRange } from './chunk-set.ts';
-import type { Datagram } from './datagram.ts';
-import type { ControlFrame } from './frame.ts';
-import type { NodeId } from './record.ts';
+import type { Address } from './wire/address.ts';
+import type { ChunkRange } from './wire/chunk-set.ts';
+import type { Datagram } from './wire/datagram.ts';
+import type { ControlFrame } from './wire/frame.ts';
+import type { NodeId } from './wire/record.ts';
 
 /** A TCP connection: a number that the edge, for its own dials the machine, gives it, never used twice. */
 export type ConnectionId = number;

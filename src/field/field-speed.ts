@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChunkIndex } from '../image/chunk-index.ts';
-import type { Address } from './address.ts';
-import type { FieldKey } from './key.ts';
 import { FieldNode } from './node.ts';
+import type { Address } from './wire/address.ts';
+import type { FieldKey } from './wire/key.ts';
 
 export interface FieldSample {
   /** Our own address, where we listen meanwhile. */

@@ -1,20 +1,20 @@
-import type { Address } from './address.ts';
-import { Admission } from './admission.ts';
-import type { ChunkRange } from './chunk-set.ts';
-import { Departure } from './departure.ts';
-import { Dialogue } from './dialogue.ts';
 import type { Action, ConnectionId, FieldEvent } from './event.ts';
-import { Gossip, type GossipOptions } from './gossip.ts';
-import { toRanges } from './holdings.ts';
-import { Idleness } from './idleness.ts';
-import { IndexSeeker } from './index-seeker.ts';
-import { IndexSpreader } from './index-spreader.ts';
-import { Keeper } from './keeper.ts';
-import { Neighbours } from './neighbours.ts';
-import { formatNode, type NodeId } from './record.ts';
-import { Search } from './search.ts';
+import { Admission } from './exchange/admission.ts';
+import { Departure } from './exchange/departure.ts';
+import { Dialogue } from './exchange/dialogue.ts';
+import { Idleness } from './exchange/idleness.ts';
+import { IndexSeeker } from './exchange/index-seeker.ts';
+import { IndexSpreader } from './exchange/index-spreader.ts';
+import { Keeper } from './exchange/keeper.ts';
+import { Neighbours } from './exchange/neighbours.ts';
+import { Search } from './exchange/search.ts';
+import { makeStock, type Stock } from './exchange/stock.ts';
+import { Gossip, type GossipOptions } from './members/gossip.ts';
 import { sidesOf } from './sides.ts';
-import { makeStock, type Stock } from './stock.ts';
+import type { Address } from './wire/address.ts';
+import type { ChunkRange } from './wire/chunk-set.ts';
+import { toRanges } from './wire/ranges.ts';
+import { formatNode, type NodeId } from './wire/record.ts';
 
 /** While anything is on order or on its way, deadlines are looked at this often. */
 const TICK_MS = 200;

@@ -3,22 +3,22 @@ import type { Server } from 'node:net';
 import { type ChunkIndex, encodeChunkIndex, verifyIndex } from '../image/chunk-index.ts';
 import type { ChunkStore } from '../image/chunk-store.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
-import { type Address, type Endpoint, formatAddress } from './address.ts';
-import { Alarm } from './alarm.ts';
-import { ChunkHolder, type Medium } from './chunk-holder.ts';
-import { Connection, type ConnectionEvents, type Identity } from './connection.ts';
-import { DatagramPort } from './datagram-port.ts';
+import { Alarm } from './edge/alarm.ts';
+import { Connection, type ConnectionEvents, type Identity } from './edge/connection.ts';
+import { DatagramPort } from './edge/datagram-port.ts';
+import { Receiver } from './edge/receiver.ts';
+import { openSockets, type Sockets } from './edge/sockets.ts';
 import type { Action, ConnectionId, FieldEvent } from './event.ts';
-import { encodeIndexHeader } from './frame.ts';
-import { toRanges } from './holdings.ts';
-import type { FieldKey } from './key.ts';
 import { FieldMachine } from './machine.ts';
-import type { Origins } from './origin.ts';
-import { OriginAsker } from './origin-asker.ts';
 import { FieldReader } from './reader.ts';
-import { Receiver } from './receiver.ts';
-import type { NodeId } from './record.ts';
-import { openSockets, type Sockets } from './sockets.ts';
+import { ChunkHolder, type Medium } from './store/chunk-holder.ts';
+import type { Origins } from './store/origin.ts';
+import { OriginAsker } from './store/origin-asker.ts';
+import { type Address, type Endpoint, formatAddress } from './wire/address.ts';
+import { encodeIndexHeader } from './wire/frame.ts';
+import type { FieldKey } from './wire/key.ts';
+import { toRanges } from './wire/ranges.ts';
+import type { NodeId } from './wire/record.ts';
 
 export interface FieldNodeOptions {
   /** The image id, 64 hex digits. */

@@ -1,7 +1,7 @@
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
-import type { ChunkHolder } from './chunk-holder.ts';
-import type { ChunkRange } from './chunk-set.ts';
+import type { ChunkHolder } from './store/chunk-holder.ts';
+import type { ChunkRange } from './wire/chunk-set.ts';
 
 export interface ReaderEvents {
   /** The read waits for these chunks; `ready` is to be called when all are held. */

@@ -1,5 +1,5 @@
 import type { FieldEvent } from './event.ts';
-import type { ControlFrame } from './frame.ts';
+import type { ControlFrame } from './wire/frame.ts';
 
 /** What has to be looked at again after an event: whom to dial, what to order, what to give. */
 export interface Sides {

@@ -1,5 +1,5 @@
 import type { FieldNode } from './node.ts';
-import { formatNode } from './record.ts';
+import { formatNode } from './wire/record.ts';
 
 /** What `viver field status --json` prints. Bytes; `held` and `chunks` are counts, `rttMs` is null until measured. */
 export interface FieldStatus {

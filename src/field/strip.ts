@@ -1,5 +1,5 @@
-import type { ChunkSet } from './chunk-set.ts';
 import type { FieldNode } from './node.ts';
+import type { ChunkSet } from './wire/chunk-set.ts';
 
 /** The image from its first chunk to its last in so many equal parts, or one for each chunk of a small one. */
 const MOST_PARTS = 256;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { measureField } from '../field/field-speed.ts';
-import { FieldKey } from '../field/key.ts';
+import { FieldKey } from '../field/wire/key.ts';
 import { readIndexFile } from '../image/index-file.ts';
 import { describeError } from '../linux/describe-error.ts';
 import type { ImageCandidate } from '../media/candidate.ts';

@@ -1,5 +1,5 @@
-import type { Address } from '../field/address.ts';
-import type { Offer } from '../field/seek.ts';
+import type { Address } from '../field/wire/address.ts';
+import type { Offer } from '../field/wire/offer.ts';
 import type { BootOptions } from './command-line.ts';
 
 /** An offer and where it came from. */

@@ -18,6 +18,15 @@ const INTERFACES: Readonly<Record<string, readonly string[]>> = {
   linux: ['codec/struct.ts'],
 };
 
+/** The rooms of the field: what each may take from the others. The files above them may take from all. */
+const FIELD_ROOMS: Readonly<Record<string, readonly string[]>> = {
+  wire: [],
+  members: ['wire', 'event.ts'],
+  store: ['wire', 'event.ts'],
+  exchange: ['wire', 'members', 'event.ts'],
+  edge: ['wire', 'store', 'event.ts'],
+};
+
 const source = join(import.meta.dirname, '../../src');
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
 
@@ -45,6 +54,23 @@ test('imports go one way: init, kit → runes → root, media, image, field, nbd
       if (targetArea === area || levelOf(targetArea) > levelOf(area)) continue;
       if (INTERFACES[area]?.includes(target)) continue;
       wrong.push(`${file} → ${target}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('the rooms of the field import one way: exchange → members, edge → store, all → wire', () => {
+  const wrong: string[] = [];
+  for (const file of files) {
+    const [area = '', room = '', name] = file.split('/');
+    if (area !== 'field' || name === undefined) continue;
+    const allowed = FIELD_ROOMS[room];
+    expect(allowed, `${file} lies in no known room`).toBeDefined();
+    for (const specifier of importsOf(file)) {
+      const target = relative(source, join(source, dirname(file), specifier));
+      const [targetArea, targetRoom = ''] = target.split('/');
+      if (!specifier.startsWith('.') || targetArea !== 'field' || targetRoom === room) continue;
+      if (allowed?.includes(targetRoom) !== true) wrong.push(`${file} → ${target}`);
     }
   }
   expect(wrong).toEqual([]);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askStatus, askStrip } from '../../field/control.ts';
 import type { FieldStatus } from '../../field/status.ts';
-import { DEFAULT_PORT } from '../../field/wire.ts';
+import { DEFAULT_PORT } from '../../field/wire/protocol.ts';
 import { hasCode } from '../../linux/errno.ts';
 import { keptProgram } from '../kept-program.ts';
 import { FIELD_SOCKET } from '../places.ts';

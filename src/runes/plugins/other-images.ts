@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DEFAULT_PORT } from '../../field/wire.ts';
+import { DEFAULT_PORT } from '../../field/wire/protocol.ts';
 import { readIndexFile } from '../../image/index-file.ts';
 import { describeError } from '../../linux/describe-error.ts';
 import { attachLoop } from '../../linux/loop.ts';

@@ -5,7 +5,7 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { FieldNode } from '../../../src/field/node.ts';
-import { formatNode } from '../../../src/field/record.ts';
+import { formatNode } from '../../../src/field/wire/record.ts';
 import { ChunkIndex } from '../../../src/image/chunk-index.ts';
 import { readIndexFile } from '../../../src/image/index-file.ts';
 

@@ -1,8 +1,9 @@
 /** A large field at rest, in virtual time: what membership costs, and how soon news reach everybody. */
-import { ChunkSet } from '../../../src/field/chunk-set.ts';
-import { packHoldings } from '../../../src/field/holdings.ts';
-import { makeRecord, STATE_UP } from '../../../src/field/record.ts';
-import { VTable } from '../../../src/field/v-table.ts';
+
+import { VTable } from '../../../src/field/members/v-table.ts';
+import { ChunkSet } from '../../../src/field/wire/chunk-set.ts';
+import { packHoldings } from '../../../src/field/wire/holdings.ts';
+import { makeRecord, STATE_UP } from '../../../src/field/wire/record.ts';
 import { makeLengths } from './crowd.ts';
 import { generator, Simulator } from './simulator.ts';
 

@@ -1,7 +1,8 @@
 /** A node of the simulator: its machine, its link, its connections, and what it has done. */
-import type { Address } from '../../../src/field/address.ts';
+
 import type { ConnectionId } from '../../../src/field/event.ts';
 import type { FieldMachine } from '../../../src/field/machine.ts';
+import type { Address } from '../../../src/field/wire/address.ts';
 
 export interface LinkRates {
   /** Bytes a second. */

@@ -2,11 +2,17 @@
  * Runs the field's machine in virtual time: nodes with links of a given rate, a store-and-forward network between
  * them. Every byte that the real edges would send is counted; chunk contents are not there.
  */
-import type { Address } from '../../../src/field/address.ts';
-import { datagramSize, decodeDatagram, encodeDatagram } from '../../../src/field/datagram.ts';
+
 import type { Action, ConnectionId, FieldEvent, Lengths } from '../../../src/field/event.ts';
-import { type ControlFrame, controlFrameSize, encodeControlFrame, FrameDecoder } from '../../../src/field/frame.ts';
 import { FieldMachine } from '../../../src/field/machine.ts';
+import type { Address } from '../../../src/field/wire/address.ts';
+import { datagramSize, decodeDatagram, encodeDatagram } from '../../../src/field/wire/datagram.ts';
+import {
+  type ControlFrame,
+  controlFrameSize,
+  encodeControlFrame,
+  FrameDecoder,
+} from '../../../src/field/wire/frame.ts';
 import { Agenda } from './agenda.ts';
 import { type Connection, type LinkRates, SimulatedNode, type Stream } from './simulated-node.ts';
 

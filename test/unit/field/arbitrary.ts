@@ -1,11 +1,12 @@
 /** Values of the wire format for property tests. */
 import fc from 'fast-check';
-import { ChunkSet } from '../../../src/field/chunk-set.ts';
-import type { Datagram, Sections } from '../../../src/field/datagram.ts';
-import type { ControlFrame } from '../../../src/field/frame.ts';
-import { type Holdings, packHoldings, toRanges } from '../../../src/field/holdings.ts';
-import { makeRecord, type NodeRecord } from '../../../src/field/record.ts';
-import { KIND, type Kind } from '../../../src/field/wire.ts';
+import { ChunkSet } from '../../../src/field/wire/chunk-set.ts';
+import type { Datagram, Sections } from '../../../src/field/wire/datagram.ts';
+import type { ControlFrame } from '../../../src/field/wire/frame.ts';
+import { type Holdings, packHoldings } from '../../../src/field/wire/holdings.ts';
+import { KIND, type Kind } from '../../../src/field/wire/protocol.ts';
+import { toRanges } from '../../../src/field/wire/ranges.ts';
+import { makeRecord, type NodeRecord } from '../../../src/field/wire/record.ts';
 
 /** Plain objects, as decoders make them. */
 const PLAIN = { noNullPrototype: true } as const;

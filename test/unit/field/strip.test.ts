@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ChunkSet } from '../../../src/field/chunk-set.ts';
 import { makeStrip } from '../../../src/field/strip.ts';
+import { ChunkSet } from '../../../src/field/wire/chunk-set.ts';
 
 test('nine is said only of all, nought only of nothing', () => {
   const held = new ChunkSet(1000);

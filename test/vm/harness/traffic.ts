@@ -1,4 +1,4 @@
-import { DEFAULT_PORT } from '../../../src/field/wire.ts';
+import { DEFAULT_PORT } from '../../../src/field/wire/protocol.ts';
 import { flowOf } from './frame.ts';
 
 /** What a frame is part of, by what a machine that boots over the network speaks. */

@@ -1,0 +1,373 @@
+import type { Action, ConnectionId, Lengths } from '../event.ts';
+import type { Address } from '../wire/address.ts';
+import type { ChunkRange, ChunkSet } from '../wire/chunk-set.ts';
+import type { FrameBodies, Pointer } from '../wire/frame.ts';
+import { packHoldings } from '../wire/holdings.ts';
+import { toRanges } from '../wire/ranges.ts';
+import { type NodeId, partCount, partRange } from '../wire/record.ts';
+import { type Client, isStuck, newClient } from './client.ts';
+
+/** Bytes on their way that nobody has confirmed: few uploads at a time, each quick, so that chains form. */
+const WINDOW_FIRST = 1024 << 10;
+const WINDOW_LEAST = 1024 << 10;
+const WINDOW_MOST = 16 << 20;
+/** The window grows while a chunk is confirmed sooner than this, and shrinks when it takes longer than that. */
+const QUICK_MS = 100;
+const SLOW_MS = 400;
+/** News of new chunks are gathered for so long: to read them costs every client more than their bytes. */
+const NEWS_MS = 500;
+const RARE_NEWS_MS = 5;
+/** So many, those served least lately, hear of a rare chunk at once: they will have it for the others. */
+const RARE_TOLD = 3;
+/** How long a request for a chunk that is on its way to us may wait. */
+const PROMISE_MS = 3000;
+/** Others each getter of a chunk is pointed at by: a binary tree. */
+const TREE_WIDTH = 2;
+const TREES = 4096;
+/** Of what a node gives while it has chunks that nobody was given yet, the share that may be repeats. */
+const REPEAT_SHARE = 0.02;
+/** A node sows until so long after the last new chunk it gave. */
+const SOWING_MS = 300;
+const POINTERS_IN_FRAME = 16;
+
+export interface GiverOptions {
+  readonly lengths: Lengths;
+  readonly held: ChunkSet;
+  /** Whether a chunk that is not held is on its way to us. */
+  readonly isComing: (chunk: number) => boolean;
+}
+
+/** The giving side: whom to serve next, and whom to point at somebody else. */
+export class Giver {
+  readonly #lengths: Lengths;
+  readonly #held: ChunkSet;
+  readonly #isComing: (chunk: number) => boolean;
+  readonly #clients = new Map<ConnectionId, Client>();
+  /** How often each chunk has been given, up to 255. */
+  readonly #given: Uint8Array;
+  /** Who got, or was pointed at somebody who gets, a chunk: the next is pointed at one of these. */
+  readonly #trees = new Map<number, { readonly node: NodeId; readonly address: Address }[]>();
+  #window = WINDOW_FIRST;
+  #serial = 0;
+  #mostOnItsWay = 0;
+  /** Repeats that may go before chunks never given yet. */
+  #credit = 1;
+  /** When a chunk that nobody had been given was last given by choice. */
+  #sownAt = Number.NEGATIVE_INFINITY;
+  sent = 0;
+  /** Chunks given at least once. */
+  distinct = 0;
+
+  constructor(options: GiverOptions) {
+    this.#lengths = options.lengths;
+    this.#held = options.held;
+    this.#isComing = options.isComing;
+    this.#given = new Uint8Array(options.lengths.count);
+  }
+
+  get clients(): number {
+    return this.#clients.size;
+  }
+
+  get window(): number {
+    return this.#window;
+  }
+
+  *others(): Generator<{ node: NodeId; address: Address }> {
+    for (const { node, address } of this.#clients.values()) yield { node, address };
+  }
+
+  /** When a client last confirmed or asked for anything; -Infinity when it is none. */
+  lastHeard(node: NodeId): number {
+    for (const client of this.#clients.values()) if (client.node === node) return client.lastHeard;
+    return Number.NEGATIVE_INFINITY;
+  }
+
+  accepted(conn: ConnectionId, node: NodeId, address: Address, now: number): void {
+    this.#clients.set(conn, newClient(conn, node, address, now));
+  }
+
+  closed(conn: ConnectionId): void {
+    this.#clients.delete(conn);
+  }
+
+  subscribe(conn: ConnectionId, out: Action[]): void {
+    const client = this.#clients.get(conn);
+    if (client === undefined) return;
+    client.subscribed = true;
+    client.news.clear();
+    client.newsAt = Number.POSITIVE_INFINITY;
+    const windows = Array.from({ length: partCount(this.#lengths.count) }, (_, part) =>
+      packHoldings(this.#held, partRange(this.#lengths.count, part)),
+    );
+    out.push({ kind: 'frame', conn, frame: { kind: 'holdings', windows } });
+  }
+
+  get(conn: ConnectionId, request: FrameBodies['get'], now: number, out: Action[]): void {
+    const client = this.#clients.get(conn);
+    if (client === undefined) return;
+    client.lastHeard = now;
+    if (request.choose) {
+      client.choices = Math.min(client.choices + request.count, this.#lengths.count);
+      client.choiceRanges = request.ranges;
+      client.choiceGiven = new Set(client.onItsWay.map(({ chunk }) => chunk));
+      return;
+    }
+    const { urgent, insist } = request;
+    const lacking: number[] = [];
+    for (const { start, end } of request.ranges) {
+      for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
+        if (!this.#held.has(chunk) && !this.#isComing(chunk)) lacking.push(chunk);
+        else client.wishes.set(chunk, { chunk, urgent, insist, at: now });
+      }
+    }
+    if (lacking.length === 0) return;
+    client.lacking.push(...lacking);
+    this.#sendNews(client, out);
+  }
+
+  cancel(conn: ConnectionId, ranges: readonly ChunkRange[]): void {
+    const client = this.#clients.get(conn);
+    if (client === undefined) return;
+    for (const { start, end } of ranges) {
+      for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) client.wishes.delete(chunk);
+    }
+  }
+
+  /** A client confirms the oldest chunks on their way to it. */
+  got(conn: ConnectionId, count: number, now: number): void {
+    const client = this.#clients.get(conn);
+    if (client === undefined) return;
+    for (const { bytes, at } of client.onItsWay.splice(0, count)) {
+      client.bytesOnItsWay -= bytes;
+      client.lastGot = now;
+      client.lastHeard = now;
+      this.#adapt(bytes, now - at, now);
+    }
+  }
+
+  #adapt(bytes: number, took: number, now: number): void {
+    // Only a window that was full says anything about the link.
+    if (this.#mostOnItsWay + 2 * bytes < this.#window) return;
+    if (took < QUICK_MS) this.#window = Math.min(this.#window + bytes / 2, WINDOW_MOST);
+    else if (took > SLOW_MS) this.#window = Math.max(this.#window - bytes / 4, WINDOW_LEAST);
+    this.#mostOnItsWay = this.#load(now);
+  }
+
+  /** A chunk is held from now on. `isRare`: hardly anybody else has it, so that others wait for these news. */
+  gained(chunk: number, isRare: boolean, now: number): void {
+    let told = isRare ? RARE_TOLD : 0;
+    const subscribed = [...this.#clients.values()].filter(({ subscribed }) => subscribed);
+    if (told > 0) subscribed.sort((a, b) => a.lastServed - b.lastServed);
+    for (const client of subscribed) {
+      client.news.set(chunk, true);
+      client.newsAt = Math.min(client.newsAt, now + (told-- > 0 ? RARE_NEWS_MS : NEWS_MS));
+    }
+  }
+
+  lost(chunk: number, now: number): void {
+    for (const client of this.#clients.values()) {
+      if (client.subscribed) {
+        client.news.set(chunk, false);
+        client.newsAt = Math.min(client.newsAt, now + NEWS_MS);
+      }
+      if (!client.wishes.delete(chunk)) continue;
+      client.lacking.push(chunk);
+      client.newsAt = now;
+    }
+  }
+
+  /** When news are due at the latest; Infinity when there are none. */
+  nextNews(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { newsAt } of this.#clients.values()) next = Math.min(next, newsAt);
+    return next;
+  }
+
+  /** Requests wait, or chunks are on their way. */
+  get busy(): boolean {
+    for (const client of this.#clients.values()) {
+      if (client.wishes.size > 0 || client.choices > 0 || client.onItsWay.length > 0) return true;
+    }
+    return false;
+  }
+
+  pump(now: number, out: Action[]): void {
+    for (const client of this.#clients.values()) {
+      if (now >= client.newsAt) this.#sendNews(client, out);
+    }
+    for (;;) {
+      const load = this.#load(now);
+      this.#mostOnItsWay = Math.max(this.#mostOnItsWay, load);
+      if (load >= this.#window || !this.#giveOne(now, load, out)) return;
+    }
+  }
+
+  #load(now: number): number {
+    let bytes = 0;
+    for (const client of this.#clients.values()) if (!isStuck(client, now)) bytes += client.bytesOnItsWay;
+    return bytes;
+  }
+
+  /** Gives the one chunk that is best given now; false when there is nothing to give. */
+  #giveOne(now: number, load: number, out: Action[]): boolean {
+    let best: { client: Client; chunk: number; chosen: boolean; rank: number } | undefined;
+    for (const client of this.#clients.values()) {
+      if (
+        isStuck(client, now) ||
+        client.bytesOnItsWay >= this.#window / 2 + (this.#clients.size === 1 ? this.#window : 0)
+      ) {
+        continue;
+      }
+      const offer = this.#offer(client, load, out);
+      if (offer === undefined) continue;
+      if (
+        best === undefined ||
+        offer.rank < best.rank ||
+        (offer.rank === best.rank && client.lastServed < best.client.lastServed)
+      ) {
+        best = { client, ...offer };
+      }
+    }
+    if (best === undefined) return false;
+    // Who hands out what nobody has yet repeats itself only when it would be idle otherwise.
+    const isSowing = now - this.#sownAt < SOWING_MS;
+    if (isSowing && best.rank >= 2 && load > this.#window / 4 && (this.#given[best.chunk] as number) > 0) return false;
+    this.#give(best.client, best.chunk, best.chosen, now, out);
+    return true;
+  }
+
+  /** What a client would be given next, and how much that matters (0: most). */
+  #offer(client: Client, load: number, out: Action[]): { chunk: number; chosen: boolean; rank: number } | undefined {
+    let offer: { chunk: number; chosen: boolean; rank: number } | undefined;
+    const pointers: Pointer[] = [];
+    for (const wish of client.wishes.values()) {
+      if (!this.#held.has(wish.chunk)) continue;
+      const given = this.#given[wish.chunk] as number;
+      if (!wish.insist && wish.urgent && given > 0 && load > 0) {
+        const pointer = this.#pointer(wish.chunk, client);
+        if (pointer !== undefined) {
+          if (pointers.length < POINTERS_IN_FRAME) {
+            pointers.push(pointer);
+            client.wishes.delete(wish.chunk);
+          }
+          continue;
+        }
+      }
+      const isFirst = given === 0 || (wish.insist && this.#credit >= 1);
+      const rank = wish.urgent && isFirst ? 0 : 2;
+      if (offer === undefined || rank < offer.rank) offer = { chunk: wish.chunk, chosen: false, rank };
+      if (rank === 0) break;
+    }
+    if (pointers.length > 0) out.push({ kind: 'frame', conn: client.conn, frame: { kind: 'pointers', pointers } });
+    if (client.choices > 0 && (offer === undefined || offer.rank > 1)) {
+      const { chunk, given } = this.#leastGiven(client);
+      if (chunk < 0) {
+        client.lackingChoices += client.choices;
+        client.choices = 0;
+        this.#sendNews(client, out);
+      }
+      const rank = given === 0 ? 1 : 3;
+      if (chunk >= 0 && (offer === undefined || rank < offer.rank)) offer = { chunk, chosen: true, rank };
+    }
+    return offer;
+  }
+
+  #leastGiven(client: Client): { chunk: number; given: number } {
+    let best = -1;
+    let least = Number.POSITIVE_INFINITY;
+    for (const { start, end } of client.choiceRanges) {
+      for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
+        const given = this.#given[chunk] as number;
+        if (given >= least || !this.#held.has(chunk) || client.choiceGiven.has(chunk)) continue;
+        best = chunk;
+        least = given;
+        if (given === 0) return { chunk, given };
+      }
+    }
+    return { chunk: best, given: least };
+  }
+
+  /** Points a client at somebody who has got the chunk, or is getting it, and counts it among those from then on. */
+  #pointer(chunk: number, client: Client): Pointer | undefined {
+    const tree = this.#trees.get(chunk);
+    if (tree === undefined || tree.some(({ node }) => node === client.node)) return undefined;
+    const parent = tree[Math.floor((tree.length - 1) / TREE_WIDTH)];
+    if (parent === undefined) return undefined;
+    tree.push({ node: client.node, address: client.address });
+    return { chunk, node: parent.node, address: parent.address };
+  }
+
+  #give(client: Client, chunk: number, chosen: boolean, now: number, out: Action[]): void {
+    const bytes = this.#lengths.length(chunk);
+    if (chosen) client.choices--;
+    else client.wishes.delete(chunk);
+    if (client.onItsWay.length === 0) client.lastGot = now;
+    client.onItsWay.push({ chunk, bytes, at: now });
+    client.choiceGiven.add(chunk);
+    client.bytesOnItsWay += bytes;
+    client.lastServed = ++this.#serial;
+    if (this.#given[chunk] === 0) {
+      this.distinct++;
+      this.#credit = Math.min(this.#credit + REPEAT_SHARE, 4);
+      if (chosen) this.#sownAt = now;
+    } else if (!chosen) this.#credit = Math.max(0, this.#credit - 1);
+    this.#given[chunk] = Math.min((this.#given[chunk] as number) + 1, 255);
+    this.#plant(chunk, client);
+    this.sent += bytes;
+    // News that ride on a chunk wake nobody.
+    if (client.news.size > 0) this.#sendNews(client, out);
+    out.push({ kind: 'give', conn: client.conn, chunk, chosen });
+  }
+
+  #plant(chunk: number, client: Client): void {
+    const tree = this.#trees.get(chunk) ?? [];
+    if (!tree.some(({ node }) => node === client.node)) tree.push({ node: client.node, address: client.address });
+    // The Map's order is the order of last use: the tree not asked about for the longest time goes.
+    this.#trees.delete(chunk);
+    this.#trees.set(chunk, tree);
+    if (this.#trees.size <= TREES) return;
+    for (const oldest of this.#trees.keys()) {
+      this.#trees.delete(oldest);
+      return;
+    }
+  }
+
+  #sendNews(client: Client, out: Action[]): void {
+    const { conn, news, lacking } = client;
+    client.newsAt = Number.POSITIVE_INFINITY;
+    if (news.size > 0) {
+      const added: number[] = [];
+      const removed: number[] = [];
+      for (const [chunk, isHeld] of news) (isHeld ? added : removed).push(chunk);
+      news.clear();
+      out.push({ kind: 'frame', conn, frame: { kind: 'have', added: sorted(added), removed: sorted(removed) } });
+    }
+    // After the news: who was told in time that a chunk is gone does not take its lack for a broken promise.
+    if (lacking.length + client.lackingChoices > 0) {
+      const ranges = sorted([...new Set(lacking)]);
+      out.push({ kind: 'frame', conn, frame: { kind: 'lack', choices: client.lackingChoices, ranges } });
+      client.lacking = [];
+      client.lackingChoices = 0;
+    }
+  }
+
+  /** Requests for chunks that did not come to us after all. */
+  breakPromises(now: number, out: Action[]): void {
+    for (const client of this.#clients.values()) {
+      const broken: number[] = [];
+      for (const wish of client.wishes.values()) {
+        if (this.#held.has(wish.chunk)) continue;
+        if (!this.#isComing(wish.chunk) || now - wish.at > PROMISE_MS) broken.push(wish.chunk);
+      }
+      if (broken.length === 0) continue;
+      for (const chunk of broken) client.wishes.delete(chunk);
+      client.lacking.push(...broken);
+      this.#sendNews(client, out);
+    }
+  }
+}
+
+function sorted(chunks: number[]): ChunkRange[] {
+  return toRanges(chunks.sort((a, b) => a - b));
+}

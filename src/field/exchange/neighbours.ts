@@ -1,0 +1,183 @@
+import type { ConnectionId } from '../event.ts';
+import type { VTable } from '../members/v-table.ts';
+import type { Address } from '../wire/address.ts';
+import type { ChunkSet } from '../wire/chunk-set.ts';
+import { heldRanges } from '../wire/holdings.ts';
+import type { NodeId, NodeRecord } from '../wire/record.ts';
+import type { Fetcher } from './fetcher.ts';
+
+/** Nodes fetched from at a time, and as many more for what only they have. */
+const SOURCES = 6;
+const SOURCES_LIMIT = 12;
+/** Dials under way at once. */
+const DIALS = 6;
+/** A node that could not be reached, or had no room, is left alone so long. */
+const RETRY_MS = 1500;
+/** A source is given up for another when it has had nothing for us so long. */
+const USELESS_MS = 3000;
+
+interface Dial {
+  readonly conn: ConnectionId;
+  readonly node: NodeId;
+  readonly address: Address;
+  isOpen: boolean;
+  uselessSince: number;
+}
+
+/** Which nodes to fetch from. */
+export class Neighbours {
+  readonly #table: VTable;
+  readonly #self: NodeId;
+  readonly #random: () => number;
+  readonly #isBanned: (node: NodeId) => boolean;
+  readonly #dials = new Map<ConnectionId, Dial>();
+  readonly #byNode = new Map<NodeId, Dial>();
+  readonly #avoided = new Map<NodeId, number>();
+  /** Nodes that somebody pointed at, or that alone have what a read waits for: dialled first. */
+  readonly #wanted = new Map<NodeId, Address>();
+  #nextConn = 1;
+  #planAt = 0;
+
+  constructor(table: VTable, self: NodeId, random: () => number, isBanned: (node: NodeId) => boolean) {
+    this.#table = table;
+    this.#self = self;
+    this.#random = random;
+    this.#isBanned = isBanned;
+  }
+
+  connected(): Dial[] {
+    return [...this.#dials.values()].filter(({ isOpen }) => isOpen);
+  }
+
+  nodeOf(conn: ConnectionId): NodeId | undefined {
+    return this.#dials.get(conn)?.node;
+  }
+
+  pointed(node: NodeId, address: Address): void {
+    if (node !== this.#self && !this.#byNode.has(node) && this.#wanted.size < 64) this.#wanted.set(node, address);
+  }
+
+  want(node: NodeId): void {
+    const record = this.#table.get(node);
+    if (record !== undefined) this.pointed(node, record.address);
+  }
+
+  avoid(node: NodeId, now: number): void {
+    this.#avoided.set(node, now + 4 * RETRY_MS);
+  }
+
+  /**
+   * It is there, maybe again: what was held against it is forgotten.
+   * @param isWaiting for the index: whoever has it is dialled without delay
+   */
+  appeared({ node, holdings }: NodeRecord, isWaiting: boolean): void {
+    this.#avoided.delete(node);
+    if (isWaiting && holdings.size > 0) this.#planAt = 0;
+  }
+
+  refused(conn: ConnectionId, now: number): void {
+    const dial = this.#dials.get(conn);
+    if (dial !== undefined) this.#avoided.set(dial.node, now + RETRY_MS);
+  }
+
+  opened(conn: ConnectionId, node: NodeId, address: Address): void {
+    const dial = this.#dials.get(conn);
+    if (dial === undefined) return;
+    dial.isOpen = true;
+    if (dial.node === node) return;
+    // Another node lives at this address now than the table said.
+    this.#byNode.delete(dial.node);
+    const renamed = { ...dial, node, address };
+    this.#dials.set(conn, renamed);
+    this.#byNode.set(node, renamed);
+  }
+
+  closed(conn: ConnectionId, now: number): void {
+    const dial = this.#dials.get(conn);
+    if (dial === undefined) return;
+    this.#dials.delete(conn);
+    if (this.#byNode.get(dial.node) === dial) this.#byNode.delete(dial.node);
+    if (!dial.isOpen || !this.#avoided.has(dial.node)) this.#avoided.set(dial.node, now + RETRY_MS);
+  }
+
+  /** Sources that hold nothing we lack while others do. */
+  useless(fetcher: Fetcher, held: ChunkSet, now: number): ConnectionId[] {
+    const found: ConnectionId[] = [];
+    for (const source of fetcher.sources.values()) {
+      const dial = this.#dials.get(source.conn);
+      if (dial === undefined || !source.known) continue;
+      const isUseful =
+        source.bytesOnOrder > 0 || source.has.words.some((word, i) => (word & ~(held.words[i] as number)) !== 0);
+      if (isUseful) dial.uselessSince = now;
+      else if (now - dial.uselessSince > USELESS_MS && this.#table.size > SOURCES) found.push(source.conn);
+    }
+    return found;
+  }
+
+  /** Whom to dial now. `held` undefined: any node that has an index will do. */
+  plan(held: ChunkSet | undefined, now: number): { conn: ConnectionId; address: Address }[] {
+    const limit = held === undefined ? 2 : SOURCES;
+    if (this.#wanted.size === 0 && (this.#dials.size >= limit || now < this.#planAt)) return [];
+    let room = Math.min(DIALS - this.#dialling(), limit - this.#dials.size);
+    const planned: { conn: ConnectionId; address: Address }[] = [];
+    for (const [node, address] of this.#wanted) {
+      if (planned.length + this.#dials.size >= SOURCES_LIMIT) break;
+      this.#wanted.delete(node);
+      if (this.#isDialable(node, now)) planned.push(this.#dial(node, address, now));
+      room--;
+    }
+    if (room <= 0 || now < this.#planAt) return planned;
+    const holders: NodeId[] = [];
+    const others: NodeId[] = [];
+    for (const { node, holdings } of this.#table.rows()) {
+      if (!this.#isDialable(node, now)) continue;
+      if (held === undefined) {
+        // Who knows how many chunks there are knows the index.
+        if (holdings.size > 0) holders.push(node);
+      } else if (holdings.count > 0 && holdsOther(holdings, held)) holders.push(node);
+      else others.push(node);
+    }
+    for (; room > 0 && holders.length + others.length > 0; room--) {
+      const from = holders.length > 0 ? holders : others;
+      const at = Math.floor(this.#random() * from.length);
+      const [node] = from.splice(at, 1);
+      const record = node === undefined ? undefined : this.#table.get(node);
+      if (node !== undefined && record !== undefined && this.#isDialable(node, now)) {
+        planned.push(this.#dial(node, record.address, now));
+      }
+    }
+    // Looking through the table of a large field for nothing should not happen with every packet.
+    if (planned.length === 0) this.#planAt = now + 200;
+    return planned;
+  }
+
+  #dialling(): number {
+    let count = 0;
+    for (const { isOpen } of this.#dials.values()) if (!isOpen) count++;
+    return count;
+  }
+
+  #isDialable(node: NodeId, now: number): boolean {
+    if (node === this.#self || this.#byNode.has(node) || this.#isBanned(node)) return false;
+    const until = this.#avoided.get(node);
+    if (until === undefined) return true;
+    if (now < until) return false;
+    this.#avoided.delete(node);
+    return true;
+  }
+
+  #dial(node: NodeId, address: Address, now: number): { conn: ConnectionId; address: Address } {
+    // Odd numbers are dials, even ones the edge's for those who dial us.
+    const conn = this.#nextConn;
+    this.#nextConn += 2;
+    const dial: Dial = { conn, node, address, isOpen: false, uselessSince: now };
+    this.#dials.set(conn, dial);
+    this.#byNode.set(node, dial);
+    return { conn, address };
+  }
+}
+
+function holdsOther(holdings: Parameters<typeof heldRanges>[0], held: ChunkSet): boolean {
+  for (const range of heldRanges(holdings)) if (held.countIn(range) < range.end - range.start) return true;
+  return false;
+}

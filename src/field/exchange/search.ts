@@ -1,0 +1,74 @@
+import type { Action } from '../event.ts';
+import type { Gossip } from '../members/gossip.ts';
+import { toRanges } from '../wire/ranges.ts';
+import type { NodeId } from '../wire/record.ts';
+import type { Neighbours } from './neighbours.ts';
+import type { Stock } from './stock.ts';
+
+/** How often the field is asked for a chunk that nobody holds, and the table for one that no source has. */
+const FIND_MS = 2000;
+const LOOK_MS = 250;
+/** Chunks looked for at a time. */
+const AT_ONCE = 64;
+
+export interface SearchLinks {
+  readonly node: NodeId;
+  /** There are origins to ask when no peer has a chunk. */
+  readonly hasOrigin: boolean;
+  readonly gossip: Gossip;
+  readonly neighbours: Neighbours;
+  readonly isBanned: (node: NodeId) => boolean;
+  readonly say: (text: string) => void;
+}
+
+/** Looks for chunks that reads wait for and no source has: asks the table, an origin, then everybody. */
+export class Search {
+  readonly #links: SearchLinks;
+  /** Chunks that are nowhere. */
+  readonly #lost = new Set<number>();
+  #at = 0;
+
+  constructor(links: SearchLinks) {
+    this.#links = links;
+  }
+
+  /** A chunk has come. */
+  found(chunk: number): void {
+    if (this.#lost.delete(chunk) && this.#lost.size === 0) {
+      this.#links.say('every chunk that reads wait for is to be had again');
+    }
+  }
+
+  look({ reads, fetcher }: Stock, now: number, out: Action[]): void {
+    if (now < this.#at) return;
+    const missing: number[] = [];
+    for (const chunk of reads.waitedChunks()) {
+      if (missing.length >= AT_ONCE) break;
+      if (!fetcher.hasSource(chunk) && !fetcher.isOrdered(chunk)) missing.push(chunk);
+    }
+    if (missing.length === 0) return;
+    const nowhere = missing.filter((chunk) => !this.#wantHolders(chunk));
+    if (this.#links.hasOrigin) for (const chunk of missing) out.push({ kind: 'ask origin', chunk });
+    this.#at = now + (nowhere.length > 0 ? FIND_MS : LOOK_MS);
+    if (nowhere.length === 0) return;
+    for (const chunk of nowhere) {
+      if (this.#lost.size === 0) {
+        this.#links.say(`chunk ${chunk} is nowhere in the field: reads of it wait until somebody has it`);
+      }
+      this.#lost.add(chunk);
+    }
+    this.#links.gossip.find(toRanges(nowhere.sort((a, b) => a - b)), out);
+  }
+
+  /** Has those dialled that the table says hold a chunk; false when it names none. */
+  #wantHolders(chunk: number): boolean {
+    const { node: self, gossip, neighbours, isBanned } = this.#links;
+    let isSomewhere = false;
+    for (const node of gossip.table.holders(chunk)) {
+      if (node === self || isBanned(node)) continue;
+      isSomewhere = true;
+      neighbours.want(node);
+    }
+    return isSomewhere;
+  }
+}

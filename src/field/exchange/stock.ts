@@ -1,0 +1,52 @@
+import type { Lengths } from '../event.ts';
+import { ChunkSet } from '../wire/chunk-set.ts';
+import { Fetcher } from './fetcher.ts';
+import { Giver } from './giver.ts';
+import { KeepPolicy } from './keep-policy.ts';
+import { ReadQueue } from './read-queue.ts';
+
+/** Bytes that may be read ahead however small the budget. */
+const AHEAD_BYTES = 2 << 20;
+
+/** Everything there is once the chunk index is known. */
+export interface Stock {
+  readonly lengths: Lengths;
+  readonly held: ChunkSet;
+  /** Of these, what others may count on. */
+  readonly announced: ChunkSet;
+  readonly reads: ReadQueue;
+  readonly keep: KeepPolicy;
+  readonly fetcher: Fetcher;
+  readonly giver: Giver;
+  /** Chunks to fetch for the field's sake, in place of others. */
+  readonly swaps: ChunkSet;
+}
+
+export interface StockOptions {
+  readonly lengths: Lengths;
+  /** Chunks held already. `free`: they lie on a local medium and take nothing of the budget. */
+  readonly held: Iterable<number>;
+  readonly free: boolean;
+  /** Bytes of chunks to keep. */
+  readonly budget: number;
+  readonly random: () => number;
+  /** Whether anything may be fetched in idle time now. */
+  readonly mayFill: () => boolean;
+}
+
+export function makeStock({ lengths, held: chunks, free, budget, random, mayFill }: StockOptions, now: number): Stock {
+  const held = new ChunkSet(lengths.count);
+  const keep = new KeepPolicy(lengths, held, budget);
+  const swaps = new ChunkSet(lengths.count);
+  for (const chunk of chunks) {
+    if (!held.add(chunk)) continue;
+    if (free) keep.setFree(chunk);
+    keep.added(chunk, now);
+  }
+  // What is read ahead must find room beside what else is kept.
+  const reads = new ReadQueue(held, Math.max(AHEAD_BYTES, budget / 4) * (lengths.count / lengths.size));
+  const hasRoom = (bytes: number): boolean => mayFill() && keep.hasRoom(bytes);
+  const fetcher = new Fetcher({ lengths, held, reads, random, mayFill: hasRoom, swaps });
+  const giver = new Giver({ lengths, held, isComing: (chunk) => fetcher.isOrdered(chunk) });
+  return { lengths, held, announced: held.copy(), reads, keep, fetcher, giver, swaps };
+}

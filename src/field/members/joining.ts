@@ -1,0 +1,78 @@
+import type { Address } from '../wire/address.ts';
+
+/** Joins are repeated until somebody answers: soon at first, for a machine that waits for its root. */
+const JOIN_FIRST_MS = 200;
+const JOIN_LAST_MS = 500;
+/** A named peer that a member misses, and everybody by multicast, are called so often: fields that were apart meet. */
+const CALL_MS = 30_000;
+
+/** Who is to be sent a Join. */
+export interface Calls {
+  readonly peers: readonly Address[];
+  readonly everybody: boolean;
+}
+
+/** When this node asks to be let in, and whom: everybody until one answers, from then on those it misses. */
+export class Joining {
+  readonly #peers: readonly Address[];
+  readonly #random: () => number;
+  #missing: readonly Address[];
+  #isIn = false;
+  #joinAt = 0;
+  #joinEvery = JOIN_FIRST_MS;
+  #callAt = 0;
+
+  /** @param peers named ones: asked for as long as they are not in the table */
+  constructor(peers: readonly Address[], random: () => number) {
+    this.#peers = peers;
+    this.#missing = peers;
+    this.#random = random;
+  }
+
+  /** Whether any other node has answered yet. */
+  get isIn(): boolean {
+    return this.#isIn;
+  }
+
+  start(now: number): void {
+    this.#joinAt = now;
+    this.#callAt = now + this.#callAfter();
+  }
+
+  answered(): void {
+    if (!this.#isIn) this.#joinEvery = JOIN_FIRST_MS;
+    this.#isIn = true;
+  }
+
+  /** Looks which named peers are missing: when nodes come and go, not with every packet. */
+  look(present: Iterable<{ readonly address: Address }>, own: Address): void {
+    if (this.#peers.length === 0) return;
+    const known = new Set<Address>([own]);
+    for (const { address } of present) known.add(address);
+    this.#missing = this.#peers.filter((peer) => !known.has(peer));
+  }
+
+  nextAt(): number {
+    return this.#mustJoin() ? Math.min(this.#joinAt, this.#callAt) : this.#callAt;
+  }
+
+  /** @param hasIndex who has none yet is waiting; a member that only misses a peer is not */
+  due(now: number, hasIndex: boolean): Calls {
+    const isJoin = this.#mustJoin() && now >= this.#joinAt;
+    const isCall = now >= this.#callAt;
+    if (isJoin) {
+      this.#joinAt = now + this.#joinEvery * (0.75 + 0.5 * this.#random());
+      this.#joinEvery = Math.min(this.#joinEvery * 1.5, this.#isIn && hasIndex ? CALL_MS : JOIN_LAST_MS);
+    }
+    if (isCall) this.#callAt = now + this.#callAfter();
+    return { peers: isJoin ? this.#missing : [], everybody: isCall || (isJoin && !this.#isIn) };
+  }
+
+  #mustJoin(): boolean {
+    return !this.#isIn || this.#missing.length > 0;
+  }
+
+  #callAfter(): number {
+    return CALL_MS * (0.5 + this.#random());
+  }
+}

@@ -1,0 +1,102 @@
+import { type Address, isUnspecified } from '../wire/address.ts';
+import type { ChunkSet } from '../wire/chunk-set.ts';
+import { emptyHoldings, packHoldings } from '../wire/holdings.ts';
+import {
+  makeRecord,
+  type NodeId,
+  type NodeRecord,
+  partCount,
+  partRange,
+  STATE_DOWN,
+  STATE_UP,
+} from '../wire/record.ts';
+
+/** What this node says of itself, and how it takes what others say of it. */
+export class OwnRecords {
+  readonly node: NodeId;
+  #life: number;
+  #version = 0;
+  #state = STATE_UP;
+  #address: Address;
+  #chunks = 0;
+  #held: ChunkSet | undefined;
+
+  constructor(node: NodeId, life: number, address: Address) {
+    this.node = node;
+    this.#life = life;
+    this.#address = address;
+  }
+
+  get address(): Address {
+    return this.#address;
+  }
+
+  /** Chunks in the image; 0 until the index is known. */
+  get chunks(): number {
+    return this.#chunks;
+  }
+
+  get isDown(): boolean {
+    return this.#state === STATE_DOWN;
+  }
+
+  setHeld(chunks: number, held: ChunkSet): void {
+    this.#chunks = chunks;
+    this.#held = held;
+  }
+
+  setState(state: number): void {
+    this.#state = state;
+  }
+
+  /** Somebody tells from which address our datagrams come. True when that is news. */
+  observed(address: Address): boolean {
+    if (!isUnspecified(this.#address) || isUnspecified(address)) return false;
+    this.#address = address.slice(0, address.lastIndexOf(':')) + this.#address.slice(this.#address.lastIndexOf(':'));
+    return true;
+  }
+
+  /** Something has changed: what is said from now on supersedes what was said before. */
+  bump(): void {
+    this.#version++;
+  }
+
+  /** The record of one part as it is now. */
+  record(part = 0): NodeRecord {
+    const range = this.#held === undefined ? { start: 0, end: 0 } : partRange(this.#chunks, part);
+    const holdings =
+      this.#held === undefined || this.#state === STATE_DOWN
+        ? emptyHoldings(range.start, range.end - range.start)
+        : packHoldings(this.#held, range);
+    return makeRecord({
+      node: this.node,
+      life: this.#life,
+      version: this.#version,
+      state: this.#state,
+      address: this.#address,
+      part,
+      holdings,
+    });
+  }
+
+  records(): NodeRecord[] {
+    const parts = this.#held === undefined ? 1 : partCount(this.#chunks);
+    return Array.from({ length: parts }, (_, part) => this.record(part));
+  }
+
+  /**
+   * Others may think we are gone, or remember a life of ours whose clock was ahead of this one's.
+   * @returns true when something newer must be said at once
+   */
+  hear(record: NodeRecord, published: number): boolean {
+    if (this.#state === STATE_DOWN || record.life < this.#life) return false;
+    if (record.life > this.#life) {
+      this.#life = record.life + 1;
+      this.#version = 0;
+      return true;
+    }
+    const isWrong = record.version > this.#version || (record.state === STATE_DOWN && record.version >= published);
+    if (isWrong) this.#version = Math.max(this.#version, record.version);
+    return isWrong;
+  }
+}

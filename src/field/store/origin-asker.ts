@@ -1,0 +1,50 @@
+import type { ChunkIndex } from '../../image/chunk-index.ts';
+import { isChunk } from './chunk-holder.ts';
+import type { Origins } from './origin.ts';
+
+/** Trouble with origins is told no more often than this. */
+const TROUBLE_SAY_MS = 10_000;
+
+export interface OriginEvents {
+  /** A chunk has come, and is what the index says. */
+  got(chunk: number, bytes: Uint8Array): void;
+  failed(chunk: number): void;
+}
+
+/** Asks origins for chunks, each once at a time, and says when that goes wrong: not with every chunk. */
+export class OriginAsker {
+  readonly #origins: Origins;
+  readonly #log: (line: string) => void;
+  readonly #events: OriginEvents;
+  readonly #asking = new Set<number>();
+  #saidAt = Number.NEGATIVE_INFINITY;
+
+  constructor(origins: Origins, log: (line: string) => void, events: OriginEvents) {
+    this.#origins = origins;
+    this.#log = log;
+    this.#events = events;
+  }
+
+  ask(chunk: number, index: ChunkIndex | undefined): void {
+    if (index === undefined || this.#asking.has(chunk)) return;
+    this.#asking.add(chunk);
+    this.#origins
+      .fetch(index, chunk, performance.now())
+      .then((bytes) => {
+        if (!isChunk(index, chunk, bytes)) throw new Error(`an origin gave a false chunk ${chunk}`);
+        this.#events.got(chunk, bytes);
+      })
+      .catch((error: unknown) => {
+        this.#say(error);
+        this.#events.failed(chunk);
+      })
+      .finally(() => this.#asking.delete(chunk));
+  }
+
+  #say(error: unknown): void {
+    const now = performance.now();
+    if (now - this.#saidAt < TROUBLE_SAY_MS) return;
+    this.#saidAt = now;
+    this.#log(error instanceof Error ? error.message : String(error));
+  }
+}
