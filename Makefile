@@ -10,7 +10,7 @@ INITRD_FILES := $(shell find initrd -type f)
 ROOTFS ?= build/kernel
 KERNEL ?=
 
-.PHONY: help setup initrd image iso demo test test-unit test-field test-vm bench check format clean
+.PHONY: help setup initrd image iso demo test test-unit test-field test-vm test-long bench check format clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{ printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ test-field: build/viverrd.zst ## several nodes on this machine
 test-vm: build/viverrd.zst ## whole machines in QEMU; console logs stay under build/vm
 	@$(MAKE) --no-print-directory -j2 build/viver.iso build/sysvinit.sqfs
 	$(BIN) vitest run --project vm
+
+test-long: build/viverrd.zst ## what takes too long for `make test`: other distributions and init systems, PXE crowds, soaks (hours)
+	@$(MAKE) --no-print-directory -j2 build/viver.iso build/sysvinit.sqfs
+	$(BIN) vitest run --project long
 
 bench: build/viver.iso ## figures into build/bench/*.json
 	@for bench in test/bench/*.ts; do echo "== $$bench"; $(BIN) node $$bench || exit 1; done
