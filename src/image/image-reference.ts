@@ -3,13 +3,12 @@
  * signed, the signature of that index, NAME.caibx.minisig.
  */
 import { basename, dirname, join } from 'node:path';
+import { isImageName } from './image-name.ts';
 
 export const IMAGE_SUFFIX = '.sqfs';
 export const INDEX_SUFFIX = '.caibx';
 export const SIGNATURE_SUFFIX = '.minisig';
 
-/** What a name may be made of: nothing that means something to a path, a shell or a kernel command line. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,199}$/;
 const ID = /^[0-9a-fA-F]{64}$/;
 
 export interface ImageReference {
@@ -40,10 +39,6 @@ export function parseImageReference(text: string): ImageReference {
     throw new Error(`'${text.slice(at + 1)}' is no image id, which is sha256: and 64 hex digits`);
   }
   return { name, id: id.toLowerCase() };
-}
-
-export function isImageName(name: string): boolean {
-  return NAME.test(name);
 }
 
 /** The inverse of parseImageReference. */

@@ -1,21 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
-import { fileBytes, fileStat } from '../linux/file.ts';
+import { FileRefused, regularFileBytes } from '../linux/file.ts';
 import { type ChunkIndex, decodeChunkIndex, encodeChunkIndex, INDEX_SIZE_LIMIT, verifyIndex } from './chunk-index.ts';
 
 /**
  * Reads the chunk index at `path`.
  * @param id the image id it must have, when the image is pinned
- * @throws Error when it cannot be read, is no sound index or another one; the path is in the message
+ * @throws Error when it cannot be read, is no file, no sound index or another one; the path is in the message
  */
 export async function readIndexFile(path: string, id?: string): Promise<ChunkIndex> {
   try {
-    const { size } = await fileStat(path);
-    if (size > INDEX_SIZE_LIMIT) throw new Error(`bad chunk index: ${size} bytes are too many`);
-    const bytes = await fileBytes(path);
+    const bytes = await regularFileBytes(path, INDEX_SIZE_LIMIT);
     return id === undefined ? decodeChunkIndex(bytes) : verifyIndex(bytes, id);
   } catch (cause) {
-    throw new Error(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${path}: ${cause instanceof FileRefused ? 'bad chunk index: ' : ''}${why}`, { cause });
   }
 }
 

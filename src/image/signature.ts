@@ -1,5 +1,6 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { regularFileBytes } from '../linux/file.ts';
 import { type ChunkIndex, encodeChunkIndex } from './chunk-index.ts';
 import {
   MINISIGN_FILE_LIMIT,
@@ -60,16 +61,20 @@ export async function verifyIndexSignature(
 }
 
 async function readParsed<T>(path: string, parse: (text: string) => T): Promise<T> {
-  const { size } = await stat(path);
-  if (size > MINISIGN_FILE_LIMIT) throw new Error(`${path}: ${size} bytes are too many for minisign`);
-  const text = await readFile(path, 'utf8');
-  return inFile(path, () => parse(text));
+  const bytes = await regularFileBytes(path, MINISIGN_FILE_LIMIT).catch((error: unknown) => {
+    throw inPath(path, error);
+  });
+  return inFile(path, () => parse(bytes.toString('utf8')));
 }
 
 function inFile<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    throw new Error(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw inPath(path, cause);
   }
+}
+
+function inPath(path: string, cause: unknown): Error {
+  return new Error(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }

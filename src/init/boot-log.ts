@@ -3,6 +3,7 @@
  * (dmesg keeps it after the consoles have scrolled), and the record that becomes /run/viver/boot.json.
  */
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { printable } from '../codec/printable.ts';
 
 /** One stage as it went; times in milliseconds since the kernel started. */
 export interface StageRecord {
@@ -73,8 +74,9 @@ export class BootLog {
     for (const text of early) this.line(text);
   }
 
-  /** One line, as it is. */
-  line(text: string): void {
+  /** One line. Names from disks and words from the network are in it: it shows, and never obeys, what they are made of. */
+  line(said: string): void {
+    const text = printable(said);
     if (this.#kernelLog === undefined) {
       this.#early.push(text);
       return;

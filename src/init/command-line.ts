@@ -3,6 +3,7 @@
  * Pure: text in, values and warnings out. What a word means is documented beside its row in WORDS.
  */
 
+import { isImageName } from '../image/image-name.ts';
 import type { Medium } from '../media/block-devices.ts';
 import { MEDIUM_RANKS } from '../media/choose.ts';
 import { parseIpSetting } from '../net/address-plan.ts';
@@ -56,7 +57,7 @@ const WORDS: Readonly<Record<string, Word>> = {
   image(draft, value) {
     const match = /^(.*?)(?:@sha256:([0-9a-fA-F]{64}))?$/.exec(value);
     const name = (match?.[1] ?? '').replace(/\.sqfs$/, '');
-    if (!NAME.test(name)) return 'wants NAME or NAME@sha256: and 64 hexadecimal digits';
+    if (!isImageName(name)) return 'wants NAME or NAME@sha256: and 64 hexadecimal digits';
     draft.image = { name, id: match?.[2]?.toLowerCase() };
   },
   media(draft, value) {

@@ -1,5 +1,6 @@
 import type { Address } from '../field/wire/address.ts';
 import type { Offer } from '../field/wire/offer.ts';
+import { isImageName } from '../image/image-name.ts';
 import type { BootOptions } from './command-line.ts';
 
 /** An offer and where it came from. */
@@ -17,8 +18,6 @@ export type OfferChoice =
   /** None of the offers may be taken; `saw` says what they were. */
   | { readonly kind: 'none'; readonly saw: readonly string[] };
 
-/** What may be a name of an image (command-line.ts). It comes from the network and becomes part of a path. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/;
 const ID_DIGITS = 12;
 
 /**
@@ -48,7 +47,7 @@ export function chooseOffer(
     };
   }
   const [id, nodes] = best;
-  const offered = nodes.map(({ name }) => name).find((name) => NAME.test(name));
+  const offered = nodes.map(({ name }) => name).find(isImageName);
   const name = wanted?.name ?? offered ?? id.slice(0, ID_DIGITS);
   const pinned = wanted?.id === undefined ? 'offered' : 'the very image, offered';
   return {

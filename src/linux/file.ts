@@ -2,7 +2,7 @@
  * The few operations on files that the boot needs beside its event loop, by node:fs's calls with a callback: to load
  * node:fs/promises, and the streams it is made of, takes a slow machine as long as to mount its root.
  */
-import { close, open, read, readdir, readFile, type Stats, stat } from 'node:fs';
+import { close, constants, fstat, open, read, readdir, type Stats } from 'node:fs';
 
 /** An open file; each call runs on Node's thread pool. */
 export interface OpenFile extends AsyncDisposable {
@@ -36,7 +36,33 @@ export async function openFile(path: string, flags: number): Promise<OpenFile> {
 /** Names in a directory. */
 export const listDirectory = (path: string): Promise<string[]> => promised((done) => readdir(path, done));
 
-export const fileStat = (path: string): Promise<Stats> => promised((done) => stat(path, done));
+const statOf = (fd: number): Promise<Stats> => promised((done) => fstat(fd, done));
 
-/** All of a file; look at its size first. */
-export const fileBytes = (path: string): Promise<Buffer> => promised((done) => readFile(path, done));
+/** Not what it should be by its kind or size, whatever is in it. */
+export class FileRefused extends Error {
+  override readonly name = 'FileRefused';
+}
+
+/**
+ * All of a small regular file. What is opened is what is looked at and read: no FIFO is waited for, no device is asked,
+ * and no more is read than was there when it was opened.
+ * @throws FileRefused when it is no regular file or has more than `limitBytes`, Error when it cannot be read
+ */
+export async function regularFileBytes(path: string, limitBytes: number): Promise<Buffer> {
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+  await using file = await openFile(path, flags).catch((cause: Error & { readonly code?: string }) => {
+    // On a medium, which is mounted so that links lead nowhere.
+    if (cause.code === 'ELOOP') throw new FileRefused('a link, which is not followed', { cause });
+    throw cause;
+  });
+  const stat = await statOf(file.fd);
+  if (!stat.isFile()) throw new FileRefused('no regular file');
+  if (stat.size > limitBytes) throw new FileRefused(`${stat.size} bytes are too many`);
+  const bytes = Buffer.alloc(stat.size);
+  for (let filled = 0; filled < bytes.length; ) {
+    const count = await file.read(bytes, filled, bytes.length - filled, filled);
+    if (count === 0) throw new FileRefused(`ends at byte ${filled} of ${bytes.length}`);
+    filled += count;
+  }
+  return bytes;
+}

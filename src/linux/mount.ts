@@ -10,6 +10,8 @@ export const MS = {
   SYNCHRONOUS: 0x10,
   REMOUNT: 0x20,
   DIRSYNC: 0x80,
+  /** Since Linux 5.10; an older kernel takes no notice. */
+  NOSYMFOLLOW: 0x100,
   NOATIME: 0x400,
   NODIRATIME: 0x800,
   BIND: 0x1000,

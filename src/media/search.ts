@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { imageNameOf } from '../image/image-name.ts';
 import { SUPERBLOCK_SIZE } from '../image/squashfs.ts';
 import type { BlockDevice } from './block-devices.ts';
 import { decodeSquashfsIdentity, type ImageCandidate } from './candidate.ts';
@@ -111,7 +112,7 @@ async function lookAt(device: BlockDevice, partitioned: boolean, options: Search
 
 function alone(device: BlockDevice, start: Uint8Array): DeviceReport {
   const candidate: ImageCandidate = {
-    name: device.partition?.label ?? '',
+    name: imageNameOf(device.partition?.label ?? ''),
     device,
     fileSystem: 'squashfs',
     path: device.path,
@@ -156,20 +157,19 @@ async function imagesBelow(
   access: MediaAccess,
 ): Promise<DeviceReport> {
   const directory = join(mountpoint, 'viver');
-  const names = new Set(await access.list(directory));
   const candidates: ImageCandidate[] = [];
   const seen: string[] = [content.type];
+  const names = new Set(await notByLink(access.list(directory)).catch((error) => nothingOf('/viver', error, seen)));
   for (const file of [...names].sort()) {
     if (!file.endsWith('.sqfs') || file.startsWith('.')) continue;
     const name = file.slice(0, -'.sqfs'.length);
     const path = join(directory, file);
     try {
-      const { bytes, fileBytes } = await access.readStart(path, SUPERBLOCK_SIZE);
-      if (fileBytes === undefined) throw new Error('no regular file');
-      const squashfs = decodeSquashfsIdentity(bytes, fileBytes, 'file');
+      const start = await notByLink(access.readStart(path, SUPERBLOCK_SIZE));
+      const squashfs = decodeSquashfsIdentity(start.bytes, regularBytes(start), 'file');
       const index = `${name}.caibx`;
       candidates.push({
-        name,
+        name: imageNameOf(name),
         device,
         fileSystem: content.type,
         mountpoint,
@@ -185,4 +185,25 @@ async function imagesBelow(
   }
   if (seen.length === 1) seen.push(names.size === 0 ? 'no directory /viver' : 'no image in /viver');
   return { device, candidates, seen: seen.join(', '), failed: false };
+}
+
+/** ELOOP is what the kernel says of a link that may not be followed. */
+async function notByLink<T>(opening: Promise<T>): Promise<T> {
+  try {
+    return await opening;
+  } catch (error) {
+    if (/\bELOOP\b/.test(messageOf(error))) throw new Error('a link, which is not followed', { cause: error });
+    throw error;
+  }
+}
+
+function regularBytes({ fileBytes }: { readonly fileBytes?: number }): number {
+  if (fileBytes === undefined) throw new Error('no regular file');
+  return fileBytes;
+}
+
+function nothingOf(what: string, error: unknown, seen: string[]): readonly string[] {
+  if (!(error instanceof Error && /a link/.test(error.message))) throw error;
+  seen.push(`${what}: ${error.message}`);
+  return [];
 }

@@ -14,7 +14,7 @@ const LEVELS: readonly (readonly string[])[] = [
 const INTERFACES: Readonly<Record<string, readonly string[]>> = {
   init: ['kit/main.ts'],
   field: ['nbd/block-source.ts', 'image/chunk-index.ts', 'image/chunk-store.ts', 'image/chunk-source.ts'],
-  media: ['image/squashfs.ts'],
+  media: ['image/squashfs.ts', 'image/image-name.ts'],
   linux: ['codec/struct.ts'],
 };
 

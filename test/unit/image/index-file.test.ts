@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { createChunkIndex, encodeChunkIndex, INDEX_SIZE_LIMIT } from '../../../src/image/chunk-index.ts';
@@ -35,4 +36,11 @@ test('errors name the file and what is wrong with it', async () => {
 test('a directory that cannot be written to is an error', async () => {
   using folder = temporaryFolder();
   await expect(writeIndexFile(folder.at('nothing/a.caibx'), index)).rejects.toThrow('ENOENT');
+});
+
+test('a FIFO in the place of an index is refused, not waited for; a device is not read', async () => {
+  using folder = temporaryFolder();
+  execFileSync('mkfifo', [folder.at('a.caibx')]);
+  await expect(readIndexFile(folder.at('a.caibx'))).rejects.toThrow(/a\.caibx: bad chunk index: no regular file/);
+  await expect(readIndexFile('/dev/zero')).rejects.toThrow(/zero: bad chunk index: no regular file/);
 });

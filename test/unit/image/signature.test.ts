@@ -27,3 +27,9 @@ test('errors name the file', async () => {
   writeFileSync(folder.at('x.minisig'), 'x');
   await expect(readSignature(folder.at('x.minisig'))).rejects.toThrow(/x\.minisig: no minisign signature/);
 });
+
+test('a FIFO in the place of a signature is refused, not waited for', async () => {
+  using folder = temporaryFolder();
+  execFileSync('mkfifo', [folder.at('x.minisig')]);
+  await expect(readSignature(folder.at('x.minisig'))).rejects.toThrow(/x\.minisig: no regular file/);
+});

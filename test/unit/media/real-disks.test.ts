@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -142,4 +151,39 @@ test('a corrupt superblock gives the mount error in one line', () => {
   const [report] = withLoop(disk, (device) => search(device));
   expect(report?.candidates).toEqual([]);
   expect(report?.seen).toMatch(/^mount \S+ on \S+: E[A-Z]+ \(.+\)$/);
+});
+
+test('links, FIFOs and devices of a medium are not followed, and its names are made harmless', () => {
+  const disk = join(folder, 'hostile.disk');
+  const plain = join(folder, 'hostile');
+  mkdirSync(join(plain, 'viver'), { recursive: true });
+  copyFileSync(image, join(plain, 'viver/evil\x1b[2J\nname.sqfs'));
+  symlinkSync(image, join(plain, 'viver/absolute.sqfs'));
+  copyFileSync(image, join(plain, 'real.sqfs'));
+  symlinkSync('../real.sqfs', join(plain, 'viver/relative.sqfs'));
+  run('mkfifo', join(plain, 'viver/fifo.sqfs'));
+  run('mknod', join(plain, 'viver/device.sqfs'), 'b', '7', '0');
+  writeFileSync(disk, '');
+  truncateSync(disk, 16 * MIB);
+  run('mkfs.ext4', '-q', '-d', plain, disk);
+  const [report] = withLoop(disk, (device) => search(device));
+  expect(report?.candidates.map(({ name }) => name)).toEqual(['evil__2J_name']);
+  expect(report?.seen).toMatch(/absolute\.sqfs: a link, which is not followed/);
+  expect(report?.seen).toMatch(/relative\.sqfs: a link, which is not followed/);
+  expect(report?.seen).toMatch(/fifo\.sqfs: no regular file/);
+  expect(report?.seen).toMatch(/device\.sqfs: /);
+});
+
+test('a directory /viver that is a link is not followed', () => {
+  const disk = join(folder, 'linked.disk');
+  const plain = join(folder, 'linked');
+  mkdirSync(join(plain, 'images'), { recursive: true });
+  copyFileSync(image, join(plain, 'images/debian.sqfs'));
+  symlinkSync('images', join(plain, 'viver'));
+  writeFileSync(disk, '');
+  truncateSync(disk, 16 * MIB);
+  run('mkfs.ext4', '-q', '-d', plain, disk);
+  const [report] = withLoop(disk, (device) => search(device));
+  expect(report?.candidates).toEqual([]);
+  expect(report?.seen).toMatch(/\/viver: a link, which is not followed/);
 });
