@@ -17,6 +17,8 @@ import type { SoundImage } from './first-sound-image.ts';
 
 export interface BuiltRoot {
   readonly target: string;
+  /** Where the image itself is mounted. */
+  readonly lower: string;
   readonly cow: Cow;
   readonly init: FoundInit;
   /** The image loads drivers by itself. */
@@ -69,7 +71,7 @@ export async function buildRoot(
     Object.entries(kernels).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
   return {
-    value: { target: TARGET, cow, init, hasUdev: hasUdev(TARGET), environment, imagePath },
+    value: { target: TARGET, lower: LOWER, cow, init, hasUdev: hasUdev(TARGET), environment, imagePath },
     note: `${init.system} at ${init.path}; ${cow.note}`,
   };
 }

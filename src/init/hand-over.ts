@@ -57,6 +57,7 @@ export async function handOver(
   }
   await beforeSwitch({
     target: root.target,
+    image: root.lower,
     init: root.init.system,
     note: (what, why) => log.choose(what, why),
     warn: (text) => log.warn(text),

@@ -8,6 +8,8 @@ import { planService } from './service.ts';
 export interface BeforeSwitchOptions {
   /** Where the new root is put together. */
   readonly target: string;
+  /** Where the image itself is mounted. */
+  readonly image: string;
   readonly init: InitSystem;
   /** What was done and why, for boot.json. */
   readonly note: (what: string, why: string) => void;
@@ -18,7 +20,7 @@ export interface BeforeSwitchOptions {
  * RUNES' first moment: the plugins of this machine's role set things in the new root, and `viver runes` is made to start
  * after the switch. Nothing that fails here stops the boot: it is warned of.
  */
-export async function beforeSwitch({ target, init, note, warn }: BeforeSwitchOptions): Promise<void> {
+export async function beforeSwitch({ target, image, init, note, warn }: BeforeSwitchOptions): Promise<void> {
   let runes: LoadedRunes;
   try {
     runes = await loadRunes({ machine: readMachine(), roots: ['', target] });
@@ -27,14 +29,13 @@ export async function beforeSwitch({ target, init, note, warn }: BeforeSwitchOpt
     return;
   }
   for (const problem of runes.problems) warn(problem);
+  const { machine, role } = runes;
+  const open = (noteOf: (what: string) => void) =>
+    openNewRoot(target, { machine, role: role.name, init, image, note: noteOf });
   note(`role ${runes.role.name}`, runes.why);
   for (const plugin of runes.graph.order) {
     if (plugin.prepare === undefined) continue;
-    const root = openNewRoot(target, {
-      machine: runes.machine,
-      role: runes.role.name,
-      note: (what) => note(`plugin ${plugin.name}`, what),
-    });
+    const root = open((what) => note(`plugin ${plugin.name}`, what));
     try {
       await plugin.prepare(root);
     } catch (error) {
@@ -43,11 +44,7 @@ export async function beforeSwitch({ target, init, note, warn }: BeforeSwitchOpt
   }
   if (!runes.graph.order.some(({ start }) => start !== undefined)) return;
   try {
-    const root = openNewRoot(target, {
-      machine: runes.machine,
-      role: runes.role.name,
-      note: (what) => note('runes', what),
-    });
+    const root = open((what) => note('runes', what));
     const plan = planService(init, root);
     for (const { path, text, mode } of plan.files) root.write(path, text, mode);
     for (const { path, target: to } of plan.links) root.link(path, to);

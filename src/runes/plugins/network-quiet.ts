@@ -93,6 +93,7 @@ const QUIETINGS: readonly Quieting[] = [
       '/lib/systemd/system/NetworkManager-wait-online.service',
     ),
     quieten: (root) => {
+      if (root.init !== 'systemd') return;
       for (const name of ['systemd-networkd-wait-online', 'NetworkManager-wait-online'])
         root.link(`/run/systemd/system/${name}.service`, '/dev/null');
     },

@@ -48,6 +48,7 @@ const notes: string[] = [];
 const warnings: string[] = [];
 await beforeSwitch({
   target,
+  image: '/nowhere',
   init: 'systemd',
   note: (what, why) => notes.push(`${what}: ${why}`),
   warn: (text) => warnings.push(text),

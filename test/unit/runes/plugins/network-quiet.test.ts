@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { NewRoot } from '../../../../src/runes/new-root.ts';
 import networkQuiet, { keptMac, quietInterfaces } from '../../../../src/runes/plugins/network-quiet.ts';
+import { fakeRoot } from '../fake-root.ts';
 
 test('ifupdown forgets hardware interfaces, and keeps lo and virtual ones', () => {
   const before = `source /etc/network/interfaces.d/*
@@ -36,29 +36,16 @@ test('the interface the machine was booted by is kept; on a machine with a mediu
 });
 
 test('only what is installed is told', async () => {
-  const written: Record<string, string> = {};
-  const notes: string[] = [];
-  const root: NewRoot = {
-    machine: {
-      hostname: 'm',
-      macs: ['02:00:00:00:00:01'],
-      addresses: [],
-      booted: 'medium',
-      bootMac: undefined,
-      commandLine: '',
-      image: undefined,
-    },
-    role: 'r',
-    read: () => undefined,
-    has: (path) => path === '/usr/sbin/NetworkManager',
-    write: (path, text) => {
-      written[path] = text;
-    },
-    link: () => {},
-    note: (what) => notes.push(what),
-  };
+  const { root, changes, notes } = fakeRoot({ '/usr/sbin/NetworkManager': '' });
   await networkQuiet.prepare?.(root);
-  expect(Object.keys(written)).toEqual(['/run/NetworkManager/conf.d/10-viver.conf']);
-  expect(Object.values(written)[0]).toContain('unmanaged-devices=type:ethernet\n');
+  expect(Object.keys(changes)).toEqual(['/run/NetworkManager/conf.d/10-viver.conf']);
+  expect(Object.values(changes)[0]).toContain('unmanaged-devices=type:ethernet\n');
   expect(notes).toEqual(['left alone by: NetworkManager']);
+});
+
+test('where systemd is installed and another init takes over, nothing says that systemd runs', async () => {
+  const image = { '/lib/systemd/system/NetworkManager-wait-online.service': '', '/lib/systemd/systemd-networkd': '' };
+  const { root, changes } = fakeRoot(image, { init: 'runit' });
+  await networkQuiet.prepare?.(root);
+  expect(Object.keys(changes).filter((path) => path.startsWith('/run/systemd/system'))).toEqual([]);
 });
