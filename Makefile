@@ -42,7 +42,7 @@ build/%.tar: scripts/image-base.sh build/kernel-version
 build/kernel-version: | build/viverrd.zst
 
 iso: build/viver.iso ## build/viver.iso: boots by BIOS and UEFI from CD, and written by dd from USB stick, SD card, hard disk
-build/viver.iso: build/debian.sqfs scripts/iso.sh scripts/grub.cfg
+build/viver.iso: build/debian.sqfs scripts/iso.sh $(wildcard scripts/grub/*.cfg)
 	scripts/iso.sh build/debian.sqfs $@
 
 demo: build/viver.iso ## three machines in QEMU: 1 boots from the ISO, 2 and 3 by PXE from 1; then 1 is switched off

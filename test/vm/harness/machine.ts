@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { accelerator } from './accelerator.ts';
 import { isCd } from './buses.ts';
 import { Console, type ConsoleLine } from './console.ts';
+import { UEFI_FILES } from './firmware.ts';
 import { vmDirectory } from './products.ts';
 import { qemuArguments, type Surroundings } from './qemu-arguments.ts';
 import { Qmp } from './qmp.ts';
@@ -14,8 +15,6 @@ import { FORBIDDEN, type Scenario } from './scenario.ts';
 import type { Wire } from './wire.ts';
 
 const run = promisify(execFile);
-
-const UEFI = { code: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' };
 
 /** At most this many machines (or groups of machines that need each other) at once, over all test workers. */
 const SLOTS = 2;
@@ -235,11 +234,13 @@ export async function powerOn(scenario: Scenario, options: PowerOnOptions = {}):
     return [[nic.name, wire]];
   });
   const variables = join(directory, 'uefi-variables.fd');
-  if (scenario.firmware === 'uefi') copyFileSync(UEFI.variables, variables);
+  const { firmware = 'bios' } = scenario;
+  const uefi = firmware === 'bios' ? undefined : UEFI_FILES[firmware];
+  if (uefi !== undefined) copyFileSync(uefi.variables, variables);
   const surroundings: Surroundings = {
     accelerator: options.accelerator ?? (await accelerator()),
     backing: await prepareDisks(scenario, directory),
-    ...(scenario.firmware === 'uefi' ? { uefi: { code: UEFI.code, variables } } : {}),
+    ...(uefi === undefined ? {} : { uefi: { ...uefi, variables } }),
     qmpFd: 3,
     wireFds: new Map(wires.map(([name], index) => [name, 4 + index])),
   };

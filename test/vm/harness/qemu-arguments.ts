@@ -1,4 +1,5 @@
 import { isCd, machineType, planDiskDevices } from './buses.ts';
+import type { UefiFiles } from './firmware.ts';
 import type { Device, Disk, Nic, Scenario } from './scenario.ts';
 
 export interface Surroundings {
@@ -6,7 +7,7 @@ export interface Surroundings {
   /** Where each disk's bytes are: the file itself or the overlay over it. */
   readonly backing: ReadonlyMap<string, { readonly file: string; readonly format: 'raw' | 'qcow2' }>;
   /** Firmware for UEFI: the read-only code and this machine's own copy of the variables. */
-  readonly uefi?: { readonly code: string; readonly variables: string };
+  readonly uefi?: UefiFiles;
   /** File descriptors the machine inherits: QMP, and one per card on a wire. */
   readonly qmpFd: number;
   readonly wireFds: ReadonlyMap<string, number>;
@@ -111,9 +112,14 @@ function bootsFromCard(scenario: Scenario): boolean {
  */
 export function qemuArguments(scenario: Scenario, surroundings: Surroundings): readonly string[] {
   const accelerator = surroundings.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi';
+  const machine = [
+    machineType(scenario),
+    ...(bootsFromCard(scenario) ? ['graphics=off'] : []),
+    ...(surroundings.uefi?.smm === true ? ['smm=on'] : []),
+  ].join(',');
   const args = [
     ...['-name', scenario.name, '-nodefaults', '-no-user-config', '-S'],
-    ...['-machine', `${machineType(scenario)}${bootsFromCard(scenario) ? ',graphics=off' : ''}`],
+    ...['-machine', machine],
     ...['-accel', accelerator, '-cpu', 'qemu64'],
     ...['-smp', String(scenario.cpus ?? 1), '-m', `${scenario.memoryMiB ?? 2048}M`],
     ...['-display', 'none', '-vga', 'std'],
@@ -121,6 +127,7 @@ export function qemuArguments(scenario: Scenario, surroundings: Surroundings): r
     ...['-chardev', `socket,id=qmp,fd=${surroundings.qmpFd}`, '-mon', 'chardev=qmp,mode=control'],
   ];
   if (surroundings.uefi !== undefined) {
+    if (surroundings.uefi.smm) args.push('-global', 'driver=cfi.pflash01,property=secure,value=on');
     args.push('-drive', `if=pflash,format=raw,readonly=on,file=${surroundings.uefi.code}`);
     args.push('-drive', `if=pflash,format=raw,file=${surroundings.uefi.variables}`);
   }

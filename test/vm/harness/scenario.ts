@@ -3,6 +3,8 @@
  * run-scenario.ts for what runs it and docs in each field for what QEMU makes of it.
  */
 
+import type { Firmware } from './firmware.ts';
+
 /** How a disk is connected; buses.ts has the QEMU devices behind each word. */
 export type Bus =
   | 'ide'
@@ -95,7 +97,8 @@ export type Step =
 export interface Scenario {
   /** Unique; names the directory under build/vm/. */
   readonly name: string;
-  readonly firmware?: 'bios' | 'uefi';
+  /** Default: bios. `secure-boot` is UEFI with Microsoft's keys. */
+  readonly firmware?: Firmware;
   /** Default: pc when a disk is on IDE, else q35. */
   readonly machine?: 'pc' | 'q35';
   /** Default: 1. An emulated processor more makes a machine faster and takes more of the host's for the same. */

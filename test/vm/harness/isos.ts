@@ -1,0 +1,42 @@
+import { execFile } from 'node:child_process';
+import { copyFile, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { made, madeDisk } from './disks.ts';
+import type { Image } from './images.ts';
+import { BUILD, CHECKOUT, product } from './products.ts';
+
+const run = promisify(execFile);
+const SCRIPT = join(CHECKOUT, 'scripts/iso.sh');
+
+/** An ISO of any image, by what `make iso` calls. The image's file name on it is `small.sqfs`, say. */
+export async function isoOf(image: Image): Promise<string> {
+  const menus = join(CHECKOUT, 'scripts/grub');
+  const sources = [SCRIPT, ...(await readdir(menus)).sort().map((name) => join(menus, name))];
+  const files = [...sources, product('vmlinuz'), product('viverrd.zst'), image.sqfs, image.caibx];
+  return made(`${basename(image.sqfs, '.sqfs')}.iso`, { description: image.name, files }, async (target, work) => {
+    const named = join(work, `${image.name}.sqfs`);
+    await run('ln', ['-s', image.sqfs, named]);
+    await run('ln', ['-s', image.caibx, join(work, `${image.name}.caibx`)]);
+    await run('sh', [SCRIPT, named, target, BUILD]);
+  });
+}
+
+/** A FAT32 partition with the ISO's files copied onto it, as a person does with a stick that is formatted already. */
+export async function copiedIso(iso: string, label = 'STICK'): Promise<string> {
+  const description = ['files of an ISO', label];
+  return made(`copied-${basename(iso, '.iso')}.img`, { description, files: [iso] }, async (target, work) => {
+    const tree = join(work, 'tree');
+    await run('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', '/', tree]);
+    await run('chmod', ['-R', 'u+w', tree]);
+    const entries = await readdir(tree, { recursive: true, withFileTypes: true });
+    const files = Object.fromEntries(
+      entries
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => [join(parentPath, name).slice(tree.length), join(parentPath, name)]),
+    );
+    // FAT32 and not FAT16: as large as mkfs.vfat's own choice between them wants.
+    const partition = { fileSystem: 'vfat', label, files, sizeMiB: 768 } as const;
+    await copyFile(await madeDisk(`copied-${basename(iso)}`, { table: 'mbr', partitions: [partition] }), target);
+  });
+}
