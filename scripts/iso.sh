@@ -72,3 +72,5 @@ for byte in 1-2 3-4 5-6 7-8; do
 done | dd of="$out.part" bs=1 seek=440 conv=notrunc status=none
 mv "$out.part" "$out"
 echo "iso: $out $(stat -c %s "$out") bytes"
+# The largest file of FAT32 has 4 GiB less one byte.
+[ "$(stat -Lc %s "$image")" -lt 4294967296 ] || echo "iso: the image is 4 GiB or larger: the files cannot be copied onto FAT32, only the ISO be written by dd"
