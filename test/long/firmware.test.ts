@@ -14,18 +14,22 @@ test.each([
     medium: 'usb',
     made: async (image: Parameters<typeof isoOf>[0]) => copiedIso(await isoOf(image)),
   },
-] as const)('UEFI of 32 bits starts the 64-bit kernel from the ISO $as', async ({ name, bus, medium, made }) => {
-  await runScenario({
-    name,
-    firmware: 'uefi-ia32',
-    cpus: 2,
-    disks: [{ name: 'medium', bus, file: await made(await smallImage()) }],
-    steps: [
-      { wait: rootReady({ image: 'small', medium }), within: 150 },
-      ...LOGIN,
-      { run: 'cat /sys/firmware/efi/fw_platform_size', output: /^32$/ },
-      { run: 'uname -m', output: /^x86_64$/ },
-      ...POWER_OFF,
-    ],
-  });
-}, 600_000);
+] as const)(
+  'UEFI of 32 bits starts the 64-bit kernel from the ISO $as',
+  async ({ name, bus, medium, made }) => {
+    await runScenario({
+      name,
+      firmware: 'uefi-ia32',
+      cpus: 2,
+      disks: [{ name: 'medium', bus, file: await made(await smallImage()) }],
+      steps: [
+        { wait: rootReady({ image: 'small', medium }), within: 150 },
+        ...LOGIN,
+        { run: 'cat /sys/firmware/efi/fw_platform_size', output: /^32$/ },
+        { run: 'uname -m', output: /^x86_64$/ },
+        ...POWER_OFF,
+      ],
+    });
+  },
+  600_000,
+);

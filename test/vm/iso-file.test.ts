@@ -29,7 +29,9 @@ test('the same inputs give the same ISO', async () => {
 test('the ISO has an MBR with itself and its EFI system partition, and no GPT', async () => {
   const iso = await isoOf(await smallImage());
   const { stdout } = await run('sfdisk', ['--json', iso]);
-  const { partitiontable } = JSON.parse(stdout) as { partitiontable: { label: string; partitions: { type: string }[] } };
+  const { partitiontable } = JSON.parse(stdout) as {
+    partitiontable: { label: string; partitions: { type: string }[] };
+  };
   expect(partitiontable.label).toBe('dos');
   expect(partitiontable.partitions.map(({ type }) => type)).toEqual(['83', 'ef']);
   expect((await readFile(iso)).subarray(512, 520).toString('latin1')).not.toBe('EFI PART');
