@@ -52,6 +52,11 @@ function describeOutcome(outcome: LoadOutcome) {
   return { name, outcome: outcome.kind, ...rest, reason, wantedBy };
 }
 
+/** The file or device that the image is read from, also where that is done through the daemon's device. */
+function whereImageIs({ image, root }: BootResult): string {
+  return image.daemon?.request.imagePath ?? root.imagePath;
+}
+
 /** Writes /run/viver/boot.json: times in milliseconds since the kernel started. Without a result the boot failed. */
 export function writeReport(log: BootLog, result?: BootResult): void {
   const report = {
@@ -60,7 +65,7 @@ export function writeReport(log: BootLog, result?: BootResult): void {
       ? { ready: false }
       : {
           ready: true,
-          image: { name: result.image.name, id: result.image.id ?? null, path: result.image.path },
+          image: { name: result.image.name, id: result.image.id ?? null, path: whereImageIs(result) },
           medium: result.image.candidate.device.medium,
           device: result.image.candidate.device.path,
           inRam: result.image.inRam,

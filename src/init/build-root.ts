@@ -14,6 +14,7 @@ import type { BootOptions } from './command-line.ts';
 import { type Drivers, ROOT_MODULES } from './drivers.ts';
 import { findCowDevice } from './find-cow-device.ts';
 import type { SoundImage } from './first-sound-image.ts';
+import { openField, waitOf } from './join-field.ts';
 
 export interface BuiltRoot {
   readonly target: string;
@@ -45,7 +46,7 @@ export async function buildRoot(
 ): Promise<StageDone<BuiltRoot>> {
   await drivers.ensureModules(ROOT_MODULES);
   using undo = new DisposableStack();
-  const { cow, imagePath } = await mountCow(image, options, drivers);
+  const { cow, imagePath } = await mountCow(image, options, drivers, log);
   undo.defer(() => umount(cow.mountpoint));
   let device = imagePath;
   if (!image.isDevice) {
@@ -80,6 +81,7 @@ async function mountCow(
   image: SoundImage,
   options: BootOptions,
   drivers: Drivers,
+  log: BootLog,
 ): Promise<{ readonly cow: Cow; readonly imagePath: string }> {
   if (options.cow === 'ram') return { cow: mountRamCow(COW), imagePath: image.path };
   const waitMs = options.waitSeconds === undefined ? undefined : options.waitSeconds * 1000;
@@ -88,10 +90,19 @@ async function mountCow(
   const { squashfs, device: medium, mountpoint } = image.candidate;
   const of = { name: image.name, id: image.id, superblock: squashfs.superblock };
   // one file system for both cannot be mounted read-only for the image and writable for what is written: EBUSY
-  const shared = mountpoint !== undefined && medium.path === device.path && image.path.startsWith(`${mountpoint}/`);
+  const { daemon } = image;
+  const source = daemon?.request.imagePath ?? image.path;
+  const shared = mountpoint !== undefined && medium.path === device.path && source.startsWith(`${mountpoint}/`);
   if (!shared) return { cow: mountDeviceCow(device, of, COW), imagePath: image.path };
-  if (image.daemon !== undefined)
-    throw new Error(`viver.cow=${options.cow} is where the image lies, which viver.verify=lazy needs there: take full`);
+  const now = COW + source.slice(mountpoint.length);
+  if (daemon === undefined) {
+    umount(mountpoint);
+    return { cow: mountDeviceCow(device, of, COW), imagePath: now };
+  }
+  await daemon.stop();
   umount(mountpoint);
-  return { cow: mountDeviceCow(device, of, COW), imagePath: COW + image.path.slice(mountpoint.length) };
+  const cow = mountDeviceCow(device, of, COW);
+  await daemon.moveTo(now);
+  await openField(daemon, drivers, waitOf(options), log);
+  return { cow, imagePath: image.path };
 }

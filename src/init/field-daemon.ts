@@ -10,7 +10,7 @@ import type { BootOptions } from './command-line.ts';
 
 export const FIELD_SOCKET = '/run/viver/field.sock';
 export const FIELD_DEVICE = '/dev/nbd0';
-const FIELD_SYSFS = '/sys/block/nbd0';
+export const FIELD_SYSFS = '/sys/block/nbd0';
 
 /** A person may put a field's key into the initrd: only nodes that have it too are in that field. */
 const FIELD_KEY = '/etc/viver/field.key';
@@ -25,6 +25,8 @@ export interface FieldDaemonRequest {
   readonly id: string | undefined;
   /** The image on a medium or in RAM of this machine; undefined: all of it comes from others. */
   readonly imagePath: string | undefined;
+  /** Its index, where that does not lie beside the image. */
+  readonly indexPath?: string | undefined;
   /** `ADDRESS` or `ADDRESS:PORT`. */
   readonly peers: readonly string[];
   readonly origins: readonly string[];
@@ -35,14 +37,13 @@ export interface FieldDaemonRequest {
 
 /** The daemon's command line, in the initramfs. Pure. */
 export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
-  const { name, id, imagePath, peers, origins, keyFile, hasDevice } = request;
+  const { name, id, imagePath, indexPath, peers, origins, keyFile, hasDevice } = request;
   return [
     ...['/init', 'field', 'up', '--name', name, '--control', FIELD_SOCKET],
     ...(id === undefined ? [] : ['--id', id]),
     // Through process 1, since what is mounted below /run moves to the image's root with it.
-    ...(imagePath === undefined
-      ? []
-      : ['--image', imagePath.startsWith('/dev/') ? imagePath : `/proc/1/root${imagePath}`]),
+    ...(imagePath === undefined ? [] : ['--image', seenFromInitramfs(imagePath)]),
+    ...(indexPath === undefined ? [] : ['--index', seenFromInitramfs(indexPath)]),
     ...peers.flatMap((peer) => ['--peer', peer]),
     ...origins.flatMap((origin) => ['--origin', origin]),
     ...(keyFile === undefined ? [] : ['--key', keyFile]),
@@ -50,28 +51,43 @@ export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
   ];
 }
 
+function seenFromInitramfs(path: string): string {
+  return path.startsWith('/dev/') ? path : `/proc/1/root${path}`;
+}
+
 /** What a machine that has the image itself gives to its field. */
 export function localDaemon(
-  image: { readonly name: string; readonly id: string; readonly path: string },
+  image: { readonly name: string; readonly id: string; readonly path: string; readonly indexPath?: string | undefined },
   { peers, origins }: Pick<BootOptions, 'peers' | 'origins'>,
   hasDevice: boolean,
 ): FieldDaemonRequest {
-  const { name, id, path } = image;
+  const { name, id, path, indexPath } = image;
   // A name could be looked up only with a network, and this machine does not depend on its peers.
   const numeric = peers.filter((peer) => peer.startsWith('[') || isIP(peer.split(':')[0] ?? '') === 4);
-  return { name, id, imagePath: path, peers: numeric, origins, keyFile: fieldKeyFile(), hasDevice };
+  return { name, id, imagePath: path, indexPath, peers: numeric, origins, keyFile: fieldKeyFile(), hasDevice };
 }
 
 const POLL_MS = 50;
 const STATUS_EVERY_MS = 2000;
 
 export class FieldDaemon {
-  readonly request: FieldDaemonRequest;
-  readonly #supervisor: ChildProcess;
+  #request: FieldDaemonRequest;
+  #supervisor: ChildProcess;
 
   constructor(request: FieldDaemonRequest, supervisor: ChildProcess) {
-    this.request = request;
+    this.#request = request;
     this.#supervisor = supervisor;
+  }
+
+  get request(): FieldDaemonRequest {
+    return this.#request;
+  }
+
+  /** The image has moved to another path: ends it and starts it there. Its device, not in use yet, comes anew. */
+  async moveTo(imagePath: string): Promise<void> {
+    await this.stop();
+    this.#request = { ...this.#request, imagePath };
+    this.#supervisor = startDaemon(this.#request, 'now');
   }
 
   /**
@@ -81,7 +97,7 @@ export class FieldDaemon {
    */
   async device(signal: AbortSignal, onStatus: (status: FieldStatus | undefined) => void): Promise<string> {
     let askedMs = performance.now();
-    while (!isConnected(this.request.id)) {
+    while (!isConnected(this.#request.id)) {
       signal.throwIfAborted();
       await sleep(POLL_MS);
       if (performance.now() - askedMs < STATUS_EVERY_MS) continue;
@@ -112,11 +128,17 @@ function isConnected(id: string | undefined): boolean {
  * Starts the daemon.
  * @param when `now`, or as soon as the machine has a network, whoever brings that up
  */
-export function startFieldDaemon(request: FieldDaemonRequest, when: 'now' | 'with the network'): FieldDaemon {
+export function startFieldDaemon(request: FieldDaemonRequest, when: DaemonStart): FieldDaemon {
+  return new FieldDaemon(request, startDaemon(request, when));
+}
+
+type DaemonStart = 'now' | 'with the network';
+
+function startDaemon(request: FieldDaemonRequest, when: DaemonStart): ChildProcess {
   // The kernel's log: it outlives this process, which standard output would not.
   const log = openSync('/dev/kmsg', 'w');
   try {
-    const supervisor = startSupervisor(
+    return startSupervisor(
       {
         command: fieldCommand(request),
         name: '@viver-field',
@@ -126,7 +148,6 @@ export function startFieldDaemon(request: FieldDaemonRequest, when: 'now' | 'wit
       },
       ['ignore', log, log],
     );
-    return new FieldDaemon(request, supervisor);
   } finally {
     closeSync(log);
   }

@@ -7,16 +7,17 @@ import { verifyImage } from '../image/verify.ts';
 import { describeError } from '../linux/describe-error.ts';
 import type { ImageCandidate } from '../media/candidate.ts';
 import type { RankedCandidate } from '../media/choose.ts';
-import { copyToRam, RAM_COPY } from '../root/toram.ts';
+import { copyToRam, RAM_COPY, type RamCopy } from '../root/toram.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
+import { hasCheckingDevice, openCheckingDevice } from './checking-device.ts';
 import type { BootOptions } from './command-line.ts';
 import type { Drivers } from './drivers.ts';
-import { FIELD_DEVICE, type FieldDaemon, localDaemon, startFieldDaemon } from './field-daemon.ts';
+import type { FieldDaemon } from './field-daemon.ts';
 import type { FoundMedia } from './find-media.ts';
-import { openField, waitOf } from './join-field.ts';
 import { progressLines } from './progress.ts';
 import type { Refusals } from './refusals.ts';
-import { KEYS, wantsSignature } from './signing-keys.ts';
+import { KEYS, whoWantsSignature } from './signing-keys.ts';
+import { planVerification, type VerificationPlan } from './verification.ts';
 
 /** The image this boot uses, checked as far as was asked for. */
 export interface SoundImage {
@@ -51,13 +52,15 @@ export async function firstSoundImage(
   refused: Refusals,
   log: BootLog,
 ): Promise<StageDone<SoundImage>> {
+  const plan = planVerification(options, whoWantsSignature());
+  if (plan.warning !== undefined) log.warn(plan.warning);
   for (const ranked of media.ranked) {
     const { candidate } = ranked;
     try {
-      const image = await takeImage(ranked, options, drivers, log);
+      const image = await takeImage(ranked, plan, options, drivers, log);
       await media.release(image.inRam ? undefined : candidate);
       log.choose(`image ${candidate.path} on ${candidate.device.path}`, ranked.reason);
-      return { value: image, note: noteOf(image, options) };
+      return { value: image, note: noteOf(image, plan) };
     } catch (error) {
       const why = describeError(error);
       log.warn(`${candidate.path} on ${candidate.device.path} is not used: ${why}`);
@@ -69,95 +72,86 @@ export async function firstSoundImage(
   throw new AllRefused('no image found so far may be used');
 }
 
-function noteOf(image: SoundImage, options: BootOptions): string {
-  const checked =
-    image.daemon !== undefined
-      ? 'each chunk checked as it is read'
-      : verification(options) === 'full'
-        ? 'checked against its index'
-        : 'not checked';
+function noteOf(image: SoundImage, { check }: VerificationPlan): string {
+  const whole = check === 'off' ? 'not checked' : 'checked against its index';
+  const read = check === 'full' ? `${whole}, and each chunk again as it is read` : 'each chunk checked as it is read';
+  const checked = image.daemon === undefined ? whole : read;
   return `${image.name}${image.id === undefined ? '' : `@${image.id.slice(0, 12)}`} ${checked}${image.inRam ? ', in RAM' : ''}`;
-}
-
-/** `lazy` is `full` where no device can check each chunk as it is read: what is pinned or signed never runs unchecked. */
-function verification(options: BootOptions): 'full' | 'off' {
-  if (options.verify !== undefined) return options.verify === 'off' ? 'off' : 'full';
-  return options.image?.id === undefined && !wantsSignature() ? 'off' : 'full';
 }
 
 /** The index beside the image, as far as it must be genuine. */
 async function takeIndex(
   candidate: ImageCandidate,
+  plan: VerificationPlan,
   options: BootOptions,
   log: BootLog,
 ): Promise<ChunkIndex | undefined> {
   const { indexPath, signaturePath } = candidate;
-  const signed = wantsSignature();
+  const signed = whoWantsSignature();
   if (indexPath === undefined) {
-    if (signed) throw new Error(`it has no signed index, and ${KEYS} wants one`);
+    if (signed !== undefined) throw new Error(`it has no signed index, and ${signed} wants one`);
     return undefined;
   }
   try {
     const index = await readIndexFile(indexPath, options.image?.id);
-    if (!signed) return index;
-    if (signaturePath === undefined) throw new Error(`${indexPath} is not signed, and ${KEYS} wants it to be`);
+    if (signed === undefined) return index;
+    if (signaturePath === undefined) throw new Error(`${indexPath} is not signed, and ${signed} wants it to be`);
     const { keyId, trustedComment } = await verifyIndexSignature(index, signaturePath, KEYS);
     log.choose(`signature ${signaturePath}`, `by key ${keyId}: ${trustedComment}`);
     return index;
   } catch (error) {
-    if (signed || verification(options) === 'full') throw error;
+    if (signed !== undefined || plan.check !== 'off') throw error;
     log.warn(`index not used: ${describeError(error)}`);
     return undefined;
   }
 }
 
-/** The medium is not read but through the field's device, which the daemon fills from it. */
-async function takeLazily(
-  candidate: ImageCandidate,
-  index: ChunkIndex,
-  options: BootOptions,
-  drivers: Drivers,
-  log: BootLog,
-): Promise<SoundImage> {
-  await drivers.ensureModules(['nbd']);
-  const name = candidate.name || 'image';
-  const daemon = startFieldDaemon(localDaemon({ name, id: index.id, path: candidate.path }, options, true), 'now');
-  await openField(daemon, drivers, waitOf(options), log);
-  return { candidate, name, id: index.id, path: FIELD_DEVICE, isDevice: true, inRam: false, daemon };
-}
-
+/** Copied to RAM when that is asked for, and checked as far as the plan says; what was checked is what is then read. */
 async function takeImage(
   { candidate }: RankedCandidate,
+  plan: VerificationPlan,
   options: BootOptions,
   drivers: Drivers,
   log: BootLog,
 ): Promise<SoundImage> {
   const pinned = options.image?.id;
-  let index = await takeIndex(candidate, options, log);
-  if (options.verify === 'lazy' && index !== undefined && !options.toram)
-    return await takeLazily(candidate, index, options, drivers, log);
-  const copy = options.toram
-    ? await copyToRam({
-        source: candidate.path,
-        sizeBytes: candidate.squashfs.sizeBytes,
-        name: `${candidate.name || 'image'}.sqfs`,
-        beside: [candidate.indexPath, candidate.signaturePath].filter((path) => path !== undefined),
-        mountpoint: RAM_COPY,
-        onProgress: progressLines(log, `copy ${candidate.name} to RAM`),
-      })
-    : undefined;
-  const path = copy?.path ?? candidate.path;
-  if (pinned !== undefined && index === undefined && verification(options) === 'off')
+  const given = await takeIndex(candidate, plan, options, log);
+  if (given === undefined && pinned !== undefined && plan.check === 'off')
     throw new Error('it has no index to tell its id by, and viver.verify=off forbids to compute it');
-  if (verification(options) === 'full') index = await checkImage(path, index, pinned, log);
-  return {
-    candidate,
-    name: candidate.name || 'image',
-    id: index?.id,
-    path,
-    isDevice: copy === undefined && candidate.mountpoint === undefined,
-    inRam: copy !== undefined,
-  };
+  const copy = options.toram ? await copyCandidate(candidate, log) : undefined;
+  const path = copy?.path ?? candidate.path;
+  const isLazy = plan.check === 'lazy' && given !== undefined && copy === undefined;
+  const index = plan.check === 'off' || isLazy ? given : await checkImage(path, given, pinned, log);
+  const image = { candidate, name: candidate.name || 'image', id: index?.id };
+  if (copy !== undefined) return { ...image, path, isDevice: false, inRam: true };
+  // An index that was made of the image itself says what the image is, and only a pin says what it should be.
+  const isChecked = plan.check !== 'off' && (given !== undefined || pinned !== undefined);
+  if (isChecked && index !== undefined && (await mayReadChecked(plan, drivers, log))) {
+    const device = await openCheckingDevice(candidate, index, options, drivers, log);
+    return { ...image, ...device, isDevice: true, inRam: false };
+  }
+  return { ...image, path, isDevice: candidate.mountpoint === undefined, inRam: false };
+}
+
+/** @throws Error when there is no device that checks what is read, and it must be */
+async function mayReadChecked(plan: VerificationPlan, drivers: Drivers, log: BootLog): Promise<boolean> {
+  if (await hasCheckingDevice(drivers)) return true;
+  const why = 'this kernel has no nbd driver, through which what was checked is read';
+  if (plan.isBinding) throw new Error(`${why}: boot with viver.toram`);
+  log.warn(`${why}: the medium is read without it`);
+  return false;
+}
+
+function copyCandidate(candidate: ImageCandidate, log: BootLog): Promise<RamCopy> {
+  const { name, path, squashfs, indexPath, signaturePath } = candidate;
+  return copyToRam({
+    source: path,
+    sizeBytes: squashfs.sizeBytes,
+    name: `${name || 'image'}.sqfs`,
+    beside: [indexPath, signaturePath].filter((file) => file !== undefined),
+    mountpoint: RAM_COPY,
+    onProgress: progressLines(log, `copy ${name} to RAM`),
+  });
 }
 
 /** Every byte against the index; an image without one is indexed, which gives its id. */

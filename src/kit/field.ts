@@ -33,6 +33,7 @@ const KEEP_SHARE = 0.25;
 
 const OPTIONS = {
   image: { type: 'string' },
+  index: { type: 'string' },
   id: { type: 'string' },
   name: { type: 'string' },
   listen: { type: 'string' },
@@ -51,7 +52,7 @@ export const field: Command = {
   summary: 'share a disk image with other machines, block by block; show how it goes',
   usage: `usage: viver field up (--image FILE.sqfs | --id HEX) [--listen ADDR:PORT] [--peer ADDR:PORT]…
                       [--origin URL]… [--keep BYTES] [--store DIR] [--nbd unix:PATH|tcp:ADDR:PORT|/dev/nbdN]
-                      [--control PATH] [--key FILE] [--name NAME]
+                      [--control PATH] [--key FILE] [--name NAME] [--index FILE]
        viver field status --control PATH [--json]
 
 up       makes this machine a node of the field of one image and stays until SIGTERM or SIGINT. When it can serve
@@ -70,6 +71,7 @@ up       makes this machine a node of the field of one image and stays until SIG
          --control PATH      a unix socket for status
          --key FILE          a secret that all nodes of the field have; strangers are refused
          --name NAME         what people call the image, default the file's name
+         --index FILE        the image's chunk index, when it is not beside the image
 status   what a running node knows of itself and the field. With --json one object:
          {image:{id,name,size,chunks}, node:{id,address,held}, peers:[{id,address,held,rttMs}],
          redundancy:{min,mean}, traffic:{fromPeers,fromMedium,fromOrigin,toPeers,rejected}, shutOut:[{id,reason}]}
@@ -124,7 +126,8 @@ async function open(values: Values, signal: AbortSignal): Promise<OpenedImage> {
     const index = values.store === undefined ? undefined : await keptIndex(values.store, id);
     return { file: undefined, index, id, name: values.name ?? id.slice(0, 12) };
   }
-  const paths = imagePaths(values.image);
+  const beside = imagePaths(values.image);
+  const paths = { ...beside, index: values.index ?? beside.index };
   const file = await openImage(values.image);
   const hasIndex = await access(paths.index).then(
     () => true,

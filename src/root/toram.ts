@@ -1,12 +1,16 @@
-import { constants, copyFileSync, mkdirSync, readFileSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants, mkdirSync, readFileSync } from 'node:fs';
+import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { regularFileBytes } from '../linux/file.ts';
 import { type Mounter, mounter } from './mounter.ts';
 
 /** Where the copy lies on a booted machine. */
 export const RAM_COPY = '/run/viver/image';
 
 const MIB = 1024 * 1024;
+
+/** An index of two million chunks fits, and so does the room for it beside the image. */
+const BESIDE_LIMIT = 100 * MIB;
 
 /** What the system must have left besides the image: below that an ordinary boot runs out of memory. */
 const RESERVE_BYTES = 192 * MIB;
@@ -74,7 +78,7 @@ export async function copyToRam(request: ToRamRequest, system: Mounter = mounter
     await using to = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o444);
     await copy(from, to, request);
     const beside = new Map(request.beside.map((file) => [file, join(mountpoint, basename(file))]));
-    for (const [old, now] of beside) copyFileSync(old, now);
+    for (const [old, now] of beside) await writeFile(now, await regularFileBytes(old, BESIDE_LIMIT));
     return { path, beside };
   } catch (error) {
     system.umount(mountpoint);
