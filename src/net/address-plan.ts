@@ -87,3 +87,11 @@ export function resolvConf({ dns, search }: Pick<AddressPlan, 'dns' | 'search'>)
   ];
   return `${lines.join('\n')}\n`;
 }
+
+/** The servers and domains that such a text names; the last `search` or `domain` row counts (resolv.conf(5)). */
+export function parseResolvConf(text: string): Pick<AddressPlan, 'dns' | 'search'> {
+  const rows = text.split('\n').map((row) => row.trim().split(/\s+/));
+  const dns = rows.flatMap(([key, value = '']) => (key === 'nameserver' && isIPv4(value) ? [value] : []));
+  const [, ...search] = rows.findLast(([key]) => key === 'search' || key === 'domain') ?? [];
+  return { dns, search };
+}

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Link, Rtnetlink, watchLinks } from '../linux/rtnetlink.ts';
-import { type AddressPlan, type IpSetting, planLease } from './address-plan.ts';
+import { type AddressPlan, type IpSetting, planLease, resolvConf } from './address-plan.ts';
 import { type DhcpClient, startDhcpClient } from './dhcp-client.ts';
 import type { DhcpEvent } from './dhcp-event.ts';
 import { chooseStatic, isUsable } from './interfaces.ts';
@@ -44,6 +44,9 @@ export interface NetworkUp {
   readonly reason: string;
 }
 
+/** The name servers and domains of the lease; the hook keeps it up to date. */
+export const RESOLV_CONF = 'resolv.conf';
+
 const DEFAULT_HOOK = '/bin/dhcp-hook';
 
 /** What is known and done about one link. */
@@ -61,6 +64,8 @@ async function configure(network: Rtnetlink, link: Link, plan: AddressPlan, dire
   for (const route of plan.routes) await network.addRoute({ ...route, linkIndex: link.index });
   // For the hook, which compares with it when the lease changes later.
   writeFileSync(join(directory, `address-${link.name}`), `${address}/${prefixLength}\n`);
+  const names = resolvConf(plan);
+  if (names !== undefined) writeFileSync(join(directory, RESOLV_CONF), names);
 }
 
 function describe({ link, client, trouble }: Attempt): string {

@@ -9,6 +9,10 @@ export interface Network {
   readonly prefixLength: number;
   readonly gateway: string | undefined;
   readonly dns: readonly string[];
+  /** Domains to look names up in. */
+  readonly search: readonly string[];
+  /** The program of the image that gave the interface its address, and looks after name servers too: NetworkManager. */
+  readonly keeper?: string;
   /** `lease`: a DHCP server gave it; `static`: viver.ip=; `chosen`: nobody answered, so VIVER took a free range. */
   readonly origin: 'lease' | 'static' | 'chosen';
   /** The DHCP server that gave the lease. */

@@ -24,6 +24,8 @@ export interface NewRoot {
   /** Text of a file; undefined when there is none. A link counts as none: it may lead out of it. */
   read(path: string): string | undefined;
   has(path: string): boolean;
+  /** Where a link leads, as it says itself; undefined when the path is no link. */
+  linkTarget(path: string): string | undefined;
   /** What a directory holds, sorted; nothing when there is no such directory. */
   names(directory: string): readonly string[];
   /**
@@ -90,6 +92,7 @@ export function openNewRoot(target: string, { image, ...facts }: NewRootFacts): 
       return isLink(at) || !existsSync(at) ? undefined : readFileSync(at, 'utf8');
     },
     has: (path) => lstatSync(place(path), { throwIfNoEntry: false }) !== undefined,
+    linkTarget: (path) => (isLink(place(path)) ? readlinkSync(place(path)) : undefined),
     names: (directory) => {
       try {
         return readdirSync(place(`${directory}/.`)).sort();

@@ -14,7 +14,7 @@ const UNIT = 'viver-runes.service';
 /** KillMode=mixed: the command stops its plugins in order, and systemd kills what is left. */
 const UNIT_TEXT = `[Unit]
 Description=VIVER: the plugins of this machine's role (RUNES)
-After=basic.target
+After=basic.target NetworkManager.service connman.service
 Before=network.target
 
 [Service]

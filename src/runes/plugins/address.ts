@@ -1,24 +1,26 @@
-import { getServers } from 'node:dns';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Link, Rtnetlink } from '../../linux/rtnetlink.ts';
-import { parseIpSetting } from '../../net/address-plan.ts';
-import { bringUp } from '../../net/bring-up.ts';
+import { parseIpSetting, parseResolvConf } from '../../net/address-plan.ts';
+import { bringUp, RESOLV_CONF } from '../../net/bring-up.ts';
 import { isUsable } from '../../net/interfaces.ts';
 import { isAddressTaken } from '../arp-probe.ts';
 import type { Network } from '../interfaces.ts';
 import { keptBusybox, keptDhcpHook } from '../kept-program.ts';
 import { type Machine, wordOf } from '../machine.ts';
+import { findKeeper } from '../network-managers/keeper.ts';
 import { RUN_DIRECTORY } from '../places.ts';
 import { type Context, definePlugin } from '../plugin.ts';
-import { choosePrivate, dhcpRange } from '../private-range.ts';
+import { choosePrivate, dhcpRange, isOwnRange } from '../private-range.ts';
 
 /** A DHCP server answers at once, or its relay within a second or two; three questions are asked in this time. */
 const DHCP_PATIENCE_MS = 4000;
 /** A link over copper is there two or three seconds after the card is switched on. */
 const CARRIER_PATIENCE_MS = 6000;
 const CARRIER_POLL_MS = 200;
+/** NetworkManager has its lease five to ten seconds after a slow machine's cable is seen. */
+const KEEPER_PATIENCE_MS = 15_000;
 const ATTEMPTS = 8;
 const WATCH_MS = 5000;
 
@@ -41,10 +43,46 @@ async function networkOfBoot(network: Rtnetlink): Promise<Network | undefined> {
     address: own.address,
     prefixLength: own.prefixLength,
     gateway: route?.gateway,
-    dns: getServers().filter((server) => !server.startsWith('127.')),
+    ...namesOfBoot(),
     origin: 'lease',
     server: undefined,
   };
+}
+
+function namesOfBoot(): Pick<Network, 'dns' | 'search'> {
+  const file = `${RUN_DIRECTORY}/${RESOLV_CONF}`;
+  return parseResolvConf(existsSync(file) ? readFileSync(file, 'utf8') : '');
+}
+
+/**
+ * What the image's own network manager gives a wire, on a machine whose root does not hang on it. It may take as long as
+ * its DHCP client asks before it says that nobody is there.
+ */
+async function networkOfKeeper(network: Rtnetlink, keeper: string, signal: AbortSignal): Promise<Network | undefined> {
+  const endMs = performance.now() + KEEPER_PATIENCE_MS;
+  for (;;) {
+    const links = (await network.links()).filter(isUsable);
+    const routes = await network.routes();
+    for (const own of await network.addresses()) {
+      const link = links.find(({ index }) => index === own.linkIndex);
+      if (link === undefined || own.address.startsWith('169.254.') || isOwnRange(own)) continue;
+      const route = routes.find(({ prefixLength, linkIndex }) => prefixLength === 0 && linkIndex === link.index);
+      return {
+        interfaceName: link.name,
+        mac: link.mac,
+        address: own.address,
+        prefixLength: own.prefixLength,
+        gateway: route?.gateway,
+        dns: [],
+        search: [],
+        keeper,
+        origin: 'lease',
+        server: undefined,
+      };
+    }
+    if (performance.now() > endMs) return undefined;
+    await sleep(CARRIER_POLL_MS, undefined, { signal });
+  }
 }
 
 /** Switches every card on and gives those with a cable, as soon as each is settled or the time is over. */
@@ -78,6 +116,7 @@ async function askDhcp(machine: Machine, signal: AbortSignal): Promise<Network |
       prefixLength: plan.prefixLength,
       gateway: plan.routes.find(({ prefixLength }) => prefixLength === 0)?.gateway,
       dns: plan.dns,
+      search: plan.search,
       origin: lease === undefined ? 'static' : 'lease',
       server: lease?.server,
     };
@@ -107,6 +146,7 @@ async function chooseOwn(network: Rtnetlink, link: Link): Promise<Network> {
       ...own,
       gateway: undefined,
       dns: [],
+      search: [],
       origin: 'chosen',
       server: undefined,
     };
@@ -124,7 +164,9 @@ async function find(context: Context<never>): Promise<Network> {
   if (known !== undefined) return known;
   const links = await withCarrier(network, signal);
   if (links.length === 0) throw new Error('no network interface has a link');
-  const answered = await askDhcp(machine, signal);
+  const keeper = findKeeper();
+  const answered =
+    keeper === undefined ? await askDhcp(machine, signal) : await networkOfKeeper(network, keeper, signal);
   if (answered !== undefined) return answered;
   const link = links.find(({ mac }) => mac === machine.bootMac) ?? links[0];
   if (link === undefined) throw new Error('no network interface has a link');
@@ -149,9 +191,9 @@ export default definePlugin({
   provides: ['address'],
   async start(context) {
     const network = await find(context);
-    const { interfaceName, address, prefixLength, origin, server } = network;
+    const { interfaceName, address, prefixLength, origin, server, keeper } = network;
     const how = {
-      lease: `by DHCP${server === undefined ? '' : ` from ${server}`}`,
+      lease: keeper === undefined ? `by DHCP${server === undefined ? '' : ` from ${server}`}` : `by ${keeper}`,
       static: 'by viver.ip',
       chosen: 'chosen, since no DHCP server answered',
     };

@@ -13,6 +13,7 @@ const network: Network = {
   prefixLength: 16,
   gateway: undefined,
   dns: [],
+  search: [],
   origin: 'chosen',
   server: undefined,
 };

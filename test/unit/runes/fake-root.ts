@@ -42,6 +42,7 @@ export function fakeRoot(
     ...facts,
     read: (path) => (contentOf(path)?.startsWith(LINK) ? undefined : contentOf(path)),
     has,
+    linkTarget: (path) => (contentOf(path)?.startsWith(LINK) ? contentOf(path)?.slice(LINK.length) : undefined),
     names: (directory) => {
       const below = paths().filter((path) => path.startsWith(`${directory}/`));
       return [...new Set(below.map((path) => path.slice(directory.length + 1).split('/')[0] ?? ''))].sort();
