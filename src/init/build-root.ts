@@ -1,10 +1,13 @@
+import { describeError } from '../linux/describe-error.ts';
 import { attachLoop } from '../linux/loop.ts';
 import { umount } from '../linux/mount.ts';
+import { mountBeside, mountUnit } from '../root/beside.ts';
 import { type Cow, cowModules, mountDeviceCow, mountRamCow } from '../root/cow.ts';
 import { type FoundInit, findInit, hasUdev } from '../root/find-init.ts';
 import {
   installShutdownHooks,
   keepMountsFromSystemd,
+  keepMountUnits,
   planShutdownHooks,
   rootHookReader,
 } from '../root/shutdown-hooks.ts';
@@ -58,12 +61,17 @@ export async function buildRoot(
   undo.defer(() => umount(LOWER));
   undo.defer(() => umount(TARGET));
   const init = findInit(TARGET, options.init);
+  const beside = containerStores(cow, log);
+  for (const path of beside) undo.defer(() => umount(TARGET + path));
   if (cow.kind !== 'ram') {
     const hooks = planShutdownHooks(init.system, rootHookReader(TARGET));
     installShutdownHooks(hooks, TARGET, cow.mountpoint);
     log.choose('clean end of the cow disk', hooks.note);
   }
-  if (init.system === 'systemd') keepMountsFromSystemd('/run');
+  if (init.system === 'systemd') {
+    keepMountsFromSystemd('/run');
+    keepMountUnits('/run', beside.map(mountUnit));
+  }
   undo.move();
   log.choose(`cow ${cow.kind}`, cow.note);
   // What the kernel gave this process is the init's.
@@ -75,6 +83,18 @@ export async function buildRoot(
     value: { target: TARGET, lower: LOWER, cow, init, hasUdev: hasUdev(TARGET), environment, imagePath },
     note: `${init.system} at ${init.path}; ${cow.note}`,
   };
+}
+
+/** Without them the system boots as well: its containers get a slower kind of layers. */
+function containerStores(cow: Cow, log: BootLog): readonly string[] {
+  try {
+    const { notes, mounted } = mountBeside(TARGET, LOWER, cow);
+    for (const note of notes) log.choose('containers', note);
+    return mounted;
+  } catch (error) {
+    log.warn(`containers will have no overlay: ${describeError(error)}`);
+    return [];
+  }
 }
 
 async function mountCow(

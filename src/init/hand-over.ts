@@ -59,6 +59,7 @@ export async function handOver(
     target: root.target,
     image: root.lower,
     init: root.init.system,
+    booted: image.candidate.device.medium === 'net' ? 'network' : 'medium',
     note: (what, why) => log.choose(what, why),
     warn: (text) => log.warn(text),
   });

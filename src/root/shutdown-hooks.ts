@@ -172,6 +172,15 @@ export function keepMountsFromSystemd(run: string): void {
   writeFileSync(join(directory, 'viver.conf'), '[Unit]\nDefaultDependencies=no\n');
 }
 
+/** The same for single mounts, which a soft-reboot would take down and nobody mount again. */
+export function keepMountUnits(run: string, units: readonly string[]): void {
+  for (const unit of units) {
+    const directory = join(run, `systemd/system/${unit}.d`);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'viver.conf'), '[Unit]\nDefaultDependencies=no\n');
+  }
+}
+
 /** Writes the plan and the script it runs into the root. */
 export function installShutdownHooks(plan: HookPlan, root: string, cowMountpoint: string): void {
   if (plan.files.length === 0) return;

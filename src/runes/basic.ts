@@ -10,12 +10,13 @@ import networkQuiet from './plugins/network-quiet.ts';
 import noRouter from './plugins/no-router.ts';
 import otherImages from './plugins/other-images.ts';
 import resolv from './plugins/resolv.ts';
+import sleep from './plugins/sleep.ts';
 import tftp from './plugins/tftp.ts';
 import time from './plugins/time.ts';
 import x11 from './plugins/x11.ts';
 
 /** The plugins in the executable, in the order a role's `basic` names them. */
 export const BASIC_PLUGINS: readonly AnyPlugin[] = [
-  ...[hostname, fstab, networkQuiet, x11, time],
+  ...[hostname, fstab, networkQuiet, sleep, x11, time],
   ...[address, resolv, field, otherImages, bootLoader, http, tftp, dhcp, noRouter],
 ];

@@ -1,7 +1,7 @@
 import { describeError } from '../linux/describe-error.ts';
 import type { InitSystem } from '../root/find-init.ts';
 import { type LoadedRunes, loadRunes } from './load.ts';
-import { readMachine } from './machine.ts';
+import { type Machine, readMachine } from './machine.ts';
 import { openNewRoot } from './new-root.ts';
 import { planService } from './service.ts';
 
@@ -11,6 +11,8 @@ export interface BeforeSwitchOptions {
   /** Where the image itself is mounted. */
   readonly image: string;
   readonly init: InitSystem;
+  /** Where the root lies: what PXE started may have found the image on a disk. */
+  readonly booted: Machine['booted'];
   /** What was done and why, for boot.json. */
   readonly note: (what: string, why: string) => void;
   readonly warn: (text: string) => void;
@@ -20,10 +22,11 @@ export interface BeforeSwitchOptions {
  * RUNES' first moment: the plugins of this machine's role set things in the new root, and `viver runes` is made to start
  * after the switch. Nothing that fails here stops the boot: it is warned of.
  */
-export async function beforeSwitch({ target, image, init, note, warn }: BeforeSwitchOptions): Promise<void> {
+export async function beforeSwitch(options: BeforeSwitchOptions): Promise<void> {
+  const { target, image, init, booted, note, warn } = options;
   let runes: LoadedRunes;
   try {
-    runes = await loadRunes({ machine: readMachine(), roots: ['', target] });
+    runes = await loadRunes({ machine: readMachine({ booted }), roots: ['', target] });
   } catch (error) {
     warn(`no plugin runs: ${describeError(error)}`);
     return;

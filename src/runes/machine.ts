@@ -72,6 +72,8 @@ export interface MachinePlaces {
   readonly report?: string;
   readonly commandLine?: string;
   readonly interfaces?: string;
+  /** Known to who asks: before the switch there is no report yet. */
+  readonly booted?: Machine['booted'];
 }
 
 /** Reads what is known of this machine now: before the switch it has no address yet, and no report. */
@@ -79,6 +81,7 @@ export function readMachine({
   report = '/run/viver/boot.json',
   commandLine: commandLinePath = '/proc/cmdline',
   interfaces = '/sys/class/net',
+  booted: known,
 }: MachinePlaces = {}): Machine {
   const commandLine = (textOf(commandLinePath) ?? '').trim();
   const bootMac = bootMacOf(commandLine);
@@ -94,7 +97,7 @@ export function readMachine({
         .filter(({ family, internal }) => family === 'IPv4' && !internal)
         .map(({ address }) => address);
     },
-    booted: booted?.booted ?? (bootMac === undefined ? 'medium' : 'network'),
+    booted: known ?? booted?.booted ?? (bootMac === undefined ? 'medium' : 'network'),
     bootMac,
     commandLine,
     image: booted?.image,

@@ -18,7 +18,7 @@ function expand(pattern: string, root: Files): string[] {
     found = found.flatMap((directory) =>
       /[*?]/.test(part)
         ? root
-            .list(directory)
+            .names(directory)
             .flatMap((name) => (!name.startsWith('.') && regular.test(name) ? [join(directory, name)] : []))
         : [join(directory, part)],
     );

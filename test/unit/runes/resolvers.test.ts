@@ -20,11 +20,7 @@ test.each([
     { '/etc/resolv.conf': '→ /run/systemd/resolve/stub-resolv.conf', '/lib/systemd/systemd-resolved': '' },
     true,
   ],
-  [
-    'resolvconf',
-    { '/usr/sbin/resolvconf': '', '/etc/resolv.conf': '→ /etc/resolvconf/run/resolv.conf' },
-    false,
-  ],
+  ['resolvconf', { '/usr/sbin/resolvconf': '', '/etc/resolv.conf': '→ /etc/resolvconf/run/resolv.conf' }, false],
   ['resolved beside a file of its own', { ...RESOLVED, '/etc/resolv.conf': '# a note\n' }, true],
   ['servers on purpose', { '/etc/resolv.conf': 'nameserver 9.9.9.9\n' }, false],
   [

@@ -20,6 +20,8 @@ export type DhcpType = keyof typeof DHCP_TYPES;
 export const OPTION = {
   mask: 1,
   router: 3,
+  dns: 6,
+  domain: 15,
   requestedIp: 50,
   leaseSeconds: 51,
   type: 53,

@@ -13,6 +13,8 @@ import type { Wire } from './wire.ts';
 const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
 const LEASE_SECONDS = 3600;
+/** It names itself as name server, and this as the domain. */
+const DOMAIN = 'lan.test';
 
 /** Another's DHCP server on the wire, as a home router has it: addresses, and nothing about booting. */
 export class DhcpServer {
@@ -79,6 +81,8 @@ export class DhcpServer {
         [OPTION.leaseSeconds, seconds],
         [OPTION.mask, Buffer.from([255, 255, 255, 0])],
         [OPTION.router, ipBytes(this.ip)],
+        [OPTION.dns, ipBytes(this.ip)],
+        [OPTION.domain, Buffer.from(DOMAIN)],
       ]),
     });
     return udpFrame({

@@ -50,6 +50,7 @@ await beforeSwitch({
   target,
   image: '/nowhere',
   init: 'systemd',
+  booted: 'medium',
   note: (what, why) => notes.push(`${what}: ${why}`),
   warn: (text) => warnings.push(text),
 });

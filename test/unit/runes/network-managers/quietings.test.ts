@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { NewRoot } from '../../../../src/runes/new-root.ts';
 import { readKeptLinks } from '../../../../src/runes/network-managers/kept-links.ts';
 import { QUIETINGS } from '../../../../src/runes/network-managers/quietings.ts';
 import * as say from '../../../../src/runes/network-managers/settings.ts';
+import type { NewRoot } from '../../../../src/runes/new-root.ts';
 import { fakeRoot } from '../fake-root.ts';
 
 const rootOf = (...of: Parameters<typeof fakeRoot>) => fakeRoot(...of).root;
@@ -47,8 +47,11 @@ test('NetworkManager leaves the root’s card alone whatever its own files say, 
 test('networkd’s file for the root’s card comes before any of the image’s', () => {
   const root = rootOf({ '/lib/systemd/systemd-networkd': '', '/usr/lib/udev/rules.d/x': '' });
   quieten(root, kept);
-  const names = root.names('/run/systemd/network').map((name) => `/run/systemd/network/${name}`).filter((path) => path.startsWith('/run/systemd/network/'));
-  expect(names.map((path) => path.split('/').at(-1))).toEqual(['!viver.network', '!viver-eth0.link']);
+  const names = root
+    .names('/run/systemd/network')
+    .map((name) => `/run/systemd/network/${name}`)
+    .filter((path) => path.startsWith('/run/systemd/network/'));
+  expect(names.map((path) => path.split('/').at(-1))).toEqual(['!viver-eth0.link', '!viver.network']);
   for (const name of ['00-lan.network', '-a.network', '10-netplan-eth0.network', '0.network'])
     expect('!viver.network' < name).toBe(true);
   expect(root.read('/run/systemd/network/!viver.network')).toMatch(/Name=eth0\n\n\[Link\]\nUnmanaged=yes/);
