@@ -3,6 +3,11 @@
  * ECMA-119 for ISO 9660, the exFAT and FAT specifications; names and UUIDs are written as blkid writes them.
  */
 
+import { Head } from './content/head.ts';
+import { type UnusableContent, unusable } from './content/members.ts';
+
+export type { UnusableContent } from './content/members.ts';
+
 /** File systems an image may lie on. */
 export type FileSystemType =
   | 'squashfs'
@@ -17,7 +22,10 @@ export type FileSystemType =
   | 'ntfs';
 
 interface Identity {
-  /** Undefined when it has none, and on exFAT and NTFS, which keep it outside the first bytes. */
+  /**
+   * Undefined when it has none, and on exFAT and NTFS, which keep it outside the first bytes; of FAT what the boot
+   * sector says, which the root directory may correct: content/volume-label.ts reads on.
+   */
   readonly label?: string;
   readonly uuid?: string;
 }
@@ -29,54 +37,10 @@ export interface FileSystem extends Identity {
   readonly sizeBytes: number | undefined;
 }
 
-/** Something that VIVER knows and cannot use, named so that a person knows why a disk was passed over. */
-export interface UnusableContent {
-  readonly usable: false;
-  readonly type: string;
-  readonly reason: string;
-}
-
 /** Bytes from the start of a device that `decodeFileSystem` wants: btrfs has its superblock at 64 KiB. */
 export const DETECTION_BYTES = 68 * 1024;
 
 const latin = new TextDecoder('latin1');
-const utf8 = new TextDecoder('utf-8');
-
-/** The first bytes of a device, zero beyond their end: a short device is one that lacks the signature. */
-class Head {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-
-  constructor(source: Uint8Array) {
-    this.#bytes = source;
-    if (source.length < DETECTION_BYTES) {
-      this.#bytes = new Uint8Array(DETECTION_BYTES);
-      this.#bytes.set(source);
-    }
-    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, DETECTION_BYTES);
-  }
-
-  has(offset: number, magic: string): boolean {
-    for (let i = 0; i < magic.length; i++) if (this.#bytes[offset + i] !== magic.charCodeAt(i)) return false;
-    return true;
-  }
-  u8 = (offset: number): number => this.#view.getUint8(offset);
-  u16 = (offset: number): number => this.#view.getUint16(offset, true);
-  u32 = (offset: number): number => this.#view.getUint32(offset, true);
-  u32be = (offset: number): number => this.#view.getUint32(offset);
-  u64 = (offset: number): bigint => this.#view.getBigUint64(offset, true);
-  u64be = (offset: number): bigint => this.#view.getBigUint64(offset);
-
-  text(offset: number, length: number, decoder = utf8): string {
-    const field = this.#bytes.subarray(offset, offset + length);
-    const end = field.indexOf(0);
-    return decoder.decode(end < 0 ? field : field.subarray(0, end)).trimEnd();
-  }
-  uuid(offset: number): string {
-    const hex = Buffer.from(this.#bytes.subarray(offset, offset + 16)).toString('hex');
-    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  }
-}
 
 function safeBytes(count: bigint, unit: number): number | undefined {
   const bytes = count * BigInt(unit);
@@ -134,6 +98,13 @@ function btrfs(head: Head): FileSystem | undefined {
   );
 }
 
+/** Devices of one btrfs; a corrupt superblock may say any number. */
+export function btrfsMembers(start: Uint8Array): { readonly devices: number; readonly uuid: string } | undefined {
+  const head = new Head(start, DETECTION_BYTES);
+  if (btrfs(head) === undefined) return undefined;
+  return { devices: Number(head.u64(BTRFS_SUPERBLOCK + 0x88)), uuid: head.uuid(BTRFS_SUPERBLOCK + 0x20) };
+}
+
 const EXT_SUPERBLOCK = 0x400;
 /** Feature bits of fs/ext4/ext4.h. */
 const EXT = {
@@ -175,42 +146,89 @@ function iso9660(head: Head): FileSystem | undefined {
   return found('iso9660', size, named(head.text(ISO_DESCRIPTOR + 40, 32, latin), uuid));
 }
 
-/** FAT has no magic number: the type's name in the boot sector counts only in a boot sector that makes sense. */
+/** Names of the type in a boot sector, of FAT32 and of the older ones; that they are there makes it FAT for libblkid. */
+const FAT_NAMES = { fat32: ['MSWIN', 'FAT32   '], older: ['MSDOS', 'FAT16   ', 'FAT12   ', 'FAT     '] };
+/** What OS/2 calls other file systems in a boot sector like FAT's. */
+const NOT_FAT = ['JFS     ', 'HPFS    '];
+const MOST_FAT_CLUSTERS = { fat12: 0xff4, fat16: 0xfff4, fat32: 0x0fff_fff6 };
+
+/** Where the parts of a FAT lie, in bytes. */
+export interface FatLayout {
+  readonly sectorBytes: number;
+  readonly clusterBytes: number;
+  readonly fatStart: number;
+  /** Of all FATs. */
+  readonly fatBytes: number;
+  readonly rootEntries: number;
+  /** Undefined on FAT12 and FAT16. */
+  readonly rootCluster: number | undefined;
+  /** Entries of one FAT32. */
+  readonly fatEntries: number;
+}
+
+/** FAT has no magic number: the boot sector must make sense, and name the type or look like a boot sector. */
+export function fatLayout(head: Head): FatLayout | undefined {
+  const isNamed =
+    FAT_NAMES.fat32.some((name) => head.has(0x52, name)) || FAT_NAMES.older.some((name) => head.has(0x36, name));
+  if (!isNamed && (head.u16(510) !== 0xaa55 || NOT_FAT.some((name) => head.has(0x36, name)))) return undefined;
+  const sectorBytes = head.u16(11);
+  const clusterSectors = head.u8(13);
+  const fats = head.u8(16);
+  const media = head.u8(21);
+  if (fats === 0 || head.u16(14) === 0 || (media < 0xf8 && media !== 0xf0)) return undefined;
+  if (!isPowerOfTwo(clusterSectors, 1, 128) || !isPowerOfTwo(sectorBytes, 512, 4096)) return undefined;
+  const isFat32 = head.u16(22) === 0 && head.u32(36) !== 0;
+  const fatSectors = (head.u16(22) || head.u32(36)) * fats;
+  const rootEntries = head.u16(17);
+  const rootSectors = Math.ceil((rootEntries * 32) / sectorBytes);
+  const sectors = head.u16(19) || head.u32(32);
+  const clusters = (sectors - head.u16(14) - fatSectors - rootSectors) / clusterSectors;
+  const most = isFat32
+    ? MOST_FAT_CLUSTERS.fat32
+    : clusters > MOST_FAT_CLUSTERS.fat12
+      ? MOST_FAT_CLUSTERS.fat16
+      : MOST_FAT_CLUSTERS.fat12;
+  if (fatSectors === 0 || clusters < 0 || clusters > most) return undefined;
+  return {
+    sectorBytes,
+    clusterBytes: clusterSectors * sectorBytes,
+    fatStart: head.u16(14) * sectorBytes,
+    fatBytes: fatSectors * sectorBytes,
+    rootEntries,
+    rootCluster: isFat32 ? head.u32(44) : undefined,
+    fatEntries: Math.floor((head.u32(36) * sectorBytes) / 4),
+  };
+}
+
 function vfat(head: Head): FileSystem | undefined {
-  const extended = head.has(0x52, 'FAT32   ') ? 0x40 : head.has(0x36, 'FAT1') ? 0x24 : undefined;
-  const jumps = head.u8(0) === 0xeb || head.u8(0) === 0xe9;
-  if (extended === undefined || !jumps || head.u16(510) !== 0xaa55) return undefined;
-  if (!isPowerOfTwo(head.u16(11), 512, 4096) || !isPowerOfTwo(head.u8(13), 1, 128)) return undefined;
-  if (head.u16(14) === 0 || head.u8(16) === 0) return undefined;
-  const sectors = head.u16(0x13) !== 0 ? head.u16(0x13) : head.u32(0x20);
-  const label = head.text(extended + 7, 11, latin);
+  const layout = fatLayout(head);
+  if (layout === undefined) return undefined;
+  const sectors = head.u16(19) || head.u32(32);
+  const extended = layout.rootCluster === undefined ? 0x24 : 0x40;
+  const hasSerial = layout.rootCluster !== undefined || [0x28, 0x29].includes(head.u8(extended + 2));
+  const label = head.u8(extended + 2) === 0x29 ? head.text(extended + 7, 11, latin) : '';
   return found(
     'vfat',
-    safeBytes(BigInt(sectors), head.u16(11)),
-    named(label === 'NO NAME' ? '' : label, serial(head.u32(extended + 3))),
+    safeBytes(BigInt(sectors), layout.sectorBytes),
+    named(label === 'NO NAME' ? '' : label, hasSerial ? serial(head.u32(extended + 3)) : ''),
   );
 }
 
-function unusable(type: string, reason: string): UnusableContent {
-  return { usable: false, type, reason };
-}
-
-/** Contents that are known and not for us: signature at an offset. */
+/** Contents that are known and not for us: signature at an offset. What a device is a part of is in content/. */
 const UNUSABLE: readonly { readonly offset: number; readonly magic: string; readonly content: UnusableContent }[] = [
-  { offset: 0, magic: 'LUKS\xba\xbe', content: unusable('LUKS', 'encrypted') },
-  { offset: 3, magic: '-FVE-FS-', content: unusable('BitLocker', 'encrypted') },
-  ...[0, 512, 1024, 1536].map((offset) => ({
-    offset,
-    magic: 'LABELONE',
-    content: unusable('LVM', 'logical volumes are not opened'),
+  // the header ends the first page, whose size is the machine's that made it
+  ...[4096, 8192, 16_384, 32_768, 65_536].flatMap((page) =>
+    ['SWAPSPACE2', 'SWAP-SPACE'].map((magic) => ({
+      offset: page - 10,
+      magic,
+      content: unusable('swap', 'swap space'),
+    })),
+  ),
+  ...['S1SUSPEND', 'S2SUSPEND', 'ULSUSPEND', 'LINHIB0001'].map((magic) => ({
+    offset: 4086,
+    magic,
+    content: unusable('swsuspend', 'a hibernated system'),
   })),
-  ...[0, 4096].map((offset) => ({
-    offset,
-    magic: '\xfc\x4e\x2b\xa9',
-    content: unusable('RAID', 'software RAID is not assembled'),
-  })),
-  { offset: 4086, magic: 'SWAPSPACE2', content: unusable('swap', 'swap space') },
-  { offset: 4086, magic: 'SWAP-SPACE', content: unusable('swap', 'swap space') },
   {
     offset: 1024,
     magic: '\x10\x20\xf5\xf2',
@@ -233,7 +251,6 @@ const UNUSABLE: readonly { readonly offset: number; readonly magic: string; read
  * in may have outlived it. ISO 9660 before FAT: a hybrid ISO may begin with a boot sector that looks like FAT's.
  */
 const DETECTORS: readonly ((head: Head) => FileSystem | UnusableContent | undefined)[] = [
-  (head) => UNUSABLE.slice(0, 2).find((row) => head.has(row.offset, row.magic))?.content,
   squashfs,
   xfs,
   exfat,
@@ -242,7 +259,7 @@ const DETECTORS: readonly ((head: Head) => FileSystem | UnusableContent | undefi
   ext,
   iso9660,
   vfat,
-  (head) => UNUSABLE.slice(2).find((row) => head.has(row.offset, row.magic))?.content,
+  (head) => UNUSABLE.find((row) => head.has(row.offset, row.magic))?.content,
 ];
 
 /**
@@ -251,7 +268,7 @@ const DETECTORS: readonly ((head: Head) => FileSystem | UnusableContent | undefi
  * @returns undefined for nothing known, such as an empty disk or a partition table
  */
 export function decodeFileSystem(start: Uint8Array): FileSystem | UnusableContent | undefined {
-  const head = new Head(start);
+  const head = new Head(start, DETECTION_BYTES);
   for (const detect of DETECTORS) {
     const content = detect(head);
     if (content !== undefined) return content;
