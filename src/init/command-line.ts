@@ -6,6 +6,7 @@
 import { isImageName } from '../image/image-name.ts';
 import type { Medium } from '../media/block-devices.ts';
 import { MEDIUM_RANKS } from '../media/choose.ts';
+import { type DeviceName, parseDeviceName } from '../media/find-device.ts';
 import { parseIpSetting } from '../net/address-plan.ts';
 import { bootMacOf } from '../net/interfaces.ts';
 
@@ -18,6 +19,8 @@ export type Verification = 'full' | 'lazy' | 'off';
 export interface BootOptions {
   /** NAME, or NAME with the image id (SHA-256 of its index, hex) that alone may boot. */
   readonly image: { readonly name: string; readonly id: string | undefined } | undefined;
+  /** The ISO file that a boot loader started this from, by a word of other systems' ISOs (ISO_WORDS). */
+  readonly iso: { readonly path: string; readonly device: DeviceName | undefined; readonly by: string } | undefined;
   /** Order of preference; undefined: the fastest wins. */
   readonly media: readonly Medium[] | undefined;
   /** `ram`, a device path, or LABEL=…, UUID=…. */
@@ -117,6 +120,33 @@ const WORDS: Readonly<Record<string, Word>> = {
   'modules.blacklist': () => undefined,
 };
 
+/**
+ * The words by which an ISO that lies as a file on a medium is named to dracut and Ubuntu's casper, Debian's live-boot,
+ * and Arch's archiso. `img_dev=` says for `img_loop=` on which device.
+ */
+const ISO_WORDS = ['iso-scan/filename', 'findiso', 'fromiso', 'isofrom', 'img_loop'];
+
+/** `/dev/sda1/iso/x.iso`: the device and the path on it. */
+const DEVICE_AND_PATH = /^(\/dev\/(?:disk\/by-[a-z]+\/[^/]+|[^/]+))(\/.+)$/;
+
+function isoWord(draft: Draft, key: string, value: string): string | undefined {
+  const split = key === 'img_loop' ? null : DEVICE_AND_PATH.exec(value);
+  const path = `/${split?.[2] ?? value}`.replace(/\/+/g, '/');
+  if (path.split('/').some((part) => part === '..' || part === '.') || !/[^/]$/.test(path))
+    return 'wants the path of an ISO file';
+  draft.iso = { path, device: split?.[1] === undefined ? undefined : parseDeviceName(split[1]), by: `${key}=${value}` };
+}
+
+/** For the ISO that another word names, wherever it stands on the line. */
+function withDevice(draft: Draft, value: string): string | undefined {
+  if (draft.iso === undefined) return 'wants img_loop= with the path of an ISO file';
+  try {
+    draft.iso = { ...draft.iso, device: parseDeviceName(value), by: `${draft.iso.by} img_dev=${value}` };
+  } catch {
+    return 'wants the name of a device';
+  }
+}
+
 function flag(name: 'toram' | 'rescue' | 'debug'): Word {
   return (draft, value) => {
     if (!/^([01]|yes|no|)$/.test(value)) return 'takes no value';
@@ -134,6 +164,7 @@ export function parseCommandLine(text: string): BootOptions {
   const warnings: string[] = [];
   const draft: Draft = {
     image: undefined,
+    iso: undefined,
     media: undefined,
     cow: 'ram',
     toram: false,
@@ -152,6 +183,7 @@ export function parseCommandLine(text: string): BootOptions {
     panicSeconds: undefined,
     warnings,
   };
+  let isoDevice: string | undefined;
   for (const word of splitWords(text)) {
     if (word === '--') break; // what follows is the init's
     const equals = word.indexOf('=');
@@ -162,11 +194,18 @@ export function parseCommandLine(text: string): BootOptions {
       const read = Object.hasOwn(WORDS, name) ? WORDS[name] : undefined;
       const wrong = read === undefined ? 'is not a word VIVER knows' : read(draft, value);
       if (wrong !== undefined) warnings.push(`command line: ${word}: ${wrong}; ignored`);
+    } else if (ISO_WORDS.includes(key)) {
+      const wrong = isoWord(draft, key, value);
+      if (wrong !== undefined) warnings.push(`command line: ${word}: ${wrong}; ignored`);
+    } else if (key === 'img_dev') {
+      isoDevice = value;
     } else if (key === 'init' && value.startsWith('/')) {
       draft.init = value;
     } else if (key === 'panic' && /^\d{1,6}$/.test(value)) {
       draft.panicSeconds = Number(value) > 0 ? Number(value) : undefined;
     }
   }
+  const wrong = isoDevice === undefined ? undefined : withDevice(draft, isoDevice);
+  if (wrong !== undefined) warnings.push(`command line: img_dev=${isoDevice}: ${wrong}; ignored`);
   return draft;
 }

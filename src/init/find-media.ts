@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BlockDevice, readBlockDevices } from '../media/block-devices.ts';
+import { readMounts } from '../linux/mount.ts';
+import { readBlockDevices } from '../media/block-devices.ts';
 import type { ImageCandidate } from '../media/candidate.ts';
 import {
   chooseMedium,
@@ -10,12 +11,14 @@ import {
   refusal,
 } from '../media/choose.ts';
 import { MediaSearch } from '../media/media-search.ts';
+import { MOUNT_ROOT, releaseMounts } from '../media/search.ts';
 import { measureSpeeds } from '../media/speed.ts';
 import { type BootLog, type StageDone, uptimeMs } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
 import type { Drivers } from './drivers.ts';
 import { BootFailure } from './failure.ts';
-import { decideWait } from './media-wait.ts';
+import { decideWait, type WaitDecision } from './media-wait.ts';
+import { type Named, namedIso } from './named-iso.ts';
 import type { Refusals } from './refusals.ts';
 
 /** Media with images, best first, and how to let go of the others. */
@@ -31,8 +34,6 @@ const SAMPLE_BYTES = 1024 * 1024;
 const POLL_MS = 100;
 /** A round of the search on a machine with a handful of disks takes less, a slow machine too. */
 const QUICK_ROUND_MS = 150;
-/** A drive without a disc is asked again this often. */
-const RETRY_MS = 1000;
 /** A person at the console wants to know what is waited for. */
 const SAY_AFTER_MS = 2000;
 
@@ -50,27 +51,33 @@ export async function findMedia(
   offeredElsewhere: () => boolean,
 ): Promise<StageDone<FoundMedia>> {
   const policy: ImagePolicy = { name: options.image?.name, media: options.media };
+  await takeDownLeftovers(drivers);
+  let present = readBlockDevices();
+  const named = namedIso(options, () => present.devices, drivers.mediaAccess);
   const search = new MediaSearch({
     ensureModules: (names) => drivers.ensureModules(names),
     access: drivers.mediaAccess,
+    ...(named === undefined ? {} : { namedIso: named.iso }),
   });
-  const wanted = (candidates: readonly ImageCandidate[]) =>
+  const usable = (candidates: readonly ImageCandidate[]) =>
     candidates.filter((candidate) => refusal(candidate, policy) === undefined && !refused.has(candidate));
+  /** What is in the ISO that the boot loader named is waited for; without it anything is better than nothing. */
+  const wanted = (candidates: readonly ImageCandidate[]) =>
+    usable(candidates).filter(({ iso }) => named === undefined || iso?.isNamed === true);
   const startedMs = uptimeMs();
   let changedMs = startedMs;
   let known = '';
   let saidMs = startedMs;
-  let retriedMs = startedMs;
   let measured: readonly MeasuredCandidate[] = [];
   for (;;) {
     const roundMs = performance.now();
-    const nowMs = uptimeMs();
-    const retryFailed = nowMs - retriedMs >= RETRY_MS;
-    if (retryFailed) retriedMs = nowMs;
-    const { devices } = readBlockDevices();
-    search.update(devices, { retryFailed });
+    present = readBlockDevices();
+    const { devices, slots } = present;
+    search.update(devices, uptimeMs());
+    if (search.candidates.length === 0) search.askSlots(slots, uptimeMs());
     drivers.lookingAtDisks(search.underWay.length > 0);
-    const state = `${devices.map((device) => `${device.name}:${device.sequence}`)} ${search.reports.length} ${search.candidates.length}`;
+    // looks that are repeated are no progress: they would prolong the search
+    const state = `${devices.map((device) => `${device.name}:${device.sequence}`)} ${search.underWay.length} ${search.candidates.length}`;
     if (state !== known) changedMs = uptimeMs();
     known = state;
 
@@ -80,6 +87,7 @@ export async function findMedia(
     const tookMs = performance.now() - roundMs;
     // How fast the first image can be read says whether others are worth waiting for.
     if (pending.length > 0) measured = await sampleNew(candidates, measured, drivers);
+    const canPlug = slots.length > 0 || canBePluggedIn();
     const decision = decideWait({
       found: candidates.map(({ device, path }) => ({
         medium: device.medium,
@@ -87,7 +95,7 @@ export async function findMedia(
       })),
       pending,
       order: options.media,
-      hotplug: candidates.length === 0 && canBePluggedIn(devices) && (pending.length > 0 || !offeredElsewhere()),
+      hotplug: candidates.length === 0 && canPlug && (pending.length > 0 || !offeredElsewhere()),
       nowMs: uptimeMs(),
       startedMs,
       changedMs,
@@ -97,7 +105,13 @@ export async function findMedia(
       log.choose('end of the search', decision.why);
       break;
     }
-    if (decision.kind === 'fail') throw noImage(search, options, refused, decision.why);
+    if (decision.kind === 'fail') {
+      if (named !== undefined && usable(search.candidates).length > 0) {
+        log.warn(`${named.by}: no such ISO with an image on any medium; another image is taken`);
+        break;
+      }
+      throw await noImage(search, options, refused, named, decision);
+    }
     if (uptimeMs() - saidMs > SAY_AFTER_MS) {
       log.info(`waiting for a medium with an image: ${decision.why}`);
       saidMs = decision.untilMs;
@@ -107,7 +121,8 @@ export async function findMedia(
     if (tookMs > QUICK_ROUND_MS) await sleep(tookMs);
   }
 
-  const found = wanted(search.candidates);
+  const inNamed = wanted(search.candidates);
+  const found = inNamed.length > 0 ? inNamed : usable(search.candidates);
   const isLoneDisk = new Set(found.map(({ device }) => device.disk)).size < 2;
   measured = isLoneDisk ? await sampleNew(found, measured, drivers) : await measureSpeeds(found);
   const { ordered, passedOver, warnings } = chooseMedium(measured, policy);
@@ -118,7 +133,7 @@ export async function findMedia(
   for (const { candidate, reason } of passedOver)
     log.choose(`passed over ${candidate.path} on ${candidate.device.path}`, reason);
   const [first] = ordered;
-  if (first === undefined) throw noImage(search, options, refused, 'none may be used');
+  if (first === undefined) throw await noImage(search, options, refused, named, { why: 'none may be used' });
   return {
     value: { ranked: ordered, release: (keep) => search.release(keep === undefined ? [] : [keep]) },
     note: `${ordered.length === 1 ? '1 image' : `${ordered.length} images`}; ${first.candidate.device.path}: ${first.reason}`,
@@ -137,26 +152,42 @@ async function sampleNew(
   return await measureSpeeds(candidates, { sampleBytes: SAMPLE_BYTES });
 }
 
-/** Whether there is anything a medium can be put into while the machine runs. */
-function canBePluggedIn(devices: readonly BlockDevice[]): boolean {
+/** Whether there is anything a medium can be put into while the machine runs, besides drives that are there. */
+function canBePluggedIn(): boolean {
   const some = (directory: string) => existsSync(directory) && readdirSync(directory).length > 0;
-  return (
-    ['/sys/bus/usb/devices', '/sys/class/mmc_host', '/sys/class/pcmcia_socket', '/sys/bus/thunderbolt/devices'].some(
-      some,
-    ) || devices.some((device) => device.medium === 'cd')
-  );
+  return [
+    '/sys/bus/usb/devices',
+    '/sys/class/mmc_host',
+    '/sys/class/pcmcia_socket',
+    '/sys/bus/thunderbolt/devices',
+  ].some(some);
 }
 
-function noImage(search: MediaSearch, options: BootOptions, refused: Refusals, why: string): Error {
+/** A boot that failed later, and is tried again, left the medium of its image mounted. */
+async function takeDownLeftovers(drivers: Drivers): Promise<void> {
+  const left = readMounts().filter(({ target }) => target.startsWith(`${MOUNT_ROOT}/`));
+  await releaseMounts(left.map(({ target }) => target).reverse(), drivers.mediaAccess);
+}
+
+/** What the failure is to say; what the search has mounted is taken down. */
+async function noImage(
+  search: MediaSearch,
+  options: BootOptions,
+  refused: Refusals,
+  named: Named | undefined,
+  { why }: Pick<Extract<WaitDecision, { kind: 'fail' }>, 'why'>,
+): Promise<Error> {
+  await search.release([]);
   const asked = options.image === undefined ? 'no disk image' : `no disk image '${options.image.name}'`;
   const media = options.media === undefined ? '' : ` on ${options.media.join(', ')}`;
   const seen = search.reports.map((report) => `${report.device.path} (${report.device.medium}): ${report.seen}`);
   const found = refused.lines.length === 0 ? 'was found' : 'that may be used was found';
   return new BootFailure(`${asked}${media} ${found}: ${why}`, {
-    saw:
-      seen.length === 0
-        ? ['no disk at all: is its controller driven? viver explain tells']
-        : [...seen, ...refused.lines],
+    saw: [
+      ...(seen.length === 0 ? ['no disk at all: is its controller driven? viver explain tells'] : seen),
+      ...refused.lines,
+      ...(named === undefined ? [] : [`no ISO file with an image: ${named.by}`]),
+    ],
     tryThis: [
       ...(refused.lines.length > 0 && options.image?.id !== undefined
         ? ['boot without the pin (viver.image=NAME), if the image is trusted']

@@ -3,6 +3,7 @@ import { SUPERBLOCK_SIZE } from '../image/squashfs.ts';
 import { describeError } from '../linux/describe-error.ts';
 import { type BlockDevice, readBlockDevices } from '../media/block-devices.ts';
 import { decodeSquashfsIdentity } from '../media/candidate.ts';
+import { readStart } from '../media/media-access.ts';
 import { copyToRam, RAM_COPY } from '../root/toram.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
@@ -49,7 +50,7 @@ export async function openField(
     const aborted = Promise.withResolvers<never>();
     limit.addEventListener('abort', () => aborted.reject(limit.reason), { once: true });
     // A read waits for as long as nobody has what it wants.
-    const { bytes } = await Promise.race([drivers.mediaAccess.readStart(path, SUPERBLOCK_SIZE), aborted.promise]);
+    const { bytes } = await Promise.race([readStart(drivers.mediaAccess, path, SUPERBLOCK_SIZE), aborted.promise]);
     const device = fieldMedium();
     return { device, squashfs: decodeSquashfsIdentity(bytes, device.sizeBytes, 'device') };
   } catch (error) {

@@ -119,7 +119,8 @@ export function decideWait(facts: WaitFacts): WaitDecision {
     return { kind: 'wait', untilMs, why: under };
   }
   const waitMs = facts.waitMs ?? (facts.hotplug ? HOTPLUG_WAIT_MS : 0);
-  const quietUntilMs = Math.max(changedMs, startedMs) + waitMs;
+  // a device that comes and goes for ever is not waited for for ever
+  const quietUntilMs = Math.min(Math.max(changedMs, startedMs), startedMs + PROGRESS_LIMIT_MS) + waitMs;
   if (pending.length > 0) {
     const limitMs = Math.min(Math.max(changedMs, startedMs) + PENDING_LIMIT_MS, startedMs + PROGRESS_LIMIT_MS);
     const untilMs = Math.max(quietUntilMs, limitMs);

@@ -1,4 +1,6 @@
+import { registerBtrfsDevice } from './btrfs.ts';
 import { SyscallError } from './errno.ts';
+import { requireMedium } from './medium.ts';
 import { insertModule, insertModuleFile } from './module.ts';
 import { type MountRequest, mount, umount } from './mount.ts';
 
@@ -6,7 +8,9 @@ import { type MountRequest, mount, umount } from './mount.ts';
 export type BlockingCall =
   | { readonly op: 'load'; readonly path: string; readonly params: string }
   | { readonly op: 'mount'; readonly request: MountRequest }
-  | { readonly op: 'umount'; readonly target: string; readonly flags: number };
+  | { readonly op: 'umount'; readonly target: string; readonly flags: number }
+  | { readonly op: 'medium'; readonly path: string; readonly isCd: boolean }
+  | { readonly op: 'btrfs'; readonly path: string };
 
 /** What comes back: nothing, or the parts of the error, since a class does not travel. */
 export type BlockingResult =
@@ -18,6 +22,8 @@ const RUN: { readonly [K in BlockingCall['op']]: (call: Extract<BlockingCall, { 
   load: ({ path, params }) => insertModule(path, params),
   mount: ({ request }) => mount(request),
   umount: ({ target, flags }) => umount(target, flags),
+  medium: ({ path, isCd }) => requireMedium(path, isCd),
+  btrfs: ({ path }) => registerBtrfsDevice(path),
 };
 
 function partsOf(error: unknown): BlockingResult {

@@ -2,7 +2,7 @@
  * The few operations on files that the boot needs beside its event loop, by node:fs's calls with a callback: to load
  * node:fs/promises, and the streams it is made of, takes a slow machine as long as to mount its root.
  */
-import { close, constants, fstat, open, read, readdir, type Stats } from 'node:fs';
+import { close, constants, type Dirent, fstat, lstat, open, read, readdir, type Stats } from 'node:fs';
 
 /** An open file; each call runs on Node's thread pool. */
 export interface OpenFile extends AsyncDisposable {
@@ -35,6 +35,13 @@ export async function openFile(path: string, flags: number): Promise<OpenFile> {
 
 /** Names in a directory. */
 export const listDirectory = (path: string): Promise<string[]> => promised((done) => readdir(path, done));
+
+/** What is in a directory, with what each is. */
+export const listEntries = (path: string): Promise<Dirent[]> =>
+  promised((done) => readdir(path, { withFileTypes: true }, done));
+
+/** Of a link itself, not of what it names. */
+export const linkStat = (path: string): Promise<Stats> => promised((done) => lstat(path, done));
 
 const statOf = (fd: number): Promise<Stats> => promised((done) => fstat(fd, done));
 

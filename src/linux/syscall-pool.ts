@@ -78,6 +78,16 @@ export class SyscallPool {
     return this.#run({ op: 'umount', target, flags });
   }
 
+  /** See requireMedium. */
+  requireMedium(path: string, isCd: boolean): Promise<void> {
+    return this.#run({ op: 'medium', path, isCd });
+  }
+
+  /** See registerBtrfsDevice. */
+  registerBtrfsDevice(path: string): Promise<void> {
+    return this.#run({ op: 'btrfs', path });
+  }
+
   /** Ends the threads. Calls under way are rejected; what hangs in the kernel is left to it. */
   close(): void {
     this.#fail(new Error('the system call pool is closed'));
@@ -95,7 +105,7 @@ export class SyscallPool {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const job = { call, resolve, reject };
     // A medium that is there is not kept waiting by drivers of others.
-    if (call.op === 'mount') this.#queue.unshift(job);
+    if (call.op !== 'load' && call.op !== 'umount') this.#queue.unshift(job);
     else this.#queue.push(job);
     this.#dispatch();
     return promise;

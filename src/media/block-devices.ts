@@ -13,6 +13,8 @@ export interface BlockDevice {
   /** The directory below /sys/devices. */
   readonly sysPath: string;
   readonly sizeBytes: number;
+  /** Logical block size: 512, 2048 on a CD, 4096. Partition tables count in it. */
+  readonly sectorBytes: number;
   readonly readOnly: boolean;
   /** Said of the whole disk, also in its partitions. */
   readonly removable: boolean;
@@ -32,9 +34,17 @@ export interface SkippedDevice {
   readonly reason: string;
 }
 
+/** A drive or card slot that a medium can be put into. */
+export interface Slot {
+  readonly path: string;
+  readonly isCd: boolean;
+}
+
 export interface BlockDevices {
   readonly devices: readonly BlockDevice[];
   readonly skipped: readonly SkippedDevice[];
+  /** Drives whose medium can be changed, with and without one. */
+  readonly slots: readonly Slot[];
 }
 
 /** What the scan needs of sysfs; absent files and directories give undefined or an empty list. */
@@ -70,7 +80,7 @@ const SKIPPED: readonly { readonly name: RegExp; readonly reason: string }[] = [
   { name: /^loop\d/, reason: 'loop device' },
   { name: /^nbd\d/, reason: 'network block device' },
   { name: /^(rbd|drbd)\d/, reason: 'network block device' },
-  { name: /^(dm-|md)\d/, reason: 'assembled from other devices' },
+  { name: /^(dm-|md|bcache)\d/, reason: 'assembled from other devices' },
   { name: /^mtdblock\d/, reason: 'firmware flash' },
   { name: /^mmcblk\d+(boot|rpmb|gp)\d*/, reason: 'firmware part of a card' },
   { name: /^fd\d/, reason: 'floppy: smaller than any image' },
@@ -123,36 +133,60 @@ export function readBlockDevices(sys = '/sys', options: ReadBlockDevicesOptions 
   const reader = options.reader ?? sysfs;
   const devices: BlockDevice[] = [];
   const skipped: SkippedDevice[] = [];
+  const slots: Slot[] = [];
   const names = [...reader.list(join(sys, 'class/block'))].sort(byName);
   for (const name of names) {
     const asked = options.also?.includes(name) === true;
     const reason = asked ? undefined : SKIPPED.find((row) => row.name.test(name))?.reason;
-    if (reason !== undefined) {
+    if (reason !== undefined && !isVentoys(join(sys, 'class/block', name), reader)) {
       skipped.push({ name, reason });
       continue;
     }
     const sysPath = reader.resolve(join(sys, 'class/block', name));
     if (sysPath === undefined) continue; // gone since it was listed
     const sizeBytes = numberOf(reader.text(join(sysPath, 'size'))) * SECTOR_BYTES;
+    if (reader.text(join(sysPath, 'removable')) === '1')
+      slots.push({ path: pathOf(name), isCd: mediumOf(sysPath, reader) === 'cd' });
     if (reader.text(join(sysPath, 'hidden')) === '1') skipped.push({ name, reason: 'one path of a multipath disk' });
     else if (sizeBytes === 0) skipped.push({ name, reason: 'no medium in it' });
     else devices.push(readDevice(name, sysPath, sizeBytes, reader));
   }
-  return { devices, skipped };
+  return { devices, skipped, slots };
+}
+
+const DEVICE_MAPPER = /\/dm-\d+$/;
+
+const pathOf = (name: string) => `/dev/${name.replaceAll('!', '/')}`;
+
+/** What Ventoy's own hooks make of an ISO file, by the device mapper: it stands for the disc. */
+function isVentoys(classPath: string, reader: SysfsReader): boolean {
+  const path = DEVICE_MAPPER.test(classPath) ? reader.resolve(classPath) : undefined;
+  return path !== undefined && reader.text(join(path, 'dm/name')) === 'ventoy';
+}
+
+/** The disk that an assembled device lies on, as far as it is one. */
+function diskBelow(sysPath: string, reader: SysfsReader): string {
+  if (!DEVICE_MAPPER.test(sysPath)) return sysPath;
+  const [below] = reader.list(join(sysPath, 'slaves'));
+  const path = below === undefined ? undefined : reader.resolve(join(sysPath, 'slaves', below));
+  if (path === undefined) return sysPath;
+  return reader.text(join(path, 'partition')) === undefined ? path : join(path, '..');
 }
 
 function readDevice(name: string, sysPath: string, sizeBytes: number, reader: SysfsReader): BlockDevice {
   const partitionNumber = reader.text(join(sysPath, 'partition'));
   const diskPath = partitionNumber === undefined ? sysPath : join(sysPath, '..');
-  const model = reader.text(join(diskPath, 'device/model'));
+  const hardwarePath = diskBelow(diskPath, reader);
+  const model = reader.text(join(hardwarePath, 'device/model'));
   return {
     name,
-    path: `/dev/${name.replaceAll('!', '/')}`,
+    path: pathOf(name),
     sysPath,
     sizeBytes,
+    sectorBytes: numberOf(reader.text(join(diskPath, 'queue/logical_block_size'))) || SECTOR_BYTES,
     readOnly: reader.text(join(sysPath, 'ro')) === '1',
     removable: reader.text(join(diskPath, 'removable')) === '1',
-    medium: mediumOf(diskPath, reader),
+    medium: mediumOf(hardwarePath, reader),
     disk: diskPath.slice(diskPath.lastIndexOf('/') + 1),
     sequence: numberOf(reader.text(join(diskPath, 'diskseq'))),
     ...(partitionNumber === undefined

@@ -13,14 +13,30 @@ export interface ImageCandidate {
   readonly device: BlockDevice;
   /** File system that holds the file, or `squashfs` for an image alone on the device. */
   readonly fileSystem: FileSystemType;
-  /** Where the device is mounted, read-only; undefined for an image alone on the device. */
+  /** Where the file system with the image is mounted, read-only; undefined for an image alone on the device. */
   readonly mountpoint?: string;
+  /** The image is inside an ISO that lies as a file on the device: `mountpoint` is the ISO's. */
+  readonly iso?: IsoFile;
   /** The image file below the mountpoint, or the device node. */
   readonly path: string;
   /** `NAME.caibx` and `NAME.caibx.minisig` beside the file, where they are. */
   readonly indexPath?: string;
   readonly signaturePath?: string;
   readonly squashfs: SquashfsIdentity;
+}
+
+export interface IsoFile {
+  /** The ISO file, below the device's own mountpoint. */
+  readonly path: string;
+  /** Where the device is mounted. */
+  readonly mountpoint: string;
+  /** It is the one that the boot loader named. */
+  readonly isNamed: boolean;
+}
+
+/** What is mounted for a candidate, the innermost first. */
+export function mountsOf({ mountpoint, iso }: ImageCandidate): readonly string[] {
+  return [mountpoint, iso?.mountpoint].filter((path) => path !== undefined);
 }
 
 export interface SquashfsIdentity {

@@ -1,19 +1,31 @@
 import type { BlockDevice } from './block-devices.ts';
-import { DETECTION_BYTES, decodeFileSystem, type FileSystem, type UnusableContent } from './file-system.ts';
+import { partitionId } from './content/partition-id.ts';
+import { runProbe } from './content/probe.ts';
+import { volumeLabel } from './content/volume-label.ts';
+import type { FileSystem, UnusableContent } from './file-system.ts';
+import { geometryOf, probeDevice } from './look.ts';
 import { type MediaAccess, readOnlyAccess } from './media-access.ts';
-
-import { decodePartitionId, PARTITION_TABLE_BYTES } from './partition-id.ts';
 
 /** A device that a person named, as `viver.cow=` does. */
 export type DeviceName =
   | { readonly by: 'path'; readonly value: string }
   | { readonly by: 'LABEL' | 'UUID' | 'PARTUUID' | 'PARTLABEL'; readonly value: string };
 
+/** udev's links, which no initramfs of ours has. */
+const LINKS = { label: 'LABEL', uuid: 'UUID', partuuid: 'PARTUUID', partlabel: 'PARTLABEL' } as const;
+
+/** udev writes what is no letter of a name as \x and two digits. */
+const unescaped = (text: string): string =>
+  text.replace(/(\\x[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll('\\x', ''), 'hex').toString('utf8'));
+
 /**
- * Parses `/dev/sda2`, `sda2`, `LABEL=…`, `UUID=…`, `PARTUUID=…` or `PARTLABEL=…`.
+ * Parses `/dev/sda2`, `sda2`, `/dev/disk/by-label/…` and its like, `LABEL=…`, `UUID=…`, `PARTUUID=…` or `PARTLABEL=…`.
  * @throws Error for anything else
  */
 export function parseDeviceName(text: string): DeviceName {
+  const link = /^\/dev\/disk\/by-(label|uuid|partuuid|partlabel)\/([^/]+)$/.exec(text);
+  if (link?.[1] !== undefined && link[2] !== undefined)
+    return { by: LINKS[link[1] as keyof typeof LINKS], value: unescaped(link[2]) };
   const tag = /^(LABEL|UUID|PARTUUID|PARTLABEL)=(.+)$/.exec(text);
   const [, by, value] = tag ?? [];
   if ((by === 'LABEL' || by === 'UUID' || by === 'PARTUUID' || by === 'PARTLABEL') && value !== undefined) {
@@ -23,7 +35,7 @@ export function parseDeviceName(text: string): DeviceName {
   throw new Error(`${text} names no device: /dev/NAME, LABEL=…, UUID=…, PARTUUID=… or PARTLABEL=… do`);
 }
 
-type StartReader = Pick<MediaAccess, 'readStart'>;
+type Opener = Pick<MediaAccess, 'open'>;
 
 export interface NamedDevice {
   readonly device: BlockDevice;
@@ -39,7 +51,7 @@ export interface NamedDevice {
 export async function findDevice(
   name: DeviceName,
   devices: readonly BlockDevice[],
-  { access = readOnlyAccess, deviceTimeoutMs = 15_000 }: { access?: StartReader; deviceTimeoutMs?: number } = {},
+  { access = readOnlyAccess, deviceTimeoutMs = 15_000 }: { access?: Opener; deviceTimeoutMs?: number } = {},
 ): Promise<NamedDevice | undefined> {
   const asked = await Promise.all(
     devices.map((device) =>
@@ -55,7 +67,7 @@ export async function findDevice(
     const paths = found.map(({ path }) => path).join(', ');
     throw new Error(`${name.by}=${name.value} fits several devices: ${paths}; name one by its UUID or path`);
   }
-  return { device, content: await contentOf(device, access) };
+  return { device, content: (await probeDevice(device, partitionsOf(device, devices), access)).content };
 }
 
 async function withinTime(answer: Promise<boolean>, timeoutMs: number): Promise<boolean> {
@@ -70,16 +82,18 @@ async function withinTime(answer: Promise<boolean>, timeoutMs: number): Promise<
   }
 }
 
-async function contentOf(device: BlockDevice, access: StartReader) {
-  const { bytes } = await access.readStart(device.path, DETECTION_BYTES);
-  return decodeFileSystem(bytes);
-}
+const partitionsOf = (disk: BlockDevice, all: readonly BlockDevice[]): readonly BlockDevice[] =>
+  disk.partition === undefined ? all.filter((other) => other.disk === disk.name && other.partition !== undefined) : [];
 
-async function fits(
+/**
+ * Whether the name is this device's.
+ * @throws Error when the device cannot be read
+ */
+export async function fits(
   name: DeviceName,
   device: BlockDevice,
   all: readonly BlockDevice[],
-  access: StartReader,
+  access: Opener,
 ): Promise<boolean> {
   if (name.by === 'path') return device.path === name.value;
   if (name.by === 'PARTLABEL') return device.partition?.label === name.value;
@@ -87,10 +101,13 @@ async function fits(
   if (name.by === 'PARTUUID') {
     const disk = all.find((other) => other.name === device.disk);
     if (device.partition === undefined || disk === undefined) return false;
-    const { bytes } = await access.readStart(disk.path, PARTITION_TABLE_BYTES);
-    return same(decodePartitionId(bytes, device.partition.number));
+    await using file = await access.open(disk.path);
+    const geometry = geometryOf(disk, partitionsOf(disk, all));
+    return same(await runProbe(partitionId(geometry, device.partition.number), (span) => file.read(span)));
   }
-  const content = await contentOf(device, access);
+  const { content, start } = await probeDevice(device, partitionsOf(device, all), access);
   if (content?.usable !== true) return false;
-  return name.by === 'UUID' ? same(content.uuid) : content.label === name.value;
+  if (name.by === 'UUID') return same(content.uuid);
+  await using file = await access.open(device.path);
+  return (await runProbe(volumeLabel(start), (span) => file.read(span))) === name.value;
 }

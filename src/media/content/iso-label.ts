@@ -23,7 +23,7 @@ export function isoLabel(head: Head): string | undefined {
     const type = head.u8(at);
     if (!head.has(at + 1, 'CD001') || type === TYPE.end) return undefined;
     if (type === TYPE.primary) primary = latin.decode(head.bytes(at + LABEL.at, LABEL.bytes)).replace(/[\0 ]+$/, '');
-    if (type !== TYPE.supplementary || !JOLIET_ESCAPES.some((escape) => head.has(at + 88, escape))) continue;
+    if (type !== TYPE.supplementary || !JOLIET_ESCAPES.some((level) => head.has(at + 88, level))) continue;
     const joliet = utf16be.decode(head.bytes(at + LABEL.at, LABEL.bytes)).replace(/[\0 ]+$/, '');
     const isCut = [...joliet].every((character, place) => {
       const other = primary[place] ?? '';

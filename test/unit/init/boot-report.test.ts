@@ -7,6 +7,7 @@ const DEVICE = {
   path: '/dev/sda2',
   sysPath: '/devices/usb/block/sda/sda2',
   sizeBytes: 1,
+  sectorBytes: 512,
   readOnly: false,
   removable: true,
   medium: 'usb',

@@ -53,7 +53,14 @@ test('an optical drive counts as cd by its SCSI type too, whatever its bus and n
 test('a partition knows its disk, number, start and label, and takes over what is said of the disk', () => {
   const disk = 'pci0000:00/usb2/2-1/block/sdb';
   const reader = sysfsOf({
-    [disk]: { size: '4096', removable: '1', ro: '0', diskseq: '12', 'device/model': 'Flash Disk' },
+    [disk]: {
+      size: '4096',
+      removable: '1',
+      ro: '0',
+      diskseq: '12',
+      'device/model': 'Flash Disk',
+      'queue/logical_block_size': '4096',
+    },
     [`${disk}/sdb1`]: { size: '1024', partition: '1', start: '2048', ro: '1', uevent: 'DEVNAME=sdb1\nPARTNAME=debian' },
   });
   expect(readBlockDevices('/sys', { reader }).devices).toEqual([
@@ -62,6 +69,7 @@ test('a partition knows its disk, number, start and label, and takes over what i
       path: '/dev/sdb',
       sysPath: `/sys/devices/${disk}`,
       sizeBytes: 4096 * 512,
+      sectorBytes: 4096,
       readOnly: false,
       removable: true,
       medium: 'usb',
@@ -74,6 +82,7 @@ test('a partition knows its disk, number, start and label, and takes over what i
       path: '/dev/sdb1',
       sysPath: `/sys/devices/${disk}/sdb1`,
       sizeBytes: 1024 * 512,
+      sectorBytes: 4096,
       readOnly: true,
       removable: true,
       medium: 'usb',
@@ -120,9 +129,41 @@ test('a loop device is taken when it is asked for', () => {
   expect(readBlockDevices('/sys', { reader, also: ['loop1'] }).devices).toMatchObject([{ name: 'loop1' }]);
 });
 
+test('drives and card slots are told whose medium can be changed, empty ones too', () => {
+  const reader = sysfsOf({
+    'pci0000:00/ata1/host0/target0:0:0/0:0:0:0/block/sr0': { ...size, removable: '1' },
+    'pci0000:00/usb2/2-1/2-1:1.0/host6/block/sdb': { size: '0', removable: '1' },
+    'pci0000:00/ata2/host1/target1:0:0/1:0:0:0/block/sda': { ...size, removable: '0' },
+  });
+  const { devices, slots } = readBlockDevices('/sys', { reader });
+  expect(slots).toEqual([
+    { path: '/dev/sdb', isCd: false },
+    { path: '/dev/sr0', isCd: true },
+  ]);
+  expect(devices.map(({ name }) => name)).toEqual(['sda', 'sr0']);
+});
+
+test('the disk that Ventoy makes of an ISO is on the medium of the stick below it', () => {
+  const stick = 'pci0000:00/usb2/2-1/2-1:1.0/host6/block/sdb';
+  const files = sysfsOf({
+    [stick]: { ...size, removable: '1' },
+    'virtual/block/dm-0': { ...size, 'dm/name': 'ventoy' },
+    'virtual/block/dm-1': { ...size, 'dm/name': 'vg-root' },
+  });
+  const reader: SysfsReader = {
+    ...files,
+    list: (path) => (path.endsWith('dm-0/slaves') ? ['sdb'] : files.list(path)),
+    resolve: (path) => (path.endsWith('dm-0/slaves/sdb') ? `/sys/devices/${stick}` : files.resolve(path)),
+  };
+  expect(readBlockDevices('/sys', { reader }).devices).toMatchObject([
+    { name: 'dm-0', medium: 'usb', disk: 'dm-0' },
+    { name: 'sdb', medium: 'usb' },
+  ]);
+});
+
 test('a device that goes while it is read, or says nonsense, does no harm', () => {
   const gone: SysfsReader = { list: () => ['sda', 'sdb'], resolve: () => undefined, text: () => undefined };
-  expect(readBlockDevices('/sys', { reader: gone })).toEqual({ devices: [], skipped: [] });
+  expect(readBlockDevices('/sys', { reader: gone })).toEqual({ devices: [], skipped: [], slots: [] });
   const silly = sysfsOf({ 'x/block/sda': { size: '-5' }, 'x/block/sdb': { size: 'many' } });
   expect(readBlockDevices('/sys', { reader: silly }).devices).toEqual([]);
 });

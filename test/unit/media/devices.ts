@@ -1,5 +1,6 @@
 import type { BlockDevice } from '../../../src/media/block-devices.ts';
 import type { ImageCandidate } from '../../../src/media/candidate.ts';
+import type { MediaAccess, MediumFile } from '../../../src/media/media-access.ts';
 
 /** A whole disk, or with `partition` a partition of `disk`. */
 export function device(name: string, more: Partial<BlockDevice> = {}): BlockDevice {
@@ -8,6 +9,7 @@ export function device(name: string, more: Partial<BlockDevice> = {}): BlockDevi
     path: `/dev/${name}`,
     sysPath: `/sys/devices/x/block/${name}`,
     sizeBytes: 2 ** 30,
+    sectorBytes: 512,
     readOnly: false,
     removable: false,
     medium: 'sata',
@@ -50,3 +52,26 @@ export function candidate(name: string, on: BlockDevice, more: Partial<ImageCand
     ...more,
   };
 }
+
+/** An open device, or file when `fileBytes` is given, that holds these bytes and no more. */
+export function fileOf(bytes: Uint8Array, fileBytes?: number): MediumFile {
+  return {
+    ...(fileBytes === undefined ? {} : { fileBytes }),
+    async read({ offset, length }) {
+      return bytes.subarray(Math.min(offset, bytes.length), Math.min(offset + length, bytes.length));
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+/** A machine on which nothing is mounted and every drive has a medium. */
+export const noEffects: Omit<MediaAccess, 'open'> = {
+  medium: async () => 'in',
+  mount: async () => {},
+  unmount: async () => {},
+  loop: (path) => ({ path: `loop on ${path}`, release: () => {} }),
+  registerBtrfs: async () => {},
+  list: async () => [],
+  folders: async () => [],
+  isSubvolume: async () => false,
+};

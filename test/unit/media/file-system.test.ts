@@ -176,16 +176,10 @@ test('a squashfs is told by its superblock, with the size it has', () => {
   expect(decodeFileSystem(startOf(file))).toEqual({ usable: true, type: 'squashfs', sizeBytes: bytesUsed });
 });
 
-test.each([
-  ['LUKS', 0, 'LUKS\xba\xbe\0\x02'],
-  ['LVM', 512, 'LABELONE'],
-  ['RAID', 4096, '\xfc\x4e\x2b\xa9'],
-  ['BitLocker', 3, '-FVE-FS-'],
-  ['f2fs', 1024, '\x10\x20\xf5\xf2'],
-])('%s is named and not usable', (type, offset, magic) => {
+test('f2fs is named and not usable', () => {
   const bytes = new Uint8Array(DETECTION_BYTES);
-  bytes.set(Buffer.from(magic, 'latin1'), offset);
-  expect(decodeFileSystem(bytes)).toMatchObject({ usable: false, type });
+  bytes.set(Buffer.from('\x10\x20\xf5\xf2', 'latin1'), 1024);
+  expect(decodeFileSystem(bytes)).toMatchObject({ usable: false, type: 'f2fs' });
 });
 
 test('nothing known is undefined: zeros, no bytes, a bare partition table', () => {

@@ -1,14 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DETECTION_BYTES } from '../../../src/media/file-system.ts';
 import { findDevice, parseDeviceName } from '../../../src/media/find-device.ts';
 import { type MediaAccess, readOnlyAccess } from '../../../src/media/media-access.ts';
-import { decodePartitionId, PARTITION_TABLE_BYTES } from '../../../src/media/partition-id.ts';
-import { device, partition } from './devices.ts';
+import { device } from './devices.ts';
+import { writeMdSuperblock } from './md-superblock.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -30,6 +28,10 @@ test.each([
   ['sda2', { by: 'path', value: '/dev/sda2' }],
   ['LABEL=my data', { by: 'LABEL', value: 'my data' }],
   ['UUID=1-2', { by: 'UUID', value: '1-2' }],
+  ['/dev/disk/by-label/my\\x20data', { by: 'LABEL', value: 'my data' }],
+  ['/dev/disk/by-label/caf\\xc3\\xa9%41', { by: 'LABEL', value: 'café%41' }],
+  ['/dev/disk/by-uuid/1-2', { by: 'UUID', value: '1-2' }],
+  ['/dev/disk/by-partuuid/1-2', { by: 'PARTUUID', value: '1-2' }],
   ['PARTUUID=x', { by: 'PARTUUID', value: 'x' }],
 ])('%s is a name of a device', (text, name) => {
   expect(parseDeviceName(text)).toEqual(name);
@@ -66,8 +68,8 @@ test('a name that fits two disks is refused with both named', async () => {
 
 test('a disk that hangs hides no other', async () => {
   const path = file('h', 'mkfs.ext4', '-q', '-L', 'store');
-  const access: Pick<MediaAccess, 'readStart'> = {
-    readStart: (of, length) => (of === '/dev/sdz' ? new Promise(() => {}) : readOnlyAccess.readStart(of, length)),
+  const access: Pick<MediaAccess, 'open'> = {
+    open: (of) => (of === '/dev/sdz' ? new Promise(() => {}) : readOnlyAccess.open(of)),
   };
   const found = await findDevice(parseDeviceName('LABEL=store'), [device('sdz'), device('sda', { path })], {
     access,
@@ -76,34 +78,23 @@ test('a disk that hangs hides no other', async () => {
   expect(found?.device.name).toBe('sda');
 });
 
-test.each(['gpt', 'dos'])('the PARTUUID of a %s table is the one sfdisk reports', async (label) => {
-  const path = file(`table-${label}`, 'true');
-  execFileSync('sfdisk', ['--quiet', path], { input: `label: ${label}\nsize=2MiB\nsize=2MiB\n`, stdio: 'pipe' });
-  const start = readFileSync(path).subarray(0, PARTITION_TABLE_BYTES);
-  const dump = execFileSync('sfdisk', ['--dump', path], { encoding: 'utf8' });
-  const expected =
-    label === 'gpt'
-      ? [...dump.matchAll(/uuid=([0-9A-F-]+)/g)].map((match) => match[1]?.toLowerCase())
-      : [1, 2].map((number) => `${/label-id: 0x([0-9a-f]+)/.exec(dump)?.[1]}-0${number}`);
-  expect([1, 2].map((number) => decodePartitionId(start, number))).toEqual(expected);
-  const devices = [device('sda', { path }), partition('sda', 1, { path }), partition('sda', 2, { path })];
-  expect(await findDevice({ by: 'PARTUUID', value: expected[1] ?? '' }, devices)).toMatchObject({
-    device: { name: 'sda2' },
-  });
+test('labels of exFAT, NTFS and FAT are found where they are kept', async () => {
+  const devices = [
+    device('sda', { path: file('exfat', 'mkfs.exfat', '-L', 'Grüße') }),
+    device('sdb', { path: file('ntfs', 'mkfs.ntfs', '-q', '-F', '-L', 'Größe 2') }),
+    device('sdc', { path: file('fat', 'mkfs.vfat', '-n', 'boot') }),
+  ];
+  execFileSync('mlabel', ['-i', devices[2]?.path ?? '', '::in root'], { stdio: 'pipe' });
+  const nameOf = async (label: string) => (await findDevice({ by: 'LABEL', value: label }, devices))?.device.name;
+  expect(await nameOf('Grüße')).toBe('sda');
+  expect(await nameOf('Größe 2')).toBe('sdb');
+  expect(await nameOf('IN ROOT')).toBe('sdc');
 });
 
-test('any bytes give a PARTUUID or none, never an error', () => {
-  fc.assert(
-    fc.property(
-      fc.uint8Array({ maxLength: 2048 }),
-      fc.integer({ min: -2, max: 300 }),
-      fc.boolean(),
-      (bytes, number, gpt) => {
-        if (gpt && bytes.length > 520) bytes.set(Buffer.from('EFI PART'), 512);
-        const id = decodePartitionId(bytes, number);
-        if (id !== undefined) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f-]+$/);
-      },
-    ),
-  );
-  expect(decodePartitionId(new Uint8Array(DETECTION_BYTES), 1)).toBeUndefined();
+test('a member of a RAID has the name of none of the file systems in it', async () => {
+  const path = file('member', 'mkfs.ext4', '-q', '-L', 'store');
+  writeMdSuperblock(path, '1.0');
+  expect(
+    await findDevice(parseDeviceName('LABEL=store'), [device('sda', { path, sizeBytes: 8 << 20 })]),
+  ).toBeUndefined();
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { MediaAccess } from '../../../src/media/media-access.ts';
 import { findImages, type SearchOptions } from '../../../src/media/search.ts';
-import { device, partition, squashfsStart } from './devices.ts';
+import { device, fileOf, noEffects, partition, squashfsStart } from './devices.ts';
 
 const EXT4 = (() => {
   const bytes = new Uint8Array(4096);
@@ -20,11 +20,12 @@ function machine({ starts, folders = {}, mountFails = {} }: Machine) {
   const mounted = new Set<string>();
   const calls: string[] = [];
   const access: MediaAccess = {
-    async readStart(path) {
+    ...noEffects,
+    async open(path) {
       const start = await starts[path];
       if (start instanceof Error) throw start;
       if (start === undefined) throw new Error('ENOENT');
-      return path.startsWith('/dev') ? { bytes: start } : { bytes: start, fileBytes: 2 ** 20 };
+      return path.startsWith('/dev') ? fileOf(start) : fileOf(start, 2 ** 20);
     },
     async mount(source, target, type, options) {
       calls.push(`mount ${source} ${type} ${options.join(',')}`);
@@ -139,7 +140,7 @@ test('an unreadable, a hung, an odd and an empty disk are reported while the oth
     sda: 'EIO: i/o error, read',
     sdb: 'no answer in 1 s',
     sdc: 'no known file system',
-    sdd: 'LUKS: encrypted',
+    sdd: 'crypto_LUKS: encrypted',
     sde: 'Structure needs cleaning',
     sdf: 'ext2, no image in /viver',
     sdg: 'ext2, good.sqfs',
