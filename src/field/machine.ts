@@ -7,11 +7,12 @@ import { IndexSeeker } from './exchange/index-seeker.ts';
 import { IndexSpreader } from './exchange/index-spreader.ts';
 import { Keeper } from './exchange/keeper.ts';
 import { Neighbours } from './exchange/neighbours.ts';
+import { FAULT_MS, LIE_MS, Penalties } from './exchange/penalties.ts';
 import { Search } from './exchange/search.ts';
 import { makeStock, type Stock } from './exchange/stock.ts';
 import { Gossip, type GossipOptions } from './members/gossip.ts';
 import { sidesOf } from './sides.ts';
-import type { Address } from './wire/address.ts';
+import { type Address, hostOf } from './wire/address.ts';
 import type { ChunkRange } from './wire/chunk-set.ts';
 import { toRanges } from './wire/ranges.ts';
 import { formatNode, type NodeId } from './wire/record.ts';
@@ -52,6 +53,9 @@ export class FieldMachine {
   readonly #options: MachineOptions;
   readonly #neighbours: Neighbours;
   readonly #admission = new Admission();
+  /** Addresses that gave what they should not, and hosts whose guests did not keep to the protocol. */
+  readonly #sources = new Penalties();
+  readonly #hosts = new Penalties();
   /** Reads that came before the index was known. */
   readonly #early = new Map<number, ChunkRange>();
   readonly #search: Search;
@@ -83,8 +87,9 @@ export class FieldMachine {
         this.#say(`${formatNode(node)} at ${address} ${how}`);
       },
     });
-    const isBanned = (node: NodeId): boolean => this.#admission.isBanned(node);
-    this.#neighbours = new Neighbours(this.gossip.table, options.node, options.random, isBanned);
+    const isBanned = (node: NodeId): boolean => this.#isOut(node);
+    const isOut = (address: Address, now: number): boolean => this.#sources.isOut(address, now);
+    this.#neighbours = new Neighbours(this.gossip.table, options.node, options.random, isOut);
     this.#search = new Search({
       node: options.node,
       hasOrigin: options.hasOrigin,
@@ -99,7 +104,7 @@ export class FieldMachine {
       indexes: this.#indexes,
       indexSeeker: this.#indexSeeker,
       stock: () => this.#data,
-      ban: (conn, why, now, out) => this.#ban(conn, why, now, out),
+      ban: (conn, why, now, out) => this.#ban(conn, why, FAULT_MS, now, out),
     });
   }
 
@@ -111,8 +116,15 @@ export class FieldMachine {
     return this.#data;
   }
 
+  /** Who is shut out now, and for what. */
   get banned(): ReadonlyMap<NodeId, string> {
-    return this.#admission.banned;
+    const out = [...this.#sources.current(this.#now), ...this.#hosts.current(this.#now)];
+    return new Map(out.map(({ node, why }) => [node, why]));
+  }
+
+  #isOut(node: NodeId): boolean {
+    const address = this.gossip.table.get(node)?.address;
+    return address !== undefined && this.#sources.isOut(address, this.#now);
   }
 
   /** When the machine wants a `wake`, at the latest. */
@@ -165,10 +177,12 @@ export class FieldMachine {
   #closeAll(nodes: ReadonlySet<NodeId>, why: string, now: number, out: Action[]): void {
     const conns = this.#admission.connectionsOf(nodes);
     for (const { conn, node } of this.#neighbours.connected()) if (nodes.has(node)) conns.push(conn);
-    for (const conn of conns) {
-      out.push({ kind: 'close', conn, why });
-      this.#closed(conn, why, false, now, out);
-    }
+    for (const conn of conns) this.#hangUpOn(conn, why, now, out);
+  }
+
+  #hangUpOn(conn: ConnectionId, why: string, now: number, out: Action[]): void {
+    out.push({ kind: 'close', conn, why });
+    this.#closed(conn, why, false, now, out);
   }
 
   #isBusy(): boolean {
@@ -218,7 +232,7 @@ export class FieldMachine {
         return;
       case 'index':
         this.#indexSeeker.done(event.conn);
-        if (!event.good) this.#ban(event.conn, 'gave a false index', now, out);
+        if (!event.good) this.#ban(event.conn, 'gave a false index', LIE_MS, now, out);
         return;
       case 'read':
         this.#read(event.read, event.chunks, now, out);
@@ -261,6 +275,7 @@ export class FieldMachine {
     }
     data.fetcher.confirmAll(out);
     data.giver.breakPromises(now, out);
+    for (const conn of data.giver.givenUp(now)) this.#hangUpOn(conn, 'takes nothing', now, out);
     for (const conn of this.#neighbours.useless(data.fetcher, data.held, now)) {
       out.push({ kind: 'close', conn, why: 'has nothing new' });
     }
@@ -277,7 +292,7 @@ export class FieldMachine {
       random,
       gossip: this.gossip,
       neighbours: this.#neighbours,
-      isBanned: (node) => this.#admission.isBanned(node),
+      isBanned: (node) => this.#isOut(node),
       mayBalance: () => fill && this.#leaving === undefined,
     });
     this.#data = { ...stock, keeper };
@@ -296,12 +311,12 @@ export class FieldMachine {
   }
 
   #connected(conn: ConnectionId, node: NodeId, address: Address, now: number, out: Action[]): void {
-    if (this.#admission.isBanned(node) || node === this.#options.node) {
+    if (this.#sources.isOut(this.#neighbours.addressOf(conn) ?? address, now) || node === this.#options.node) {
       this.#neighbours.closed(conn, now);
       out.push({ kind: 'close', conn, why: 'not wanted' });
       return;
     }
-    this.#neighbours.opened(conn, node, address);
+    this.#neighbours.opened(conn, node);
     this.gossip.prove(address, now);
     if (this.#data === undefined) {
       this.#indexSeeker.ask(conn, now, out);
@@ -312,19 +327,26 @@ export class FieldMachine {
   }
 
   #accept(conn: ConnectionId, node: NodeId, address: Address, now: number, out: Action[]): void {
-    const verdict = this.#admission.admit(conn, { node, address });
-    if (verdict.kind === 'in') {
-      this.#data?.giver.accepted(conn, node, address, now);
+    if (this.#sources.isOut(address, now)) {
+      out.push({ kind: 'close', conn, why: 'shut out' });
       return;
     }
+    const isSuspect = this.#hosts.isOut(hostOf(address), now);
+    const idleTime = (other: ConnectionId): number =>
+      this.#data?.giver.idleTime(other, now) ?? Number.POSITIVE_INFINITY;
+    const verdict = this.#admission.admit(conn, { node, address }, isSuspect, now, idleTime);
     if (verdict.kind === 'no room') {
       out.push({ kind: 'frame', conn, frame: { kind: 'refuse', others: verdict.others } });
+      out.push({ kind: 'close', conn, why: verdict.kind });
+      return;
     }
-    out.push({ kind: 'close', conn, why: verdict.kind });
+    this.#data?.giver.accepted(conn, node, address, now);
+    if (verdict.instead !== undefined) this.#hangUpOn(verdict.instead, 'makes room for others', now, out);
   }
 
   #closed(conn: ConnectionId, why: string, hostile: boolean, now: number, out: Action[]): void {
     const node = this.#nodeOf(conn);
+    if (hostile) this.#punish(conn, why, FAULT_MS, now);
     this.#admission.closed(conn);
     this.#dialogue.closed(conn);
     this.#indexes.done(conn);
@@ -332,9 +354,7 @@ export class FieldMachine {
     this.#indexSeeker.done(conn);
     this.#data?.giver.closed(conn);
     this.#data?.fetcher.closed(conn);
-    if (node === undefined) return;
-    if (hostile) this.#banNode(node, why, now, out);
-    else this.gossip.doubt(node, now, out);
+    if (node !== undefined) this.gossip.doubt(node, now, out);
   }
 
   #chunk(conn: ConnectionId, chunk: number, good: boolean, now: number, out: Action[]): void {
@@ -344,7 +364,7 @@ export class FieldMachine {
       out.push({ kind: 'frame', conn: other, frame: { kind: 'cancel', ranges: toRanges([chunk]) } });
     }
     if (good) this.#gain(chunk, now, out);
-    else this.#ban(conn, 'gave a false chunk', now, out);
+    else this.#ban(conn, 'gave a false chunk', LIE_MS, now, out);
   }
 
   #gain(chunk: number, now: number, out: Action[]): void {
@@ -402,15 +422,23 @@ export class FieldMachine {
     out.push({ kind: 'gone' });
   }
 
-  #ban(conn: ConnectionId, why: string, now: number, out: Action[]): void {
-    const node = this.#nodeOf(conn);
-    if (node !== undefined) this.#banNode(node, why, now, out);
+  #ban(conn: ConnectionId, why: string, firstMs: number, now: number, out: Action[]): void {
+    const address = this.#punish(conn, why, firstMs, now);
+    // Whatever else came from where a false source is goes with it.
+    const conns = address === undefined ? [] : this.#admission.connectionsFrom(address);
+    for (const each of new Set([conn, ...conns])) this.#hangUpOn(each, why, now, out);
   }
 
-  #banNode(node: NodeId, why: string, now: number, out: Action[]): void {
-    if (!this.#admission.ban(node, why)) return;
-    this.#say(`${this.gossip.describe(node)} ${why}: shut out`);
-    this.#closeAll(new Set([node]), why, now, out);
+  /** @returns the address that was dialled, when it is a source that is shut out */
+  #punish(conn: ConnectionId, why: string, firstMs: number, now: number): Address | undefined {
+    const node = this.#nodeOf(conn);
+    if (node === undefined) return undefined;
+    const guest = this.#admission.guests.get(conn);
+    const address = guest === undefined ? this.#neighbours.addressOf(conn) : hostOf(guest.address);
+    if (address === undefined) return undefined;
+    const time = (guest === undefined ? this.#sources : this.#hosts).punish(address, node, why, firstMs, now);
+    this.#say(`${formatNode(node)} at ${address} ${why}: shut out for ${Math.round(time / 1000)} s`);
+    return guest === undefined ? address : undefined;
   }
 
   #nodeOf(conn: ConnectionId): NodeId | undefined {

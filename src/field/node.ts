@@ -1,11 +1,13 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { type ChunkIndex, encodeChunkIndex, verifyIndex } from '../image/chunk-index.ts';
 import type { ChunkStore } from '../image/chunk-store.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
 import { Alarm } from './edge/alarm.ts';
 import { Connection, type ConnectionEvents, type Identity } from './edge/connection.ts';
 import { DatagramPort } from './edge/datagram-port.ts';
+import { Doorkeeper } from './edge/doorkeeper.ts';
+import { Faults } from './edge/faults.ts';
 import { Receiver } from './edge/receiver.ts';
 import { openSockets, type Sockets } from './edge/sockets.ts';
 import type { Action, ConnectionId, FieldEvent } from './event.ts';
@@ -14,7 +16,7 @@ import { FieldReader } from './reader.ts';
 import { ChunkHolder, type Medium } from './store/chunk-holder.ts';
 import type { Origins } from './store/origin.ts';
 import { OriginAsker } from './store/origin-asker.ts';
-import { type Address, type Endpoint, formatAddress } from './wire/address.ts';
+import { type Address, type Endpoint, formatAddress, isUsable } from './wire/address.ts';
 import { encodeIndexHeader } from './wire/frame.ts';
 import type { FieldKey } from './wire/key.ts';
 import { toRanges } from './wire/ranges.ts';
@@ -72,6 +74,8 @@ export class FieldNode {
   readonly #receiver: Receiver;
   readonly #alarm = new Alarm(() => this.#feed({ kind: 'wake' }));
   readonly #arrived = new Map<number, Uint8Array>();
+  readonly #doorkeeper = new Doorkeeper();
+  readonly #faults: Faults;
   readonly #origins: OriginAsker | undefined;
   #troubleSaidAt = Number.NEGATIVE_INFINITY;
   #isProbing = false;
@@ -106,6 +110,16 @@ export class FieldNode {
       readsFirst: options.readsFirst ?? false,
       hasOrigin: (options.origins?.count ?? 0) > 0,
     });
+    this.#faults = new Faults(options.log, {
+      // Not as hostile: the fault is ours, whatever brought it about.
+      drop: (conn) => this.#connections.get(conn)?.close('could not be served'),
+      giveUp: (error) => {
+        this.close();
+        setImmediate(() => {
+          throw error;
+        });
+      },
+    });
     this.#receiver = this.#makeReceiver();
     this.#origins =
       options.origins &&
@@ -127,13 +141,7 @@ export class FieldNode {
         this.traffic.rejected += bytes;
       },
     });
-    this.#server.on('connection', (socket) =>
-      this.#accept((events) => {
-        const id = this.#nextConn;
-        this.#nextConn += 2;
-        return Connection.accept(id, socket, this.#identity, events(id, 'accepted'));
-      }),
-    );
+    this.#server.on('connection', (socket) => this.#admit(socket));
   }
 
   /**
@@ -196,20 +204,18 @@ export class FieldNode {
     this.#queue.push(event);
     if (this.#isRunning) return;
     this.#isRunning = true;
-    try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        for (const action of this.machine.handle(next, performance.now())) this.#do(action);
-        if (next.kind === 'chunk' || next.kind === 'origin') this.#arrived.delete(next.chunk);
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      let actions: readonly Action[] = [];
+      try {
+        actions = this.machine.handle(next, performance.now());
+        if (next.kind === 'wake') this.#faults.wentWell();
+      } catch (error) {
+        this.#faults.at(next, error);
       }
-    } catch (error) {
-      // A fault of our own: it ends this daemon, and must not be taken for something that a peer has sent.
-      this.close();
-      setImmediate(() => {
-        throw error;
-      });
-    } finally {
-      this.#isRunning = false;
+      for (const action of actions) this.#try(action);
+      if (next.kind === 'chunk' || next.kind === 'origin') this.#arrived.delete(next.chunk);
     }
+    this.#isRunning = false;
     // Once for all that is taken in one turn.
     if (this.#isArming) return;
     this.#isArming = true;
@@ -219,6 +225,15 @@ export class FieldNode {
   #arm(): void {
     this.#isArming = false;
     if (!this.#isClosed) this.#alarm.set(this.machine.nextWake());
+  }
+
+  /** What cannot be done costs that one action: a message is not sent, a chunk not given. */
+  #try(action: Action): void {
+    try {
+      this.#do(action);
+    } catch (error) {
+      this.#faults.doing(action, error);
+    }
   }
 
   #do(action: Action): void {
@@ -280,6 +295,33 @@ export class FieldNode {
     const { host } = this.#options.listen;
     const from = host === '0.0.0.0' || host === '::' ? undefined : host;
     this.#accept((events) => Connection.dial(conn, address, from, this.#identity, events(conn, 'connected')));
+  }
+
+  #admit(socket: Socket): void {
+    const { remoteAddress: host = '', remotePort: port = 0 } = socket;
+    if (!isUsable({ host, port })) {
+      socket.destroy();
+      return;
+    }
+    const id = this.#nextConn;
+    this.#nextConn += 2;
+    let connection: Connection | undefined;
+    const greeted = this.#doorkeeper.came(formatAddress(host, port), (why) => connection?.close(why));
+    this.#accept((events) => {
+      const handlers = events(id, 'accepted');
+      connection = Connection.accept(id, socket, this.#identity, {
+        ...handlers,
+        opened: (node, address) => {
+          greeted();
+          handlers.opened(node, address);
+        },
+        closed: (why, hostile) => {
+          greeted();
+          handlers.closed(why, hostile);
+        },
+      });
+      return connection;
+    });
   }
 
   #accept(make: (events: (id: ConnectionId, kind: 'accepted' | 'connected') => ConnectionEvents) => Connection): void {

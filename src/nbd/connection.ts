@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import type { BlockSource } from './block-source.ts';
 import { type ExportDescription, encodeGreeting, Handshake } from './handshake.ts';
-import { COMMAND, type Cookie, type Range, requestError } from './protocol.ts';
+import { COMMAND, type Cookie, type Range, REQUEST_BYTES, readRequest, requestError } from './protocol.ts';
 import { ReplyQueue } from './reply-queue.ts';
 import { emptyRequest, RequestReader } from './request-reader.ts';
 
@@ -15,7 +15,11 @@ const MAX_WAITING_BYTES = 256 * 1024;
 export interface ConnectionLimits {
   /** A client that has not chosen an export by then is dropped. */
   readonly handshakeMs: number;
-  /** Reads under way and replies not yet taken by the client, in bytes; beyond it no request is started. */
+  /**
+   * Replies not yet taken by the client, in bytes, and something for each read that waits for its own: beyond it no
+   * request is started. The bytes of reads that wait are not counted: they are not here, and what is here must not wait
+   * behind them.
+   */
   readonly inFlightBytes: number;
   /** A source that fails (it should wait instead) is asked again after this time. */
   readonly retryMs: number;
@@ -41,7 +45,8 @@ export interface ConnectionEvents {
 }
 
 interface PendingRead extends Cookie, Range {
-  readonly weight: number;
+  /** Its bytes are counted as being in flight already. */
+  readonly hasRoom: boolean;
 }
 
 /**
@@ -61,12 +66,18 @@ export class Connection {
   #timer: NodeJS.Timeout | undefined;
   #inFlight = 0;
   #reading = 0;
+  /** Reads that were ready while the client did not take what it had: their bytes are asked for again. */
+  readonly #later: PendingRead[] = [];
+  /** Of these, those that are being asked for again. */
+  #answering = 0;
   /** #request is read but waits until there is room in flight, and #packets behind it. */
   #held = false;
   readonly #packets: Uint8Array[] = [];
   #packetBytes = 0;
   #flushSoon = false;
   #leaving = false;
+  /** Its last word is DISC, which waits its turn behind requests. */
+  #saidGoodbye = false;
 
   /** With `exported` undefined the client is the kernel, which begins with requests. */
   constructor(
@@ -178,8 +189,9 @@ export class Connection {
       this.#replies.addRead(request, data, weight);
     } else {
       this.#reading += 1;
+      this.#inFlight -= length;
       const { cookieHigh, cookieLow } = request;
-      this.#await(data, { offset, length, cookieHigh, cookieLow, weight });
+      this.#await(data, { offset, length, cookieHigh, cookieLow, hasRoom: false });
     }
     return true;
   }
@@ -195,8 +207,14 @@ export class Connection {
   #await(reading: Promise<Uint8Array>, asked: PendingRead): void {
     const done = (data: Uint8Array): void => {
       if (this.#abort.signal.aborted) return;
+      if (!asked.hasRoom && !this.#hasRoomFor(asked)) {
+        this.#later.push(asked);
+        return;
+      }
       this.#reading -= 1;
-      this.#replies.addRead(asked, data, asked.weight);
+      if (asked.hasRoom) this.#answering -= 1;
+      else this.#inFlight += asked.length;
+      this.#replies.addRead(asked, data, REQUEST_WEIGHT + asked.length);
       this.#flushAfterThisRound();
     };
     reading.then(done, (error) => this.#readAgain(asked, error));
@@ -218,6 +236,11 @@ export class Connection {
     signal.addEventListener('abort', cancel, { once: true });
   }
 
+  /** One read at least is always answered. */
+  #hasRoomFor({ length }: PendingRead): boolean {
+    return (this.#answering === 0 && !this.#replies.busy) || this.#inFlight + length <= this.#limits.inFlightBytes;
+  }
+
   /** Reads that complete together go out together. */
   #flushAfterThisRound(): void {
     if (this.#flushSoon) return;
@@ -230,7 +253,14 @@ export class Connection {
 
   #written(weight: number): void {
     this.#inFlight -= weight;
+    for (let next = this.#later[0]; next !== undefined && this.#hasRoomFor(next); next = this.#later[0]) {
+      this.#later.shift();
+      this.#inFlight += next.length;
+      this.#answering += 1;
+      this.#await(Promise.resolve(this.#read(next.offset, next.length)), { ...next, hasRoom: true });
+    }
     if (this.#held) this.#run();
+    else if (this.#saidGoodbye && !this.#leaving) this.#endOfWords();
     if (this.#leaving) this.#endWhenIdle();
   }
 
@@ -247,10 +277,23 @@ export class Connection {
     if (this.#reading === 0 && !this.#replies.busy) this.#socket.end();
   }
 
-  /** The client has closed its side: no read is worth waiting for. */
+  /**
+   * The client has closed its side. After DISC it may still listen, and is owed the answers to what it asked before;
+   * without, it has gone, and no read is worth waiting for.
+   */
   #hungUp(): void {
+    if (this.#leaving) return;
+    if (this.#held && endsWithDisc([this.#reader.rest, ...this.#packets])) {
+      this.#saidGoodbye = true;
+      return;
+    }
+    this.#endOfWords();
+  }
+
+  #endOfWords(): void {
     this.#abort.abort(new Error('the NBD client has gone'));
     this.#reading = 0;
+    this.#later.length = 0;
     this.#startLeaving();
   }
 
@@ -264,4 +307,13 @@ export class Connection {
     this.#abort.abort(new Error('the NBD connection is closed'));
     this.#events.closed();
   }
+}
+
+/** Whether the last request of these packets takes its leave. */
+function endsWithDisc(packets: readonly Uint8Array[]): boolean {
+  const tail = Buffer.concat(packets.slice(-REQUEST_BYTES)).subarray(-REQUEST_BYTES);
+  if (tail.length < REQUEST_BYTES) return false;
+  const last = emptyRequest();
+  const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
+  return readRequest(view, 0, last) && last.command === COMMAND.DISC;
 }

@@ -31,6 +31,11 @@ export class RequestReader {
     this.#at = 0;
   }
 
+  /** What of the packet has not been read yet. */
+  get rest(): Uint8Array {
+    return this.#bytes.subarray(this.#at);
+  }
+
   /**
    * Puts the next request into `target`. A WRITE is given out when its data has passed, so that the reply comes when
    * the client listens for it.

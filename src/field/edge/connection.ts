@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { decode, encode } from '../../codec/struct.ts';
 import { setReceiveLowWater } from '../../linux/socket-option.ts';
 import type { ConnectionId } from '../event.ts';
-import { type Address, formatAddress, parseAddress } from '../wire/address.ts';
+import { type Address, formatAddress, isUsable, parseAddress } from '../wire/address.ts';
 import {
   type ControlFrame,
   encodeControlFrame,
@@ -17,6 +17,9 @@ import type { NodeId } from '../wire/record.ts';
 
 /** A connection whose other side has not said who it is by then is closed. */
 const HELLO_MS = 5000;
+
+/** Bytes that one who reads nothing may leave in our queue: a window of chunks and some answers. */
+const UNREAD_LIMIT = 24 << 20;
 
 /** Who we are on every connection. */
 export interface Identity {
@@ -131,8 +134,10 @@ export class Connection {
     return this.#socket.writableLength;
   }
 
+  /** @throws CodecError when the frame cannot be said */
   send(frame: ControlFrame): void {
     this.#write(encodeControlFrame(frame));
+    if (this.backlog > UNREAD_LIMIT) this.close('reads nothing of what it asked for');
   }
 
   /** Sends a chunk; its bytes must not change before they are on their way. */
@@ -235,7 +240,12 @@ export class Connection {
     this.#greeting = undefined;
     clearTimeout(this.#timer);
     const { node, port } = decode(hello, this.#otherHello);
-    this.#events.opened(node, formatAddress(this.#socket.remoteAddress ?? '0.0.0.0', port));
+    const host = this.#socket.remoteAddress ?? '';
+    if (!isUsable({ host, port })) {
+      this.close('comes from an address that nobody else could reach');
+      return;
+    }
+    this.#events.opened(node, formatAddress(host, port));
     if (waiting.length > 0 && !this.#isClosed) this.#decoder.push(waiting);
   }
 

@@ -1,9 +1,10 @@
 import type { Socket as UdpSocket } from 'node:dgram';
-import { type Address, type Endpoint, formatAddress, parseAddress } from '../wire/address.ts';
+import { type Address, type Endpoint, formatAddress, isUsable, parseAddress } from '../wire/address.ts';
 import { type Datagram, decodeDatagram, encodeDatagram } from '../wire/datagram.ts';
 import type { FieldKey } from '../wire/key.ts';
 import { decodeSeek, encodeOffer, type Offer } from '../wire/offer.ts';
 import { Multicast } from './multicast.ts';
+import { Pace } from './pace.ts';
 import type { Sockets } from './sockets.ts';
 
 export interface DatagramHandlers {
@@ -22,6 +23,7 @@ export class DatagramPort {
   readonly #multicast: Multicast | undefined;
   readonly #key: FieldKey | undefined;
   readonly #handlers: DatagramHandlers;
+  readonly #pace = new Pace();
 
   constructor(
     { udp, group }: Pick<Sockets, 'udp' | 'group'>,
@@ -34,8 +36,8 @@ export class DatagramPort {
     this.#multicast = group && new Multicast(udp, group, listen.host);
     this.#key = key;
     this.#handlers = handlers;
-    udp.on('message', (bytes, from) => this.#received(bytes, formatAddress(from.address, from.port), false));
-    group?.on('message', (bytes, from) => this.#received(bytes, formatAddress(from.address, from.port), true));
+    udp.on('message', (bytes, from) => this.#received(bytes, from.address, from.port, false));
+    group?.on('message', (bytes, from) => this.#received(bytes, from.address, from.port, true));
     // A datagram to a port nobody listens on comes back as an error; that the node is silent says enough.
     udp.on('error', () => {});
   }
@@ -70,7 +72,13 @@ export class DatagramPort {
     });
   }
 
-  #received(sealed: Uint8Array, from: Address, isMulticast: boolean): void {
+  #received(sealed: Uint8Array, host: string, port: number, isMulticast: boolean): void {
+    // What nobody could be answered is not worth reading: port 0, a link-local address, which is none without its link.
+    if (!isUsable({ host, port }) || !this.#pace.mayTake(host, performance.now())) {
+      this.#handlers.rejected(sealed.length);
+      return;
+    }
+    const from = formatAddress(host, port);
     const bytes = this.#key === undefined ? sealed : this.#key.open(sealed);
     const sought = bytes && decodeSeek(bytes);
     if (sought !== undefined) {

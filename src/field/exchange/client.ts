@@ -3,11 +3,40 @@ import type { Address } from '../wire/address.ts';
 import type { ChunkRange } from '../wire/chunk-set.ts';
 import type { NodeId } from '../wire/record.ts';
 
-interface Wish {
+export interface Wish {
   readonly chunk: number;
   readonly urgent: boolean;
   readonly insist: boolean;
   readonly at: number;
+}
+
+/** What a client has asked for by number. To find the next one to serve costs the same for one wish and for thousands. */
+export class Wishes {
+  /** A read waits for these. */
+  readonly urgent = new Map<number, Wish>();
+  readonly calm = new Map<number, Wish>();
+  /** Those that we do not hold and are getting ourselves. */
+  readonly promised = new Map<number, Wish>();
+
+  get size(): number {
+    return this.urgent.size + this.calm.size + this.promised.size;
+  }
+
+  add(wish: Wish, isHeld: boolean): void {
+    this.delete(wish.chunk);
+    if (!isHeld) this.promised.set(wish.chunk, wish);
+    else (wish.urgent ? this.urgent : this.calm).set(wish.chunk, wish);
+  }
+
+  delete(chunk: number): boolean {
+    return this.urgent.delete(chunk) || this.calm.delete(chunk) || this.promised.delete(chunk);
+  }
+
+  /** A chunk is here now. */
+  gained(chunk: number): void {
+    const wish = this.promised.get(chunk);
+    if (wish !== undefined) this.add(wish, true);
+  }
 }
 
 interface OnItsWay {
@@ -21,7 +50,7 @@ export interface Client {
   readonly conn: ConnectionId;
   readonly node: NodeId;
   readonly address: Address;
-  readonly wishes: Map<number, Wish>;
+  readonly wishes: Wishes;
   choices: number;
   choiceRanges: readonly ChunkRange[];
   /** Chunks of `choiceRanges` that were given since these were named, or a moment before. */
@@ -31,6 +60,8 @@ export interface Client {
   lastGot: number;
   lastHeard: number;
   lastServed: number;
+  /** Bytes it has confirmed: who has confirmed nothing yet gets little at once. */
+  confirmed: number;
   subscribed: boolean;
   /** Chunks that came (true) or went since the client was last told. */
   readonly news: Map<number, boolean>;
@@ -47,7 +78,7 @@ export function newClient(conn: ConnectionId, node: NodeId, address: Address, no
     conn,
     node,
     address,
-    wishes: new Map(),
+    wishes: new Wishes(),
     choices: 0,
     choiceRanges: [],
     choiceGiven: new Set(),
@@ -56,12 +87,28 @@ export function newClient(conn: ConnectionId, node: NodeId, address: Address, no
     lastGot: now,
     lastHeard: now,
     lastServed: 0,
+    confirmed: 0,
     subscribed: false,
     news: new Map(),
     lacking: [],
     lackingChoices: 0,
     newsAt: Number.POSITIVE_INFINITY,
   };
+}
+
+/** Chunks that one may have asked for at a time. */
+export const WISHES_LIMIT = 4096;
+/** Who takes nothing of what is on its way to it for so long is not waited for any more. */
+const GIVEN_UP_MS = 60_000;
+/** Bytes on their way to one that has confirmed nothing yet. */
+const CREDIT_FIRST = 1 << 20;
+
+export function creditOf({ confirmed }: Client): number {
+  return CREDIT_FIRST + 2 * confirmed;
+}
+
+export function isGivenUp(client: Client, now: number): boolean {
+  return client.onItsWay.length > 0 && now - client.lastGot > GIVEN_UP_MS;
 }
 
 /** Who confirms nothing for so long no longer holds up the others, and gets nothing more until it does. */

@@ -1,5 +1,9 @@
 import type { Action, ConnectionId } from '../event.ts';
+import { Effort } from '../members/effort.ts';
+import { hostOf } from '../wire/address.ts';
+import type { ChunkRange } from '../wire/chunk-set.ts';
 import type { ControlFrame } from '../wire/frame.ts';
+import { countIn } from '../wire/ranges.ts';
 import type { Guest } from './admission.ts';
 import type { Giver } from './giver.ts';
 import type { IndexSeeker } from './index-seeker.ts';
@@ -7,12 +11,15 @@ import type { IndexSpreader } from './index-spreader.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { Stock } from './stock.ts';
 
+/** What a frame costs beside the chunks that it names. */
+const FRAME_COST = 32;
+
 export interface DialogueLinks {
   readonly guests: ReadonlyMap<ConnectionId, Guest>;
   readonly neighbours: Neighbours;
   readonly indexes: IndexSpreader;
   readonly indexSeeker: IndexSeeker;
-  readonly stock: () => Pick<Stock, 'fetcher' | 'giver'> | undefined;
+  readonly stock: () => Pick<Stock, 'fetcher' | 'giver' | 'lengths'> | undefined;
   readonly ban: (conn: ConnectionId, why: string, now: number, out: Action[]) => void;
 }
 
@@ -24,6 +31,7 @@ export class Dialogue {
   readonly #links: DialogueLinks;
   /** Who subscribed before there was anything to tell. */
   readonly #subscribed = new Set<ConnectionId>();
+  readonly #effort = new Effort();
 
   constructor(links: DialogueLinks) {
     this.#links = links;
@@ -40,8 +48,13 @@ export class Dialogue {
   }
 
   frame(conn: ConnectionId, frame: ControlFrame, now: number, out: Action[]): void {
-    const { guests, neighbours, indexSeeker, stock } = this.#links;
+    const { guests, neighbours, indexSeeker, stock, ban } = this.#links;
     const guest = guests.get(conn);
+    const host = guest === undefined ? neighbours.hostOf(conn) : hostOf(guest.address);
+    if (host !== undefined && !this.#effort.spend(host, costOf(frame, stock()?.lengths.count ?? 0), now)) {
+      ban(conn, 'says more than anybody has to say', now, out);
+      return;
+    }
     if (guest !== undefined) {
       this.#fromGuest(conn, guest, frame, now, out);
       return;
@@ -59,7 +72,7 @@ export class Dialogue {
         fetcher?.pointers(conn, frame, now);
         return;
       case 'lack':
-        if (fetcher?.lacks(conn, frame) === true) this.#links.ban(conn, 'lied about what it holds', now, out);
+        if (fetcher?.lacks(conn, frame) === true) ban(conn, 'lied about what it holds', now, out);
         return;
       case 'index at':
         // Asked again there, and here once more if nothing comes of it.
@@ -76,16 +89,16 @@ export class Dialogue {
   }
 
   #fromGuest(conn: ConnectionId, guest: Guest, frame: ControlFrame, now: number, out: Action[]): void {
-    const { indexes, stock } = this.#links;
+    const { indexes, stock, ban } = this.#links;
     const giver = stock()?.giver;
     switch (frame.kind) {
       case 'subscribe':
         indexes.done(conn);
         if (giver === undefined) this.#subscribed.add(conn);
-        else giver.subscribe(conn, out);
+        else if (!giver.subscribe(conn, out)) ban(conn, 'subscribed twice', now, out);
         return;
       case 'get':
-        giver?.get(conn, frame, now, out);
+        if (giver?.get(conn, frame, now, out) === false) ban(conn, 'asks for too much at once', now, out);
         return;
       case 'cancel':
         giver?.cancel(conn, frame.ranges);
@@ -99,5 +112,23 @@ export class Dialogue {
       default:
         out.push({ kind: 'close', conn, why: `'${frame.kind}' is not for the side that fetches` });
     }
+  }
+}
+
+/** What a frame has us do: something for itself, and something for each chunk that it names. */
+function costOf(frame: ControlFrame, chunks: number): number {
+  const within = (ranges: readonly ChunkRange[]): number => Math.min(countIn(ranges), chunks);
+  switch (frame.kind) {
+    case 'get':
+    case 'cancel':
+    case 'lack':
+      return FRAME_COST + within(frame.ranges);
+    case 'have':
+      return FRAME_COST + within(frame.added) + within(frame.removed);
+    case 'holdings':
+      // Taken in by words, most of the time.
+      return FRAME_COST + frame.windows.reduce((sum, { size }) => sum + size / 8, 0);
+    default:
+      return FRAME_COST;
   }
 }

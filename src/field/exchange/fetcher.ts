@@ -3,14 +3,14 @@ import type { Address } from '../wire/address.ts';
 import { ChunkSet } from '../wire/chunk-set.ts';
 import type { FrameBodies } from '../wire/frame.ts';
 import type { Holdings } from '../wire/holdings.ts';
-import { toRanges } from '../wire/ranges.ts';
+import { inMessages, NAMED_LIMIT, toRanges } from '../wire/ranges.ts';
 import type { NodeId } from '../wire/record.ts';
 import { ChunkChoice } from './chunk-choice.ts';
 import { Copies } from './copies.ts';
 import { type Basket, basketOf, shipBasket } from './order-basket.ts';
 import { RateMeter } from './rate-meter.ts';
 import type { ReadQueue } from './read-queue.ts';
-import { measureSource, newSource, type Order, type Source } from './source.ts';
+import { measureSource, newSource, noteCancelled, type Order, type Source } from './source.ts';
 
 /** Bytes on order in all, at least, and in time of the measured rate: enough that the pipe never runs empty. */
 const ON_ORDER_CHUNKS = 12;
@@ -19,6 +19,8 @@ const ON_ORDER_MS = 250;
 const SOURCE_CHUNKS = 4;
 const SOURCE_MS = 300;
 const SOURCE_LIMIT = 8 << 20;
+/** Chunks on order at one source, however small they are: what it may be asked for at a time. */
+const ORDERS_LIMIT = 2048;
 /** A source that has sent nothing for so long has us in its queue; what it owes no longer fills our pipe. */
 const QUEUED_MS = 300;
 /** A chunk on order for so long, and for several times what is usual, may be ordered a second time elsewhere. */
@@ -175,16 +177,18 @@ export class Fetcher {
     source.isChoiceVain = false;
     const order = source.orders.get(chunk);
     if (chosen) {
-      if (source.choices === 0) return false;
-      source.choices--;
-      source.bytesOnOrder -= this.#mean;
+      if (source.choices === 0 && source.choicesGivenUp === 0) return false;
+      if (source.choices > 0) {
+        source.choices--;
+        source.bytesOnOrder -= this.#mean;
+      } else source.choicesGivenUp--;
       if (order === undefined) this.#order(source, chunk, false, source.choiceAt).arriving = true;
       else order.arriving = true;
       return true;
     }
-    // An order that was cancelled a moment ago may still come: that is nobody's fault.
     if (order !== undefined) order.arriving = true;
-    return true;
+    // An order that was cancelled a moment ago may still come: that is nobody's fault.
+    return source.cancelled.delete(chunk) || order !== undefined;
   }
 
   /**
@@ -211,6 +215,7 @@ export class Fetcher {
     for (const other of this.sources.values()) {
       if (other.conn === conn || other.orders.get(chunk)?.arriving !== false) continue;
       this.#endOrder(other, chunk);
+      noteCancelled(other, chunk);
       others.push(other.conn);
     }
     return others;
@@ -251,6 +256,7 @@ export class Fetcher {
     for (const source of this.sources.values()) {
       let oldest = Number.POSITIVE_INFINITY;
       for (const order of source.orders.values()) oldest = Math.min(oldest, order.at);
+      if (source.choices > 0) oldest = Math.min(oldest, source.choiceAt);
       if (now - Math.max(oldest, source.lastArrival) > DEADLINE_MS && oldest < now) late.push(source);
     }
     return late;
@@ -259,9 +265,17 @@ export class Fetcher {
   /** Takes every order back from a source. */
   withdraw(source: Source, out: Action[]): void {
     const chunks = [...source.orders.keys()].sort((a, b) => a - b);
-    for (const chunk of chunks) this.#endOrder(source, chunk);
-    if (chunks.length > 0)
-      out.push({ kind: 'frame', conn: source.conn, frame: { kind: 'cancel', ranges: toRanges(chunks) } });
+    for (const chunk of chunks) {
+      this.#endOrder(source, chunk);
+      noteCancelled(source, chunk);
+    }
+    for (const ranges of inMessages(toRanges(chunks), NAMED_LIMIT)) {
+      out.push({ kind: 'frame', conn: source.conn, frame: { kind: 'cancel', ranges } });
+    }
+    source.bytesOnOrder -= source.choices * this.#mean;
+    source.choicesGivenUp += source.choices;
+    source.choices = 0;
+    source.isChoiceVain = true;
     source.strikes++;
     source.rate = Math.max(source.rate / 4, 1024);
   }
@@ -348,7 +362,8 @@ export class Fetcher {
         if (this.#delay(wanting[i] as Source) < this.#delay(wanting[at] as Source)) at = i;
       }
       const source = wanting[at] as Source;
-      const bytes = source.bytesOnOrder < this.#cap(source.rate) ? this.#orderOne(source, now, baskets) : 0;
+      const mayOrder = source.bytesOnOrder < this.#cap(source.rate) && source.orders.size < ORDERS_LIMIT;
+      const bytes = mayOrder ? this.#orderOne(source, now, baskets) : 0;
       if (bytes === 0) wanting.splice(at, 1);
       onOrder += bytes;
     }

@@ -3,9 +3,9 @@ import type { Address } from '../wire/address.ts';
 import type { ChunkRange, ChunkSet } from '../wire/chunk-set.ts';
 import type { FrameBodies, Pointer } from '../wire/frame.ts';
 import { packHoldings } from '../wire/holdings.ts';
-import { toRanges } from '../wire/ranges.ts';
+import { countIn, inMessages, NAMED_LIMIT, toRanges } from '../wire/ranges.ts';
 import { type NodeId, partCount, partRange } from '../wire/record.ts';
-import { type Client, isStuck, newClient } from './client.ts';
+import { type Client, creditOf, isGivenUp, isStuck, newClient, WISHES_LIMIT } from './client.ts';
 
 /** Bytes on their way that nobody has confirmed: few uploads at a time, each quick, so that chains form. */
 const WINDOW_FIRST = 1024 << 10;
@@ -29,6 +29,9 @@ const REPEAT_SHARE = 0.02;
 /** A node sows until so long after the last new chunk it gave. */
 const SOWING_MS = 300;
 const POINTERS_IN_FRAME = 16;
+/** Of what a client has asked for, or left to us, so much is looked at to find what is best given next. */
+const LOOKED_AT = 32;
+const REPEATS_LOOKED_AT = 1024;
 
 export interface GiverOptions {
   readonly lengths: Lengths;
@@ -45,6 +48,8 @@ export class Giver {
   readonly #clients = new Map<ConnectionId, Client>();
   /** How often each chunk has been given, up to 255. */
   readonly #given: Uint8Array;
+  /** Chunks held that nobody was given yet. */
+  readonly #fresh: ChunkSet;
   /** Who got, or was pointed at somebody who gets, a chunk: the next is pointed at one of these. */
   readonly #trees = new Map<number, { readonly node: NodeId; readonly address: Address }[]>();
   #window = WINDOW_FIRST;
@@ -63,6 +68,7 @@ export class Giver {
     this.#held = options.held;
     this.#isComing = options.isComing;
     this.#given = new Uint8Array(options.lengths.count);
+    this.#fresh = options.held.copy();
   }
 
   get clients(): number {
@@ -73,8 +79,17 @@ export class Giver {
     return this.#window;
   }
 
-  *others(): Generator<{ node: NodeId; address: Address }> {
-    for (const { node, address } of this.#clients.values()) yield { node, address };
+  /** How long a client has wanted nothing. */
+  idleTime(conn: ConnectionId, now: number): number {
+    const client = this.#clients.get(conn);
+    if (client === undefined) return Number.POSITIVE_INFINITY;
+    const isServed = client.wishes.size > 0 || client.choices > 0 || client.onItsWay.length > 0;
+    return isServed && !isStuck(client, now) ? 0 : now - client.lastHeard;
+  }
+
+  /** Those that take nothing of what was sent to them. */
+  givenUp(now: number): ConnectionId[] {
+    return [...this.#clients.values()].filter((client) => isGivenUp(client, now)).map(({ conn }) => conn);
   }
 
   /** When a client last confirmed or asked for anything; -Infinity when it is none. */
@@ -91,9 +106,11 @@ export class Giver {
     this.#clients.delete(conn);
   }
 
-  subscribe(conn: ConnectionId, out: Action[]): void {
+  /** False when it had subscribed before: the answer is long, and who asks again does not read it. */
+  subscribe(conn: ConnectionId, out: Action[]): boolean {
     const client = this.#clients.get(conn);
-    if (client === undefined) return;
+    if (client === undefined) return true;
+    if (client.subscribed) return false;
     client.subscribed = true;
     client.news.clear();
     client.newsAt = Number.POSITIVE_INFINITY;
@@ -101,34 +118,38 @@ export class Giver {
       packHoldings(this.#held, partRange(this.#lengths.count, part)),
     );
     out.push({ kind: 'frame', conn, frame: { kind: 'holdings', windows } });
+    return true;
   }
 
-  get(conn: ConnectionId, request: FrameBodies['get'], now: number, out: Action[]): void {
+  /** False when it asks for more than anybody may have on order. */
+  get(conn: ConnectionId, request: FrameBodies['get'], now: number, out: Action[]): boolean {
     const client = this.#clients.get(conn);
-    if (client === undefined) return;
+    if (client === undefined) return true;
     client.lastHeard = now;
     if (request.choose) {
       client.choices = Math.min(client.choices + request.count, this.#lengths.count);
       client.choiceRanges = request.ranges;
       client.choiceGiven = new Set(client.onItsWay.map(({ chunk }) => chunk));
-      return;
+      return true;
     }
+    if (client.wishes.size + countIn(request.ranges) > 2 * WISHES_LIMIT) return false;
     const { urgent, insist } = request;
     const lacking: number[] = [];
     for (const { start, end } of request.ranges) {
       for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
         if (!this.#held.has(chunk) && !this.#isComing(chunk)) lacking.push(chunk);
-        else client.wishes.set(chunk, { chunk, urgent, insist, at: now });
+        else client.wishes.add({ chunk, urgent, insist, at: now }, this.#held.has(chunk));
       }
     }
-    if (lacking.length === 0) return;
+    if (lacking.length === 0) return true;
     client.lacking.push(...lacking);
     this.#sendNews(client, out);
+    return true;
   }
 
   cancel(conn: ConnectionId, ranges: readonly ChunkRange[]): void {
     const client = this.#clients.get(conn);
-    if (client === undefined) return;
+    if (client === undefined || client.wishes.size === 0) return;
     for (const { start, end } of ranges) {
       for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) client.wishes.delete(chunk);
     }
@@ -140,6 +161,7 @@ export class Giver {
     if (client === undefined) return;
     for (const { bytes, at } of client.onItsWay.splice(0, count)) {
       client.bytesOnItsWay -= bytes;
+      client.confirmed += bytes;
       client.lastGot = now;
       client.lastHeard = now;
       this.#adapt(bytes, now - at, now);
@@ -156,6 +178,8 @@ export class Giver {
 
   /** A chunk is held from now on. `isRare`: hardly anybody else has it, so that others wait for these news. */
   gained(chunk: number, isRare: boolean, now: number): void {
+    if (this.#given[chunk] === 0) this.#fresh.add(chunk);
+    for (const { wishes } of this.#clients.values()) wishes.gained(chunk);
     let told = isRare ? RARE_TOLD : 0;
     const subscribed = [...this.#clients.values()].filter(({ subscribed }) => subscribed);
     if (told > 0) subscribed.sort((a, b) => a.lastServed - b.lastServed);
@@ -166,6 +190,7 @@ export class Giver {
   }
 
   lost(chunk: number, now: number): void {
+    this.#fresh.delete(chunk);
     for (const client of this.#clients.values()) {
       if (client.subscribed) {
         client.news.set(chunk, false);
@@ -215,6 +240,7 @@ export class Giver {
     for (const client of this.#clients.values()) {
       if (
         isStuck(client, now) ||
+        client.bytesOnItsWay >= creditOf(client) ||
         client.bytesOnItsWay >= this.#window / 2 + (this.#clients.size === 1 ? this.#window : 0)
       ) {
         continue;
@@ -241,10 +267,11 @@ export class Giver {
   #offer(client: Client, load: number, out: Action[]): { chunk: number; chosen: boolean; rank: number } | undefined {
     let offer: { chunk: number; chosen: boolean; rank: number } | undefined;
     const pointers: Pointer[] = [];
-    for (const wish of client.wishes.values()) {
-      if (!this.#held.has(wish.chunk)) continue;
+    let looked = 0;
+    for (const wish of client.wishes.urgent.values()) {
+      if (++looked > LOOKED_AT) break;
       const given = this.#given[wish.chunk] as number;
-      if (!wish.insist && wish.urgent && given > 0 && load > 0) {
+      if (!wish.insist && given > 0 && load > 0) {
         const pointer = this.#pointer(wish.chunk, client);
         if (pointer !== undefined) {
           if (pointers.length < POINTERS_IN_FRAME) {
@@ -255,9 +282,15 @@ export class Giver {
         }
       }
       const isFirst = given === 0 || (wish.insist && this.#credit >= 1);
-      const rank = wish.urgent && isFirst ? 0 : 2;
+      const rank = isFirst ? 0 : 2;
       if (offer === undefined || rank < offer.rank) offer = { chunk: wish.chunk, chosen: false, rank };
       if (rank === 0) break;
+    }
+    if (offer === undefined) {
+      for (const { chunk } of client.wishes.calm.values()) {
+        offer = { chunk, chosen: false, rank: 2 };
+        break;
+      }
     }
     if (pointers.length > 0) out.push({ kind: 'frame', conn: client.conn, frame: { kind: 'pointers', pointers } });
     if (client.choices > 0 && (offer === undefined || offer.rank > 1)) {
@@ -273,16 +306,23 @@ export class Giver {
     return offer;
   }
 
+  /** A chunk that nobody was given, when there is one; else the one given least of some that are looked at. */
   #leastGiven(client: Client): { chunk: number; given: number } {
+    for (const { start, end } of client.choiceRanges) {
+      const chunk = this.#fresh.next(start);
+      if (chunk >= 0 && chunk < end) return { chunk, given: 0 };
+    }
     let best = -1;
     let least = Number.POSITIVE_INFINITY;
+    let looked = 0;
     for (const { start, end } of client.choiceRanges) {
-      for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
+      for (let chunk = this.#held.next(start); chunk >= 0 && chunk < end; chunk = this.#held.next(chunk + 1)) {
+        if (client.choiceGiven.has(chunk)) continue;
+        if (++looked > REPEATS_LOOKED_AT) return { chunk: best, given: least };
         const given = this.#given[chunk] as number;
-        if (given >= least || !this.#held.has(chunk) || client.choiceGiven.has(chunk)) continue;
+        if (given >= least) continue;
         best = chunk;
         least = given;
-        if (given === 0) return { chunk, given };
       }
     }
     return { chunk: best, given: least };
@@ -309,6 +349,7 @@ export class Giver {
     client.lastServed = ++this.#serial;
     if (this.#given[chunk] === 0) {
       this.distinct++;
+      this.#fresh.delete(chunk);
       this.#credit = Math.min(this.#credit + REPEAT_SHARE, 4);
       if (chosen) this.#sownAt = now;
     } else if (!chosen) this.#credit = Math.max(0, this.#credit - 1);
@@ -341,14 +382,19 @@ export class Giver {
       const removed: number[] = [];
       for (const [chunk, isHeld] of news) (isHeld ? added : removed).push(chunk);
       news.clear();
-      out.push({ kind: 'frame', conn, frame: { kind: 'have', added: sorted(added), removed: sorted(removed) } });
+      const [came, went] = [inMessages(sorted(added)), inMessages(sorted(removed))];
+      for (let i = 0; i < Math.max(came.length, went.length); i++) {
+        out.push({ kind: 'frame', conn, frame: { kind: 'have', added: came[i] ?? [], removed: went[i] ?? [] } });
+      }
     }
     // After the news: who was told in time that a chunk is gone does not take its lack for a broken promise.
     if (lacking.length + client.lackingChoices > 0) {
-      const ranges = sorted([...new Set(lacking)]);
-      out.push({ kind: 'frame', conn, frame: { kind: 'lack', choices: client.lackingChoices, ranges } });
+      const lists = inMessages(sorted([...new Set(lacking)]), NAMED_LIMIT);
+      for (const ranges of lists.length === 0 ? [[]] : lists) {
+        out.push({ kind: 'frame', conn, frame: { kind: 'lack', choices: client.lackingChoices, ranges } });
+        client.lackingChoices = 0;
+      }
       client.lacking = [];
-      client.lackingChoices = 0;
     }
   }
 
@@ -356,8 +402,7 @@ export class Giver {
   breakPromises(now: number, out: Action[]): void {
     for (const client of this.#clients.values()) {
       const broken: number[] = [];
-      for (const wish of client.wishes.values()) {
-        if (this.#held.has(wish.chunk)) continue;
+      for (const wish of client.wishes.promised.values()) {
         if (!this.#isComing(wish.chunk) || now - wish.at > PROMISE_MS) broken.push(wish.chunk);
       }
       if (broken.length === 0) continue;

@@ -1,6 +1,6 @@
 import type { ConnectionId } from '../event.ts';
 import type { VTable } from '../members/v-table.ts';
-import type { Address } from '../wire/address.ts';
+import { type Address, hostOf } from '../wire/address.ts';
 import type { ChunkSet } from '../wire/chunk-set.ts';
 import { heldRanges } from '../wire/holdings.ts';
 import type { NodeId, NodeRecord } from '../wire/record.ts';
@@ -29,7 +29,7 @@ export class Neighbours {
   readonly #table: VTable;
   readonly #self: NodeId;
   readonly #random: () => number;
-  readonly #isBanned: (node: NodeId) => boolean;
+  readonly #isOut: (address: Address, now: number) => boolean;
   readonly #dials = new Map<ConnectionId, Dial>();
   readonly #byNode = new Map<NodeId, Dial>();
   readonly #avoided = new Map<NodeId, number>();
@@ -38,11 +38,11 @@ export class Neighbours {
   #nextConn = 1;
   #planAt = 0;
 
-  constructor(table: VTable, self: NodeId, random: () => number, isBanned: (node: NodeId) => boolean) {
+  constructor(table: VTable, self: NodeId, random: () => number, isOut: (address: Address, now: number) => boolean) {
     this.#table = table;
     this.#self = self;
     this.#random = random;
-    this.#isBanned = isBanned;
+    this.#isOut = isOut;
   }
 
   connected(): Dial[] {
@@ -51,6 +51,16 @@ export class Neighbours {
 
   nodeOf(conn: ConnectionId): NodeId | undefined {
     return this.#dials.get(conn)?.node;
+  }
+
+  /** The address that was dialled. */
+  addressOf(conn: ConnectionId): Address | undefined {
+    return this.#dials.get(conn)?.address;
+  }
+
+  hostOf(conn: ConnectionId): string | undefined {
+    const address = this.addressOf(conn);
+    return address === undefined ? undefined : hostOf(address);
   }
 
   pointed(node: NodeId, address: Address): void {
@@ -80,14 +90,14 @@ export class Neighbours {
     if (dial !== undefined) this.#avoided.set(dial.node, now + RETRY_MS);
   }
 
-  opened(conn: ConnectionId, node: NodeId, address: Address): void {
+  opened(conn: ConnectionId, node: NodeId): void {
     const dial = this.#dials.get(conn);
     if (dial === undefined) return;
     dial.isOpen = true;
     if (dial.node === node) return;
     // Another node lives at this address now than the table said.
     this.#byNode.delete(dial.node);
-    const renamed = { ...dial, node, address };
+    const renamed = { ...dial, node };
     this.#dials.set(conn, renamed);
     this.#byNode.set(node, renamed);
   }
@@ -123,14 +133,14 @@ export class Neighbours {
     for (const [node, address] of this.#wanted) {
       if (planned.length + this.#dials.size >= SOURCES_LIMIT) break;
       this.#wanted.delete(node);
-      if (this.#isDialable(node, now)) planned.push(this.#dial(node, address, now));
+      if (this.#isDialable(node, address, now)) planned.push(this.#dial(node, address, now));
       room--;
     }
     if (room <= 0 || now < this.#planAt) return planned;
     const holders: NodeId[] = [];
     const others: NodeId[] = [];
-    for (const { node, holdings } of this.#table.rows()) {
-      if (!this.#isDialable(node, now)) continue;
+    for (const { node, address, holdings } of this.#table.rows()) {
+      if (!this.#isDialable(node, address, now)) continue;
       if (held === undefined) {
         // Who knows how many chunks there are knows the index.
         if (holdings.size > 0) holders.push(node);
@@ -142,7 +152,7 @@ export class Neighbours {
       const at = Math.floor(this.#random() * from.length);
       const [node] = from.splice(at, 1);
       const record = node === undefined ? undefined : this.#table.get(node);
-      if (node !== undefined && record !== undefined && this.#isDialable(node, now)) {
+      if (node !== undefined && record !== undefined && this.#isDialable(node, record.address, now)) {
         planned.push(this.#dial(node, record.address, now));
       }
     }
@@ -157,8 +167,8 @@ export class Neighbours {
     return count;
   }
 
-  #isDialable(node: NodeId, now: number): boolean {
-    if (node === this.#self || this.#byNode.has(node) || this.#isBanned(node)) return false;
+  #isDialable(node: NodeId, address: Address, now: number): boolean {
+    if (node === this.#self || this.#byNode.has(node) || this.#isOut(address, now)) return false;
     const until = this.#avoided.get(node);
     if (until === undefined) return true;
     if (now < until) return false;

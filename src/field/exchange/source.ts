@@ -22,6 +22,9 @@ export interface Source {
   /** Chunks on order whose choice we left to the source, and since when. */
   choices: number;
   choiceAt: number;
+  /** Chosen chunks that were given up waiting for, and those taken back: they may come all the same. */
+  choicesGivenUp: number;
+  readonly cancelled: Set<number>;
   /** It had nothing to choose from: it is not left the choice again before something has changed. */
   isChoiceVain: boolean;
   bytesOnOrder: number;
@@ -47,6 +50,8 @@ export function newSource(conn: ConnectionId, node: NodeId, address: Address, ch
     orders: new Map(),
     choices: 0,
     choiceAt: 0,
+    choicesGivenUp: 0,
+    cancelled: new Set(),
     isChoiceVain: false,
     bytesOnOrder: 0,
     rate: 1 << 20,
@@ -57,6 +62,18 @@ export function newSource(conn: ConnectionId, node: NodeId, address: Address, ch
     unconfirmed: 0,
     known: false,
   };
+}
+
+const CANCELLED_LIMIT = 4096;
+
+/** An order was taken back: its chunk may be on its way already, and is no breach of the protocol then. */
+export function noteCancelled({ cancelled }: Source, chunk: number): void {
+  cancelled.add(chunk);
+  if (cancelled.size <= CANCELLED_LIMIT) return;
+  for (const oldest of cancelled) {
+    cancelled.delete(oldest);
+    return;
+  }
 }
 
 /** A good chunk has come from a source. */

@@ -28,9 +28,11 @@ export class Answers {
   }
 
   /** An address that nothing is known of gets a cookie, in less bytes than it sent, and everything else later. */
-  challenge(to: Address, size: number, out: Action[]): void {
+  challenge(to: Address, size: number, question: number | undefined, out: Action[]): void {
     const { make, cookie } = this.#links;
-    const datagram = make('prove', { cookie: cookie(to), observed: to });
+    const sections: Sections = { cookie: cookie(to), observed: to };
+    if (question !== undefined) sections.answer = question;
+    const datagram = make('prove', sections);
     if (datagramSize(datagram) <= size) out.push({ kind: 'send', to, datagram });
   }
 
@@ -64,6 +66,6 @@ export class Answers {
     const left = size - datagramSize(answer);
     if (left < 0) return;
     out.push({ kind: 'send', to: from, datagram: answer });
-    if (isDifferent) this.challenge(from, left, out);
+    if (isDifferent) this.challenge(from, left, sections.answer, out);
   }
 }

@@ -1,9 +1,10 @@
 import type { Action } from '../event.ts';
-import { type Address, isUnspecified } from '../wire/address.ts';
+import { type Address, hostOf, isLoopback, isUnspecified } from '../wire/address.ts';
 import type { ChunkRange, ChunkSet } from '../wire/chunk-set.ts';
 import { type Datagram, DOWN_LEFT, type Sections } from '../wire/datagram.ts';
 import type { Kind } from '../wire/protocol.ts';
 import {
+  compareRecords,
   fits,
   formatNode,
   isSameBytes,
@@ -16,15 +17,19 @@ import {
 } from '../wire/record.ts';
 import { Acquaintances } from './acquaintances.ts';
 import { Answers, digestOf } from './answers.ts';
+import { Claims } from './claims.ts';
+import { Effort } from './effort.ts';
 import { Graves } from './graves.ts';
+import { Hearsay } from './hearsay.ts';
 import { Joining } from './joining.ts';
 import { Liveness, type Question } from './liveness.ts';
 import { Members } from './members.ts';
+import { Namesakes } from './namesakes.ts';
 import { OwnRecords } from './own-records.ts';
 import { Rumours } from './rumours.ts';
 import { Suspicion } from './suspicion.ts';
 import { exchange, RECORD_BYTES } from './table-exchange.ts';
-import { VTable } from './v-table.ts';
+import { bucketOf, ROWS_LIMIT, VTable } from './v-table.ts';
 
 /** Members that answer a call by multicast, on average. */
 const CALL_ANSWERS = 6;
@@ -38,6 +43,10 @@ const RUMOUR_FANOUT = 2;
 const PUBLISH_MS = 2000;
 const PUBLISH_MEMBER_MS = 150;
 const PUBLISH_MOST_MS = 10_000;
+/** Members that ask a node, on average, of which others say that it is gone or elsewhere. */
+const VERIFIERS = 64;
+/** Joins whose answers still count. */
+const JOINS_REMEMBERED = 4;
 /** How often a tombstone is knocked at, in case a partition has healed. */
 const KNOCK_MS = 5000;
 
@@ -75,10 +84,16 @@ export class Gossip {
   readonly #members: Members;
   readonly #options: GossipOptions;
   readonly #links: GossipLinks;
-  readonly #liveness = new Liveness();
+  readonly #liveness: Liveness;
   readonly #rumours = new Rumours();
   readonly #met = new Acquaintances();
   readonly #graves = new Graves();
+  readonly #claims = new Claims();
+  readonly #hearsay = new Hearsay();
+  readonly #namesakes = new Namesakes();
+  readonly #effort = new Effort();
+  /** Of the last Joins: who answers them, whoever that is, has got one. */
+  #joinNumbers: number[] = [];
   readonly #answers: Answers;
   readonly #joining: Joining;
   readonly #suspicion: Suspicion;
@@ -93,6 +108,7 @@ export class Gossip {
     this.#options = options;
     this.#links = links;
     this.own = new OwnRecords(options.node, options.life, options.address);
+    this.#liveness = new Liveness(options.random);
     this.#members = new Members(this.table, options.node, options.random);
     this.#joining = new Joining(options.peers, options.random);
     this.#answers = new Answers({
@@ -195,6 +211,7 @@ export class Gossip {
       this.#joining.nextAt(),
       this.#rumours.nextAt,
       this.#liveness.nextAt(),
+      this.#claims.nextAt(),
     );
     return this.#isDirty ? Math.min(next, this.#publishAt) : next;
   }
@@ -205,6 +222,9 @@ export class Gossip {
     if (now >= this.#joining.nextAt()) this.#join(now, out);
     this.#suspicion.hearSilence(now, out);
     this.#bury(now, out);
+    for (const record of this.#claims.undisputed(now)) {
+      if (!this.#links.isHeard(record.node, now)) this.#believe(record, undefined, now, out);
+    }
     if (now >= this.#probeAt) {
       this.#probeAt = now + PROBE_MS;
       const next = this.#members.next();
@@ -230,20 +250,20 @@ export class Gossip {
     // Of those who hear a call by multicast a few answer, however large the field.
     if (isMulticast && this.#options.random() * this.table.size > CALL_ANSWERS) return true;
     if (!isProven && (datagram.kind === 'join' || isMulticast)) {
-      this.#answers.challenge(from, size, out);
+      this.#answers.challenge(from, size, datagram.question, out);
       return true;
     }
     // What an address says that is neither proven nor a member's may come from anybody.
     const isMember = this.table.get(datagram.sender)?.address === from;
     if (isMember) this.#liveness.heard(datagram.sender, now);
     if (isProven || isMember) {
-      for (const record of datagram.records ?? []) this.#learn(record, from, datagram.sender, now);
-      this.#suspicion.passOn(datagram, out);
-    } else if (datagram.question === undefined) this.#answers.challenge(from, size, out);
-    if (datagram.answer !== undefined) this.#answered(datagram.answer, datagram.sender, now);
+      for (const record of datagram.records ?? []) this.#learn(record, from, datagram.sender, now, out);
+      this.#suspicion.passOn(datagram, now, out);
+    } else if (datagram.question === undefined) this.#answers.challenge(from, size, undefined, out);
+    if (datagram.answer !== undefined) this.#answered(datagram.answer, datagram.sender, from, now);
     if (datagram.question !== undefined || datagram.kind === 'join')
       this.#answers.answer(from, datagram, size, isProven, out);
-    if (isProven) {
+    if (isProven && this.#effort.spend(hostOf(from), this.#costOf(datagram), now)) {
       for (const sections of exchange(this.table, datagram, this.#options.random)) {
         this.#send('notify up', from, sections, out);
       }
@@ -251,23 +271,34 @@ export class Gossip {
     return true;
   }
 
+  /** To answer what another's table is like, this one is gone through. */
+  #costOf({ buckets, scope, ranges, wants }: Datagram): number {
+    const walks = (buckets === undefined ? 0 : 2) + (scope === undefined ? 0 : 1) + (ranges?.length ?? 0);
+    return 32 + walks * this.table.size + (wants?.length ?? 0);
+  }
+
   #join(now: number, out: Action[]): void {
     const { peers, everybody } = this.#joining.due(now, this.own.chunks > 0);
-    const sections = { records: [this.own.record()], digest: digestOf(this.table) };
+    const question = Math.floor(this.#options.random() * 2 ** 32);
+    this.#joinNumbers = [question, ...this.#joinNumbers.slice(0, JOINS_REMEMBERED)];
+    const sections = { records: [this.own.record()], question, digest: digestOf(this.table) };
     for (const peer of peers) this.#send('join', peer, sections, out);
     if (everybody && this.#options.multicast) out.push({ kind: 'multicast', datagram: this.#make('join', sections) });
   }
 
   /** Somebody wants to know that we are where we say we are: say it, and join. */
-  #proved(from: Address, { cookie, observed }: Datagram, now: number, out: Action[]): boolean {
+  #proved(from: Address, { cookie, observed, answer }: Datagram, now: number, out: Action[]): boolean {
     if (cookie === undefined) return false;
+    // Only from where something was sent to: else anybody could have us write to anybody.
+    const isAnswer = answer !== undefined && (this.#joinNumbers.includes(answer) || this.#liveness.isAsked(answer));
+    if (!isAnswer && !this.#namesakes.isKnown(from) && !this.#met.isProven(from, now)) return true;
     this.#met.takeCookie(from, cookie);
     if (observed !== undefined && this.own.observed(observed)) this.#publish(now, true);
     this.#ask('join', { node: 0, address: from, at: now, isProbe: false }, [], out);
     return true;
   }
 
-  #learn(received: NodeRecord, from: Address, sender: NodeId, now: number): void {
+  #learn(received: NodeRecord, from: Address, sender: NodeId, now: number, out: Action[]): void {
     if (received.node === this.#options.node) {
       if (this.own.hear(received, this.#published)) this.#publish(now, true);
       return;
@@ -275,33 +306,83 @@ export class Gossip {
     if (this.own.chunks !== 0 && !fits(received, this.own.chunks)) return;
     // Only the node itself may leave its address open: it is where its datagram came from.
     if (isUnspecified(received.address) && received.node !== sender) return;
+    // What is here for one machine is somebody else for another.
+    if (isLoopback(received.address) && !isLoopback(from)) return;
     const record = isUnspecified(received.address) ? locate(received, from) : received;
+    const isFirstHand = record.node === sender && record.address === from;
+    if (isFirstHand) this.#hearsay.confirmed(record.node);
+    const known = this.table.get(record.node);
+    const isHarmless =
+      known === undefined ||
+      (record.life === known.life && record.address === known.address && record.state !== STATE_DOWN);
+    if (isFirstHand || isHarmless) this.#believe(record, isFirstHand ? undefined : from, now, out);
+    else if (compareRecords(record, known) > 0) this.#verify(record, known, now, out);
+  }
+
+  /** Others say of a member what would end or move it: it is asked, and so are others by being told. */
+  #verify(claimed: NodeRecord, known: NodeRecord, now: number, out: Action[]): void {
+    if (this.#links.isHeard(claimed.node, now) || !this.#claims.raise(claimed, now)) return;
+    this.#rumours.add(claimed, true, now);
+    // In a large field not everybody asks.
+    if (this.#options.random() * this.table.size > VERIFIERS) return;
+    const { node, address } = known;
+    this.#ask('find', { node, address, at: now, isProbe: false }, [claimed], out);
+  }
+
+  /** @param teller who says so, when it is not the node itself */
+  #believe(record: NodeRecord, teller: Address | undefined, now: number, out: Action[]): void {
     const before = this.table.get(record.node);
+    if (before === undefined && record.state !== STATE_DOWN && !this.#makeRoom(record, teller)) return;
     if (this.table.merge(record) !== 'news') return;
     this.#liveness.clear(record.node, record);
+    this.#claims.refute(record);
     if (record.state === STATE_DOWN) {
       this.#rumours.add(record, true, now);
-      this.#graves.dig(record.node, now);
-      if (before !== undefined) this.#wentDown(before, record.node === sender ? 'left' : 'is gone');
+      this.#dig(record.node, now);
+      if (before !== undefined) this.#wentDown(before, teller === undefined ? 'left' : 'is gone');
       return;
     }
     const isNew = before === undefined || before.life !== record.life;
     this.#rumours.add(record, isNew || before.state !== record.state, now);
+    if (before !== undefined && before.address !== record.address) this.#leftPlace(before);
+    if (before === undefined || before.address !== record.address) this.#tookPlace(record, teller, now, out);
     if (!isNew) return;
     this.#graves.close(record.node);
     this.#members.appeared(record.node);
-    this.#evictNamesakes(record, now);
-    this.#joining.look(this.table.nodes(), this.own.address);
     if (record.part === 0) this.#links.onUp(record);
   }
 
-  /** One address, one node: who came later is there now. */
-  #evictNamesakes(record: NodeRecord, now: number): void {
-    for (const other of [...this.table.nodes()]) {
-      if (other.address !== record.address || other.node === record.node) continue;
-      if (other.node === this.#options.node) continue;
-      this.#down(other.life <= record.life ? other : record, now);
-    }
+  /** A full table forgets a node that only the one has told of who told of most. */
+  #makeRoom({ node, address }: NodeRecord, teller: Address | undefined): boolean {
+    if (!this.#hearsay.hasRoomFor(address)) return false;
+    if (this.table.hasRoomFor(node)) return true;
+    const bucket = bucketOf(node);
+    const isFull = this.table.size >= ROWS_LIMIT;
+    const victim = this.#hearsay.victim(teller ?? address, (other) => isFull || bucketOf(other) === bucket);
+    const record = victim === undefined ? undefined : this.table.get(victim);
+    if (record === undefined) return false;
+    this.table.remove(record.node);
+    this.#wentDown(record, 'is gone');
+    return true;
+  }
+
+  #tookPlace({ node, address }: NodeRecord, teller: Address | undefined, now: number, out: Action[]): void {
+    this.#hearsay.appeared(node, address, teller);
+    this.#joining.look(address, true);
+    if (!this.#namesakes.appeared(node, address)) return;
+    // One address, one node: who answers there.
+    this.#ask('find', { node: 0, address, at: now, isProbe: false }, [], out);
+  }
+
+  #leftPlace({ node, address }: NodeRecord): void {
+    this.#hearsay.gone(node, address);
+    this.#namesakes.gone(node, address);
+    this.#joining.look(address, false);
+  }
+
+  #dig(node: NodeId, now: number): void {
+    const forgotten = this.#graves.dig(node, now);
+    if (forgotten !== undefined) this.table.forgetTombstone(forgotten);
   }
 
   /** `all`: also what has not changed, because others may have forgotten it. */
@@ -342,11 +423,22 @@ export class Gossip {
     this.#send(kind, question.address, sections, out);
   }
 
-  #answered(number: number, by: NodeId, now: number): void {
+  #answered(number: number, by: NodeId, from: Address, now: number): void {
+    if (this.#joinNumbers.includes(number)) {
+      this.#joining.answered();
+      this.prove(from, now);
+      return;
+    }
     const question = this.#liveness.answered(number, by, now);
     if (question === undefined) return;
     this.#joining.answered();
     this.prove(question.address, now);
+    // Whatever others say of it, it is there.
+    if (this.table.get(by)?.address === question.address) this.#claims.drop(by);
+    for (const node of this.#namesakes.answered(question.address, by)) {
+      const record = this.table.get(node);
+      if (record?.address === question.address && node !== this.#options.node) this.#down(record, now);
+    }
   }
 
   #bury(now: number, out: Action[]): void {
@@ -360,14 +452,15 @@ export class Gossip {
   #down(record: NodeRecord, now: number): void {
     const down = this.table.tombstoneFor(record, this.own.chunks);
     if (this.table.merge(down) !== 'news') return;
-    this.#graves.dig(record.node, now);
+    this.#dig(record.node, now);
     this.#rumours.add(down, true, now);
     this.#wentDown(record, 'is lost');
   }
 
   #wentDown(record: NodeRecord, how: Departure): void {
     this.#liveness.forget(record.node);
-    this.#joining.look(this.table.nodes(), this.own.address);
+    this.#claims.drop(record.node);
+    this.#leftPlace(record);
     this.#links.onDown(record, how);
   }
 

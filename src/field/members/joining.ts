@@ -44,12 +44,11 @@ export class Joining {
     this.#isIn = true;
   }
 
-  /** Looks which named peers are missing: when nodes come and go, not with every packet. */
-  look(present: Iterable<{ readonly address: Address }>, own: Address): void {
-    if (this.#peers.length === 0) return;
-    const known = new Set<Address>([own]);
-    for (const { address } of present) known.add(address);
-    this.#missing = this.#peers.filter((peer) => !known.has(peer));
+  /** A node has come or gone at an address. */
+  look(address: Address, isPresent: boolean): void {
+    if (!this.#peers.includes(address)) return;
+    this.#missing = this.#missing.filter((peer) => peer !== address);
+    if (!isPresent) this.#missing = [...this.#missing, address];
   }
 
   nextAt(): number {

@@ -34,12 +34,16 @@ export class Liveness {
   #usualRtt = 0;
   readonly #silences = new Map<NodeId, number>();
   readonly #suspects = new Map<NodeId, Suspect>();
-  #nextNumber = 1;
+  readonly #random: () => number;
+
+  /** @param random numbers of questions are not to be guessed: who answers has been where the question went */
+  constructor(random: () => number) {
+    this.#random = random;
+  }
 
   /** Gives a question its number. */
   asked(question: Question): number {
-    const number = this.#nextNumber;
-    this.#nextNumber = (this.#nextNumber % 0xffffffff) + 1;
+    const number = Math.floor(this.#random() * 2 ** 32);
     this.#questions.set(number, question);
     for (const [old, { at }] of this.#questions) {
       if (question.at - at < FORGET_MS) break;
@@ -47,6 +51,11 @@ export class Liveness {
       this.#overdue.delete(old);
     }
     return number;
+  }
+
+  /** Whether that is the number of a question that waits for its answer. */
+  isAsked(number: number): boolean {
+    return this.#questions.has(number);
   }
 
   /** The question that an answer is to; undefined when nobody asked, or too long ago. */

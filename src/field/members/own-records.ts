@@ -2,6 +2,7 @@ import { type Address, isUnspecified } from '../wire/address.ts';
 import type { ChunkSet } from '../wire/chunk-set.ts';
 import { emptyHoldings, packHoldings } from '../wire/holdings.ts';
 import {
+  LIFE_LIMIT,
   makeRecord,
   type NodeId,
   type NodeRecord,
@@ -9,6 +10,7 @@ import {
   partRange,
   STATE_DOWN,
   STATE_UP,
+  VERSION_LIMIT,
 } from '../wire/record.ts';
 
 /** What this node says of itself, and how it takes what others say of it. */
@@ -59,6 +61,10 @@ export class OwnRecords {
   /** Something has changed: what is said from now on supersedes what was said before. */
   bump(): void {
     this.#version++;
+    if (this.#version < VERSION_LIMIT) return;
+    // Only a claim of somebody else's can have brought it there.
+    this.#life = nextLife(this.#life);
+    this.#version = 1;
   }
 
   /** The record of one part as it is now. */
@@ -91,7 +97,7 @@ export class OwnRecords {
   hear(record: NodeRecord, published: number): boolean {
     if (this.#state === STATE_DOWN || record.life < this.#life) return false;
     if (record.life > this.#life) {
-      this.#life = record.life + 1;
+      this.#life = nextLife(record.life);
       this.#version = 0;
       return true;
     }
@@ -99,4 +105,9 @@ export class OwnRecords {
     if (isWrong) this.#version = Math.max(this.#version, record.version);
     return isWrong;
   }
+}
+
+/** At the limit there is no next one: then it is the highest version that counts. */
+function nextLife(life: number): number {
+  return Math.min(life + 1, LIFE_LIMIT - 1);
 }

@@ -7,6 +7,9 @@ import { keyOf, type NodeRecord, recordCodec } from '../wire/record.ts';
 const URGENT_MS = 250;
 const CALM_MS = 1000;
 
+/** What is not told by then the tables' comparison brings. */
+const RUMOURS_LIMIT = 2048;
+
 interface Rumour {
   readonly record: NodeRecord;
   told: number;
@@ -27,6 +30,12 @@ export class Rumours {
     const key = keyOf(record.node, record.part);
     this.#rumours.delete(key);
     this.#rumours.set(key, { record, told: 0 });
+    if (this.#rumours.size > RUMOURS_LIMIT) {
+      for (const oldest of this.#rumours.keys()) {
+        this.#rumours.delete(oldest);
+        break;
+      }
+    }
     this.#nextAt = Math.min(this.#nextAt, now + (isUrgent ? URGENT_MS : CALM_MS));
   }
 

@@ -8,6 +8,9 @@ import type { Members } from './members.ts';
 import type { OwnRecords } from './own-records.ts';
 import type { VTable } from './v-table.ts';
 
+/** Whoever says so, nobody is told more often than this that he is suspected. */
+const ACCUSE_MS = 1000;
+const ACCUSED_LIMIT = 1024;
 /** Members that pass on to a suspect what is thought of it. */
 const MESSENGERS = 3;
 
@@ -25,6 +28,7 @@ export interface SuspicionLinks {
 /** From a node's silence to its being taken for lost, with every chance for it to say that it lives. */
 export class Suspicion {
   readonly #links: SuspicionLinks;
+  readonly #accusedAt = new Map<NodeId, number>();
 
   constructor(links: SuspicionLinks) {
     this.#links = links;
@@ -51,11 +55,15 @@ export class Suspicion {
   }
 
   /** Passes on what somebody thinks of a third: without a tombstone it is no news but a suspicion. */
-  passOn({ down, records }: Datagram, out: Action[]): void {
+  passOn({ down, records }: Datagram, now: number, out: Action[]): void {
     const { table, own } = this.#links;
     if (down === undefined || down.reason !== DOWN_LOST || down.node === own.node) return;
     const record = table.get(down.node);
     if (record === undefined || records?.some(({ node }) => node === down.node)) return;
+    const last = this.#accusedAt.get(record.node);
+    if (last !== undefined && now - last < ACCUSE_MS) return;
+    if (this.#accusedAt.size >= ACCUSED_LIMIT) this.#accusedAt.clear();
+    this.#accusedAt.set(record.node, now);
     this.#accuse(record, out);
   }
 

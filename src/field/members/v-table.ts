@@ -15,8 +15,9 @@ import {
 /** Buckets a table is compared by. A node's records all fall into one. */
 export const BUCKETS = 256;
 
-/** Rows a table takes, at most: what strangers without a key could fill. */
-export const ROWS_LIMIT = 1 << 17;
+/** Rows a table takes, in all and in one bucket: what strangers without a key could fill. */
+export const ROWS_LIMIT = 1 << 15;
+const BUCKET_LIMIT = 512;
 
 export function bucketOf(node: NodeId): number {
   return mix(((node % 2 ** 32) >>> 0) ^ Math.floor(node / 2 ** 32)) & (BUCKETS - 1);
@@ -40,6 +41,8 @@ export class VTable {
   /** Down records, also of nodes that refuted theirs: below its version nothing of that life counts. */
   readonly #graves = new Map<NodeId, NodeRecord>();
   readonly #buckets = new Uint32Array(BUCKETS);
+  /** Rows in each. */
+  readonly #counts = new Uint16Array(BUCKETS);
 
   /** Rows of nodes that are not down. */
   get size(): number {
@@ -113,9 +116,13 @@ export class VTable {
       this.remove(record.node);
       if (grave !== undefined && grave.life < record.life) this.#graves.delete(record.node);
     }
-    if (this.#rows.length >= ROWS_LIMIT) return 'full';
+    if (!this.hasRoomFor(record.node)) return 'full';
     this.#insert(record);
     return 'news';
+  }
+
+  hasRoomFor(node: NodeId): boolean {
+    return this.#rows.length < ROWS_LIMIT && (this.#counts[bucketOf(node)] as number) < BUCKET_LIMIT;
   }
 
   /** Takes every row of a node out, without a tombstone. */
@@ -208,6 +215,8 @@ export class VTable {
 
   #insert(record: NodeRecord): void {
     this.#rows.push(record);
+    const bucket = bucketOf(record.node);
+    this.#counts[bucket] = (this.#counts[bucket] as number) + 1;
     this.#parts = Math.max(this.#parts, record.part + 1);
     this.#flip(record);
     if (this.#rows.length * 4 <= this.#slots.length * 3) this.#place(this.#rows.length - 1);
@@ -225,6 +234,8 @@ export class VTable {
 
   /** The last row takes the place of the one that goes. */
   #delete(row: number): void {
+    const bucket = bucketOf((this.#rows[row] as NodeRecord).node);
+    this.#counts[bucket] = (this.#counts[bucket] as number) - 1;
     this.#flip(this.#rows[row] as NodeRecord);
     this.#vacate(row);
     const last = this.#rows.length - 1;

@@ -29,6 +29,47 @@ export function parseAddress(text: string, defaultPort?: number): Endpoint {
   return { host, port };
 }
 
+/**
+ * Whether anything can be sent there: a port, and an address of one machine. IPv6's link-local addresses mean nothing
+ * without the link, which an address on the wire does not name.
+ */
+export function isUsable({ host, port }: Endpoint): boolean {
+  if (port === 0) return false;
+  if (isIP(host) === 4) return isUsable4(host.split('.').map(Number));
+  return isIP(host) === 6 && !host.includes('%') && isUsable6(toBytes(host));
+}
+
+/** `0.0.0.0` is usable: "where my datagram comes from". The rest of 0/8, multicast, reserved and broadcast are not. */
+function isUsable4(bytes: ArrayLike<number>): boolean {
+  const first = bytes[0] as number;
+  return first < 224 && (first !== 0 || isZero(bytes, 0, 4));
+}
+
+/** Not multicast (ff00::/8), not link-local (fe80::/10); of IPv4 in IPv6 what is usable as IPv4. */
+function isUsable6(bytes: ArrayLike<number>): boolean {
+  const [first, second] = [bytes[0] as number, bytes[1] as number];
+  if (first === 0xff || (first === 0xfe && (second & 0xc0) === 0x80)) return false;
+  return !isMapped(bytes) || isUsable4(Array.from(bytes).slice(12));
+}
+
+function isMapped(bytes: ArrayLike<number>): boolean {
+  return isZero(bytes, 0, 10) && bytes[10] === 0xff && bytes[11] === 0xff;
+}
+
+function isZero(bytes: ArrayLike<number>, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] !== 0) return false;
+  return true;
+}
+
+/** The machine behind an address, whatever the port. */
+export function hostOf(address: Address): string {
+  return address.slice(0, address.lastIndexOf(':'));
+}
+
+export function isLoopback(address: Address): boolean {
+  return address.startsWith('127.') || address.startsWith('[::1]');
+}
+
 export function isUnspecified(address: Address): boolean {
   return address.startsWith('0.0.0.0:') || address.startsWith('[::]:');
 }
@@ -75,7 +116,7 @@ function toHost(bytes: Uint8Array): string {
   return new SocketAddress({ address: words.join(':'), family: 'ipv6' }).address;
 }
 
-/** Family (4 or 6), then the address, then the port. */
+/** Family (4 or 6), then the address, then the port. What nothing can be sent to is not read. */
 export const addressCodec: Codec<Address> = {
   sizeOf: (address) => (address.startsWith('[') ? 19 : 7),
   write(address, target, offset) {
@@ -90,6 +131,10 @@ export const addressCodec: Codec<Address> = {
     const end = start + (family === 4 ? 4 : 16);
     if (end > source.length) throw new CodecError('address cut short');
     const [port, next] = u16be.read(source, end);
-    return [formatAddress(toHost(source.subarray(start, end)), port), next];
+    const bytes = source.subarray(start, end);
+    if (port === 0) throw new CodecError('port 0');
+    if (!(family === 4 ? isUsable4(bytes) : isUsable6(bytes))) throw new CodecError('no address of one machine');
+    const host = family === 6 && isMapped(bytes) ? toHost(bytes.subarray(12)) : toHost(bytes);
+    return [formatAddress(host, port), next];
   },
 };

@@ -2,7 +2,7 @@ import { bytes, type Codec, CodecError, literal, mapped, struct, u8, u16be, u32b
 import { type Address, addressCodec } from './address.ts';
 import type { ChunkRange } from './chunk-set.ts';
 import { DATAGRAM_LIMIT, DATAGRAM_MAGIC, KIND, type Kind, SECTION, type SectionName, VERSION } from './protocol.ts';
-import { rangesCodec } from './ranges.ts';
+import { namedCodec } from './ranges.ts';
 import { type NodeId, type NodeRecord, recordCodec } from './record.ts';
 import { several, u48 } from './varint.ts';
 
@@ -143,7 +143,7 @@ const SECTIONS: { readonly [N in SectionName]: Codec<NonNullable<Sections[N]>> }
   summaries: several(summary, 2048),
   wants: several(rowName, 2048),
   down,
-  ranges: rangesCodec,
+  ranges: namedCodec,
 };
 const NAMES = Object.keys(SECTION) as SectionName[];
 const NAME_BY_TYPE = new Map<number, SectionName>(NAMES.map((name) => [SECTION[name], name]));

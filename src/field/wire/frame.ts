@@ -3,7 +3,7 @@ import { type Address, addressCodec } from './address.ts';
 import type { ChunkRange } from './chunk-set.ts';
 import { type Holdings, holdingsCodec } from './holdings.ts';
 import { CONTROL_FRAME_LIMIT, FRAME, type FrameName } from './protocol.ts';
-import { rangesCodec } from './ranges.ts';
+import { countIn, NAMED_LIMIT, namedCodec, rangesCodec } from './ranges.ts';
 import { type NodeId, PARTS_LIMIT } from './record.ts';
 import { several, u48, varint } from './varint.ts';
 
@@ -70,13 +70,21 @@ const flags: Codec<{ choose: boolean; urgent: boolean; insist: boolean }> = mapp
 
 const bare: Codec<Bare> = { sizeOf: () => 0, write: (_value, _target, offset) => offset, read: (_s, at) => [{}, at] };
 
+/** Chunks that a source may be left to choose at a time. */
+const CHOICES_LIMIT = 1 << 16;
+
 const get: Codec<FrameBodies['get']> = mapped(
   struct('get', [
     ['flags', flags],
     ['count', varint],
     ['ranges', rangesCodec],
   ]),
-  ({ flags, count, ranges }) => ({ ...flags, count, ranges }),
+  ({ flags, count, ranges }) => {
+    if (count > CHOICES_LIMIT) throw new CodecError(`${count} chunks asked for at once`);
+    if (!flags.choose && countIn(ranges) > NAMED_LIMIT)
+      throw new CodecError(`${countIn(ranges)} chunks asked for at once`);
+    return { ...flags, count, ranges };
+  },
   ({ choose, urgent, insist, count, ranges }) => ({ flags: { choose, urgent, insist }, count, ranges }),
 );
 
@@ -88,7 +96,7 @@ const peer: Codec<Peer> = struct('peer', [
 const BODIES: { readonly [N in ControlName]: Codec<FrameBodies[N]> } = {
   subscribe: bare,
   get,
-  cancel: struct('cancel', [['ranges', rangesCodec]]),
+  cancel: struct('cancel', [['ranges', namedCodec]]),
   got: struct('got', [['count', varint]]),
   'get index': bare,
   holdings: struct('holdings', [['windows', several(holdingsCodec, PARTS_LIMIT)]]),
@@ -111,7 +119,7 @@ const BODIES: { readonly [N in ControlName]: Codec<FrameBodies[N]> } = {
   ]),
   lack: struct('lack', [
     ['choices', varint],
-    ['ranges', rangesCodec],
+    ['ranges', namedCodec],
   ]),
   refuse: struct('refuse', [['others', several(peer, 64)]]),
   'index at': struct('index at', [['others', several(peer, 64)]]),

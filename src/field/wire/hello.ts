@@ -1,5 +1,6 @@
 import { bytes, CodecError, cstring, literal, mapped, struct, u8, u16be } from '../../codec/struct.ts';
 import { HELLO_MAGIC, VERSION } from './protocol.ts';
+import { LIFE_LIMIT } from './record.ts';
 import { u48 } from './varint.ts';
 
 export const NONCE_SIZE = 16;
@@ -12,6 +13,24 @@ const magic = mapped(
   () => HELLO_MAGIC,
 );
 
+const life = mapped(
+  u48,
+  (raw) => {
+    if (raw === 0 || raw >= LIFE_LIMIT) throw new CodecError(`life ${raw}`);
+    return raw;
+  },
+  (value) => value,
+);
+
+const port = mapped(
+  u16be,
+  (raw) => {
+    if (raw === 0) throw new CodecError('port 0');
+    return raw;
+  },
+  (value) => value,
+);
+
 /** The first thing either side of a connection says. */
 export const hello = struct('hello', [
   ['magic', magic],
@@ -20,9 +39,9 @@ export const hello = struct('hello', [
   ['keyed', u8],
   ['image', bytes(32)],
   ['node', u48],
-  ['life', u48],
+  ['life', life],
   /** Where the sender listens, at the address the connection comes from. */
-  ['port', u16be],
+  ['port', port],
   ['nonce', bytes(NONCE_SIZE)],
 ]);
 

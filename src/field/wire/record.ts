@@ -12,6 +12,11 @@ const PART_MINIMUM = 4096;
 /** Parts of one node, at most: with 48 bits of node id a key stays below 2^53. */
 export const PARTS_LIMIT = 32;
 
+/** Lives are wall clocks: those from this one on (in the year 2248) are none. */
+export const LIFE_LIMIT = 2 ** 43;
+/** Versions of one life: a node that comes there begins another life. */
+export const VERSION_LIMIT = 2 ** 32;
+
 export const STATE_UP = 0;
 /** Still giving, but about to go: take from it what only it holds. */
 export const STATE_LEAVING = 1;
@@ -109,6 +114,8 @@ export const recordCodec: Codec<NodeRecord> = {
     [life, next] = u48.read(source, next);
     [version, next] = varint.read(source, next);
     [stateAndPart, next] = u8.read(source, next);
+    if (life === 0 || life >= LIFE_LIMIT) throw new CodecError(`life ${life}`);
+    if (version >= VERSION_LIMIT) throw new CodecError(`version ${version}`);
     const state = Math.floor(stateAndPart / PARTS_LIMIT);
     if (state > STATE_DOWN) throw new CodecError(`unknown state ${state}`);
     [address, next] = addressCodec.read(source, next);

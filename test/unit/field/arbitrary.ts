@@ -6,7 +6,7 @@ import type { ControlFrame } from '../../../src/field/wire/frame.ts';
 import { type Holdings, packHoldings } from '../../../src/field/wire/holdings.ts';
 import { KIND, type Kind } from '../../../src/field/wire/protocol.ts';
 import { toRanges } from '../../../src/field/wire/ranges.ts';
-import { makeRecord, type NodeRecord } from '../../../src/field/wire/record.ts';
+import { LIFE_LIMIT, makeRecord, type NodeRecord, VERSION_LIMIT } from '../../../src/field/wire/record.ts';
 
 /** Plain objects, as decoders make them. */
 const PLAIN = { noNullPrototype: true } as const;
@@ -15,8 +15,11 @@ const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const u48 = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 
 export const anyAddress = fc.oneof(
-  fc.tuple(fc.ipV4(), fc.nat(65_535)).map(([host, port]) => `${host}:${port}`),
-  fc.constantFrom('[::1]:1', '[fe80::1:2]:65535', '[2001:db8::]:80', '[1:2:3:4:5:6:7:8]:9'),
+  fc
+    .tuple(fc.ipV4(), fc.integer({ min: 1, max: 65_535 }))
+    .filter(([host]) => /^([1-9]|\d\d|1\d\d|2[01]\d|22[0-3])\./.test(host))
+    .map(([host, port]) => `${host}:${port}`),
+  fc.constantFrom('[::1]:1', '[fd80::1:2]:65535', '[2001:db8::]:80', '[1:2:3:4:5:6:7:8]:9'),
 );
 
 export const anyChunks = fc
@@ -39,8 +42,8 @@ export const anyRecord: fc.Arbitrary<NodeRecord> = fc
   .record(
     {
       node: u48,
-      life: u48,
-      version: fc.nat(),
+      life: fc.integer({ min: 1, max: LIFE_LIMIT - 1 }),
+      version: fc.integer({ min: 0, max: VERSION_LIMIT - 1 }),
       state: fc.nat(2),
       address: anyAddress,
       part: fc.nat(31),
@@ -96,7 +99,7 @@ export const anyFrame: fc.Arbitrary<ControlFrame> = fc.oneof(
       choose: fc.boolean(),
       urgent: fc.boolean(),
       insist: fc.boolean(),
-      count: fc.nat(),
+      count: fc.nat(1 << 16),
       ranges: anyRanges,
     },
     PLAIN,
