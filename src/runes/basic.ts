@@ -8,6 +8,7 @@ import hostname from './plugins/hostname.ts';
 import http from './plugins/http.ts';
 import networkQuiet from './plugins/network-quiet.ts';
 import noRouter from './plugins/no-router.ts';
+import otherHardware from './plugins/other-hardware.ts';
 import otherImages from './plugins/other-images.ts';
 import resolv from './plugins/resolv.ts';
 import sleep from './plugins/sleep.ts';
@@ -17,6 +18,6 @@ import x11 from './plugins/x11.ts';
 
 /** The plugins in the executable, in the order a role's `basic` names them. */
 export const BASIC_PLUGINS: readonly AnyPlugin[] = [
-  ...[hostname, fstab, networkQuiet, sleep, x11, time],
+  ...[hostname, fstab, otherHardware, networkQuiet, sleep, x11, time],
   ...[address, resolv, field, otherImages, bootLoader, http, tftp, dhcp, noRouter],
 ];

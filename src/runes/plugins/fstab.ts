@@ -1,49 +1,81 @@
+import { CRYPT_TABLES, crypttabFor } from '../../root/installed/crypttab.ts';
+import { fstabFor } from '../../root/installed/fstab.ts';
+import { DROP_INS, devicesOf, isUnitOfDisk, MASKS, UNIT_DIRECTORIES } from '../../root/installed/units.ts';
+import type { NewRoot } from '../new-root.ts';
 import { definePlugin } from '../plugin.ts';
 
-/** Mount points that are VIVER's business, or the kernel's: whoever made the image had them on a disk of that machine. */
-const TAKEN = new Set(['/', '/boot', '/boot/efi', '/usr', '/dev', '/proc', '/sys', '/run']);
-/** File systems of the network are as good here as there. */
-const NETWORK = /^(nfs4?|cifs|smb3?|ceph|glusterfs|fuse\.sshfs|9p)$/;
-/** Names that mean a disk of the machine the image was made on. */
-const LOCAL_DISK = /^(\/dev\/|UUID=|LABEL=|PARTUUID=|PARTLABEL=|ID=)/;
+export { fstabFor };
 
-export interface FstabChange {
-  readonly text: string;
-  /** Rows that were put out of action. */
-  readonly dropped: readonly string[];
+const FSTAB = '/etc/fstab';
+
+function quietenFstab(root: NewRoot): void {
+  const before = root.read(FSTAB);
+  if (before === undefined) {
+    if (!root.has(FSTAB)) root.write(FSTAB, "# The root is VIVER's overlay.\n");
+    return;
+  }
+  // Rows that a person added on a machine whose writes are kept act, and so do ours that they took the mark from.
+  if (!root.isOfImage(FSTAB)) return;
+  const { text, dropped } = fstabFor(before, (path) => root.has(path));
+  if (dropped.length === 0) return;
+  root.write(FSTAB, text);
+  root.note(`not mounted: ${dropped.join('; ')}`);
 }
 
-/**
- * /etc/fstab for a machine that is not the one the image was installed on: the root and what lay on that one's disks
- * become comments, the rest (tmpfs, bind mounts, the network) stays. Rows that say `nofail` or `noauto` harm nobody and
- * stay too. Pure.
- */
-export function fstabFor(before: string): FstabChange {
-  const dropped: string[] = [];
-  const rows = before.split('\n').map((row) => {
-    const [source = '', target = '', type = '', options = ''] = row.trim().split(/\s+/);
-    if (source === '' || source.startsWith('#')) return row;
-    const harmless = options.split(',').some((option) => option === 'nofail' || option === 'noauto');
-    const local = LOCAL_DISK.test(source) && !NETWORK.test(type) && !harmless;
-    if (!TAKEN.has(target) && !(local && type !== 'tmpfs')) return row;
-    dropped.push(`${source} on ${target}`);
-    return `# VIVER: ${row}`;
-  });
-  return { text: rows.join('\n'), dropped };
+function quietenCrypt(root: NewRoot): void {
+  for (const table of CRYPT_TABLES) {
+    const before = root.read(table);
+    if (before === undefined || !root.isOfImage(table)) continue;
+    const { text, dropped } = crypttabFor(before, (path) => root.has(path));
+    if (dropped.length === 0) continue;
+    root.write(table, text, 0o600);
+    root.note(`not opened, by ${table}: ${dropped.join('; ')}`);
+  }
+}
+
+/** Units by name with their text, where the image itself has them as a file. */
+function* unitsOf(root: NewRoot, directories: readonly string[], kind: RegExp): Iterable<readonly [string, string]> {
+  const seen = new Set<string>();
+  for (const directory of directories) {
+    for (const name of root.names(directory)) {
+      if (!kind.test(name) || seen.has(name)) continue;
+      seen.add(name);
+      const path = `${directory}/${name}`;
+      const text = root.read(path);
+      if (text !== undefined && root.isOfImage(path)) yield [name, text];
+    }
+  }
+}
+
+const QUICK = `# VIVER: units of another machine wait for this device.\n[Unit]\nJobRunningTimeoutSec=5s\n`;
+
+function quietenUnits(root: NewRoot): void {
+  if (root.init !== 'systemd') return;
+  const masked: string[] = [];
+  for (const [name, text] of unitsOf(root, UNIT_DIRECTORIES, /\.(mount|swap)$/)) {
+    if (!isUnitOfDisk(name, text)) continue;
+    masked.push(name);
+    const automount = name.replace(/\.mount$/, '.automount');
+    if (UNIT_DIRECTORIES.some((directory) => root.has(`${directory}/${automount}`))) masked.push(automount);
+  }
+  for (const name of new Set(masked)) root.link(`${MASKS}/${name}`, '/dev/null');
+  if (masked.length > 0) root.note(`masked, for disks of another machine: ${[...new Set(masked)].join(', ')}`);
+  const waited = new Set<string>();
+  for (const [name, text] of unitsOf(root, UNIT_DIRECTORIES.slice(0, 2), /\.(service|path|socket|target)$/)) {
+    for (const device of devicesOf(text)) {
+      if (!waited.has(device)) root.write(`${DROP_INS}/${device}.d/viver.conf`, QUICK);
+      waited.add(device);
+      root.note(`${name} waits for ${device}: 5 s here`);
+    }
+  }
 }
 
 export default definePlugin({
   name: 'fstab',
-  summary: 'no mounts of the disks that the image was once installed on',
+  summary: 'nothing is mounted, opened or waited for of the disks that the image was once installed on',
   prepare(root) {
-    const before = root.read('/etc/fstab');
-    if (before === undefined) {
-      root.write('/etc/fstab', "# The root is VIVER's overlay.\n");
-      return;
-    }
-    const { text, dropped } = fstabFor(before);
-    if (dropped.length === 0) return;
-    root.write('/etc/fstab', text);
-    root.note(`not mounted: ${dropped.join('; ')}`);
+    quietenFstab(root);
+    quietenCrypt(root);
+    quietenUnits(root);
   },
 });

@@ -16,7 +16,10 @@ import { beforeSwitch } from '../../../../src/runes/before-switch.ts';
 
 mount({ source: 'none', target: '/run', type: 'tmpfs' });
 const target = mkdtempSync(join(tmpdir(), 'new-root-'));
-process.once('exit', () => rmSync(target, { recursive: true }));
+const image = mkdtempSync(join(tmpdir(), 'image-'));
+process.once('exit', () => {
+  for (const directory of [target, image]) rmSync(directory, { recursive: true });
+});
 const FILES: Readonly<Record<string, string>> = {
   '/etc/hostname': 'debian\n',
   '/etc/hosts': '127.0.0.1\tlocalhost\n',
@@ -38,8 +41,10 @@ const FILES: Readonly<Record<string, string>> = {
   '/usr/lib/systemd/systemd-networkd': '',
 };
 for (const [path, text] of Object.entries(FILES)) {
-  mkdirSync(join(target, dirname(path)), { recursive: true });
-  writeFileSync(join(target, path), text);
+  for (const root of [target, image]) {
+    mkdirSync(join(root, dirname(path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
 }
 // a link that leads out of the root: it is replaced, never followed
 symlinkSync('/etc/hostname', join(target, 'etc/motd'));
@@ -48,7 +53,7 @@ const notes: string[] = [];
 const warnings: string[] = [];
 await beforeSwitch({
   target,
-  image: '/nowhere',
+  image,
   init: 'systemd',
   booted: 'medium',
   note: (what, why) => notes.push(`${what}: ${why}`),

@@ -1,36 +1,39 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fstabFor } from '../../../../src/runes/plugins/fstab.ts';
+import fstab from '../../../../src/runes/plugins/fstab.ts';
+import { fakeRoot } from '../fake-root.ts';
 
-test("what lay on another machine's disks becomes a comment, the rest stays", () => {
-  const before = `# /etc/fstab
-UUID=1-2 / ext4 defaults 0 1
-UUID=3-4 /boot/efi vfat umask=0077 0 1
-/dev/sda3 none swap sw 0 0
-LABEL=data /srv ext4 defaults 0 2
-LABEL=stick /media/stick vfat noauto,user 0 0
-tmpfs /tmp tmpfs size=1G 0 0
-10.0.0.1:/home /home nfs defaults 0 0
-/srv/a /srv/b none bind 0 0
-`;
-  const { text, dropped } = fstabFor(before);
-  expect(dropped).toEqual(['UUID=1-2 on /', 'UUID=3-4 on /boot/efi', '/dev/sda3 on none', 'LABEL=data on /srv']);
-  expect(text.split('\n').filter((row) => row !== '' && !row.startsWith('#'))).toEqual([
-    'LABEL=stick /media/stick vfat noauto,user 0 0',
-    'tmpfs /tmp tmpfs size=1G 0 0',
-    '10.0.0.1:/home /home nfs defaults 0 0',
-    '/srv/a /srv/b none bind 0 0',
-  ]);
+const ROW = 'UUID=1 /x ext4 defaults 0 2\n';
+const IMAGE = {
+  '/etc/fstab': ROW,
+  '/etc/crypttab': 'c UUID=2 none luks\n',
+  '/etc/systemd/system/srv.mount': '[Mount]\nWhat=/dev/sda1\nWhere=/srv\n',
+  '/etc/systemd/system/srv.automount': '[Automount]\nWhere=/srv\n',
+  '/etc/systemd/system/tmp.mount': '[Mount]\nWhat=tmpfs\nWhere=/tmp\nType=tmpfs\n',
+  '/etc/systemd/system/own.service': '[Unit]\nBindsTo=dev-sdb1.device\n',
+};
+
+test('disks of the machine the image was installed on are neither mounted nor waited for', async () => {
+  const { root, changes } = fakeRoot(IMAGE);
+  await fstab.prepare?.(root);
+  expect(changes).toEqual({
+    '/etc/fstab': expect.stringMatching(/\n# VIVER: UUID=1 /),
+    '/etc/crypttab': expect.stringMatching(/^# VIVER: c /),
+    '/run/systemd/system.control/srv.mount': '→ /dev/null',
+    '/run/systemd/system.control/srv.automount': '→ /dev/null',
+    '/run/systemd/system/dev-sdb1.device.d/viver.conf': expect.stringContaining('JobRunningTimeoutSec=5s'),
+  });
 });
 
-test('twice is once: a disk that keeps what was written has it already', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.constantFrom('UUID=1 / ext4 x 0 0', '#', 'tmpfs /tmp tmpfs', '', '/dev/a /b c d')),
-      (rows) => {
-        const once = fstabFor(rows.join('\n'));
-        expect(fstabFor(once.text)).toEqual({ text: once.text, dropped: [] });
-      },
-    ),
-  );
+test('what a person wrote on a machine whose writes are kept acts', async () => {
+  const kept = { '/etc/fstab': `${ROW}UUID=2 /mine ext4 defaults 0 2\n`, '/etc/crypttab': 'mine UUID=3 none luks\n' };
+  const unit = { '/etc/systemd/system/srv.mount': '[Mount]\nWhat=/dev/sdz1\nWhere=/srv\n' };
+  const { root, changes } = fakeRoot(IMAGE, { kept: { ...kept, ...unit } });
+  await fstab.prepare?.(root);
+  expect(Object.keys(changes)).toEqual(['/run/systemd/system/dev-sdb1.device.d/viver.conf']);
+});
+
+test('without systemd there are no units to mask', async () => {
+  const { root, changes } = fakeRoot(IMAGE, { init: 'runit' });
+  await fstab.prepare?.(root);
+  expect(Object.keys(changes).sort()).toEqual(['/etc/crypttab', '/etc/fstab']);
 });

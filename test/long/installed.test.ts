@@ -1,0 +1,33 @@
+import { test } from 'vitest';
+import { viverKernel } from '../vm/harness/direct.ts';
+import { imageDisk } from '../vm/harness/images.ts';
+import { INSTALLED_FILES, INSTALLED_SHELL, NOTHING_OF_ANOTHER } from '../vm/harness/installed.ts';
+import { LOGIN, POWER_OFF, rootReady } from '../vm/harness/login.ts';
+import { runScenario } from '../vm/harness/run-scenario.ts';
+import { variantImage } from '../vm/harness/variant-image.ts';
+
+const STORAGE = ['cryptsetup', 'mdadm', 'lvm2', 'multipath-tools', 'fancontrol', 'open-iscsi', 'smartmontools'];
+const FILES = {
+  ...INSTALLED_FILES,
+  '/etc/fancontrol':
+    'INTERVAL=10\nDEVPATH=hwmon3=devices/platform/nct6775.656\nFCTEMPS=hwmon3/pwm2=hwmon3/temp1_input\n',
+  '/etc/mdadm/mdadm.conf': 'ARRAY /dev/md0 metadata=1.2 UUID=6a9f3a9b:0b9e7c1a:6c1e4b7d:9f0e0001\nMAILADDR root\n',
+};
+
+for (const suite of ['bookworm', 'trixie'] as const) {
+  test(`${suite} with encrypted disks, RAID and LVM of another machine waits for none of them`, async () => {
+    const image = await variantImage(`storage-${suite}`, {
+      base: { suite },
+      packages: STORAGE,
+      files: FILES,
+      shell: INSTALLED_SHELL,
+    });
+    await runScenario({
+      name: `storage-${suite}`,
+      kernel: viverKernel(),
+      disks: [{ name: 'disk', bus: 'virtio', file: await imageDisk(image) }],
+      nics: [{ name: 'lan', model: 'virtio-net-pci' }],
+      steps: [{ wait: rootReady({}), within: 90 }, ...LOGIN, ...NOTHING_OF_ANOTHER, ...POWER_OFF],
+    });
+  });
+}
