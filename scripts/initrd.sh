@@ -59,7 +59,14 @@ target=$tree/lib/modules/$version
 mkdir -p "$target"
 "$here/node_modules/.bin/node" "$here/scripts/choose-modules.ts" "$modules" "$here/initrd/modules.list" > "$target.chosen"
 (cd "$modules" && tar -cf - --files-from="$target.chosen") | tar -C "$target" -xf -
-rm "$target.chosen"
+# The kernel that unpacks the archive gives it half of the memory: modules are compressed, save those nearly every boot
+# loads. However a distribution packs its modules, their own bytes, and so their signatures, stay.
+"$here/node_modules/.bin/node" "$here/scripts/choose-modules.ts" "$modules" "$here/initrd/uncompressed.list" | sed 's/\.ko\..*/.ko/' > "$target.plain"
+find "$target" -name '*.ko.xz' -exec unxz {} +
+find "$target" -name '*.ko.gz' -exec gunzip {} +
+find "$target" -name '*.ko.zst' -exec unzstd -q --rm {} +
+(cd "$target" && find . -name '*.ko' | sed "s|^\./||" | LC_ALL=C sort | LC_ALL=C comm -23 - "$target.plain" | xargs -P "$(nproc)" -n 32 zstd -q --rm "-${ZSTD_LEVEL:-19}")
+rm "$target.chosen" "$target.plain"
 for table in modules.order modules.builtin modules.builtin.modinfo; do
   [ ! -e "$modules/$table" ] || cp "$modules/$table" "$target/"
 done
@@ -77,10 +84,20 @@ if [ -d "$rootfs/lib/firmware" ]; then
   done
 fi
 
+# What sbin/init says when it was not enough: the archive may fill half of the memory, and the kernel takes some.
+mkdir -p "$tree/etc/viver"
+echo $(($(du -sk "$tree" | cut -f 1) * 2 / 1024 + 32)) > "$tree/etc/viver/memory-needed"
+
 # Same inputs, same bytes: one time stamp, one owner, sorted names, inode numbers counted anew.
 find "$tree" -exec touch -h -d "@${SOURCE_DATE_EPOCH:-0}" {} +
 chmod -R u=rwX,go=rX "$tree"
-archive() { (cd "$tree" && find . -mindepth 1 | LC_ALL=C sort | cpio --quiet --create --format=newc --reproducible --owner=0:0); }
+# BusyBox and its /sbin/init first, the loader of everything else last: the kernel then tells by itself, through that
+# script, that the archive did not fit into the memory.
+in_order() {
+  awk '{ late = /^\.\/lib[^\/]*\/(.*\/)?ld-linux[^\/]*$/ ? 3 : $0 == "./init" ? 2 : /^\.\/lib\/(modules|firmware)\// ? 1 : 0; print late $0 }' |
+    LC_ALL=C sort | sed 's/^.//'
+}
+archive() { (cd "$tree" && find . -mindepth 1 | in_order | cpio --quiet --create --format=newc --reproducible --owner=0:0); }
 case $compress in
   # A window of 16 MB, memory that the kernel takes while it unpacks: modules are alike over long distances.
   zstd) archive | zstd -q "-${ZSTD_LEVEL:-19}" --zstd=wlog=24 -T0 > "$out.part" ;;

@@ -39,6 +39,12 @@ export function deleteModule(name: string): void {
   call('delete_module', name, (c) => c.delete_module(name, O_NONBLOCK));
 }
 
+/** Compressed modules of the initrd: as in scripts/initrd.sh. In this process it takes less than to ask the kernel. */
+const DECOMPRESSED_HERE: Readonly<Record<string, (packed: Uint8Array) => Uint8Array>> = {
+  gz: (packed) => gunzipSync(packed, { maxOutputLength: MAX_MODULE_BYTES }),
+  zst: (packed) => zstdDecompressSync(packed, { maxOutputLength: MAX_MODULE_BYTES }),
+};
+
 function decompressXz(path: string): Uint8Array {
   const options: ExecFileSyncOptions = { maxBuffer: MAX_MODULE_BYTES, stdio: ['ignore', 'pipe', 'pipe'] };
   try {
@@ -49,31 +55,40 @@ function decompressXz(path: string): Uint8Array {
   }
 }
 
-const DECOMPRESSORS: Readonly<Record<string, (path: string) => Uint8Array>> = {
-  gz: (path) => gunzipSync(readFileSync(path), { maxOutputLength: MAX_MODULE_BYTES }),
-  zst: (path) => zstdDecompressSync(readFileSync(path), { maxOutputLength: MAX_MODULE_BYTES }),
-  xz: decompressXz,
-};
+const compressionOf = (path: string) => /\.ko\.(\w+)$/.exec(path)?.[1] ?? '';
 
-const decompressorOf = (path: string) => DECOMPRESSORS[/\.ko\.(\w+)$/.exec(path)?.[1] ?? ''];
-
-/** Loads `NAME.ko`, or a compressed one if the kernel can decompress it; see finitModule. */
+/**
+ * Loads `NAME.ko`, `.ko.gz` or `.ko.zst`, and `.ko.xz` if the kernel can decompress it; starts no process. The kernel
+ * gets the module's own bytes, so a signature behind them holds.
+ */
 export function insertModuleFile(path: string, params = ''): void {
-  finitModule(path, params, decompressorOf(path) === undefined ? 0 : MODULE_INIT_COMPRESSED_FILE);
+  const compression = compressionOf(path);
+  const decompress = Object.hasOwn(DECOMPRESSED_HERE, compression) ? DECOMPRESSED_HERE[compression] : undefined;
+  if (decompress === undefined) {
+    finitModule(path, params, compression === 'xz' ? MODULE_INIT_COMPRESSED_FILE : 0);
+    return;
+  }
+  const packed = readFileSync(path);
+  let bytes: Uint8Array;
+  try {
+    bytes = decompress(packed);
+  } catch (cause) {
+    throw new Error(`load ${path}: it is damaged: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+  initModule(bytes, params, path);
 }
 
 /** Whether `error` of insertModuleFile says: no decompression in this kernel, or for another format only (kernel/module/). */
 export function kernelCannotDecompress(path: string, error: unknown): boolean {
-  return decompressorOf(path) !== undefined && hasCode(error, 'EINVAL', 'EOPNOTSUPP', 'ENOEXEC');
+  return compressionOf(path) === 'xz' && hasCode(error, 'EINVAL', 'EOPNOTSUPP', 'ENOEXEC');
 }
 
-/** Loads `NAME.ko`, or `.ko.gz`, `.ko.xz`, `.ko.zst`: by the kernel itself where it can decompress, else by us. */
+/** As insertModuleFile, and `.ko.xz` also where the kernel cannot decompress it. */
 export function insertModule(path: string, params = ''): void {
   try {
     insertModuleFile(path, params);
   } catch (error) {
-    const decompress = decompressorOf(path);
-    if (decompress === undefined || !kernelCannotDecompress(path, error)) throw error;
-    initModule(decompress(path), params, path);
+    if (!kernelCannotDecompress(path, error)) throw error;
+    initModule(decompressXz(path), params, path);
   }
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
 import { deleteModule, finitModule, initModule, insertModule } from '../../../src/linux/module.ts';
 
@@ -20,6 +21,19 @@ test('what is no module is refused by the kernel, and the file is named', () => 
 
 test('a file that is not there is named', () => {
   expect(() => insertModule(join(directory, 'none.ko.zst'))).toThrow(/ENOENT.*none\.ko\.zst/);
+});
+
+test('a compressed module comes to the kernel as its own bytes, and a damaged one is named', () => {
+  for (const [suffix, compress] of [
+    ['zst', zstdCompressSync],
+    ['gz', gzipSync],
+  ] as const) {
+    const path = join(directory, `packed.ko.${suffix}`);
+    writeFileSync(path, compress('no module'));
+    expect(() => insertModule(path)).toThrow(/^init_module .*packed\.ko\.(zst|gz): (ENOEXEC|ENOSYS) \(/);
+    writeFileSync(path, 'not compressed');
+    expect(() => insertModule(path)).toThrow(/^load .*packed\.ko\.(zst|gz): it is damaged: /);
+  }
 });
 
 test('a module that is not loaded cannot be unloaded', () => {
