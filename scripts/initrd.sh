@@ -47,8 +47,10 @@ done
 install_program "$viver" /init
 ln -s ../../init "$tree/usr/bin/viver"
 ln -s init "$tree/shutdown" # systemd hands the machine over to /run/initramfs/shutdown at its end
-gcc -Os -Wall -Werror -shared -fPIC -nostdlib -s -Wl,--build-id=none -o "$tree/lib/early-random.so" "$here/initrd/early-random.c"
-echo /lib/early-random.so > "$tree/etc/ld.so.preload"
+for name in early-random early-streams; do
+  gcc -Os -Wall -Werror -shared -fPIC -nostdlib -s -Wl,--build-id=none -o "$tree/lib/$name.so" "$here/initrd/$name.c"
+  echo "/lib/$name.so" >> "$tree/etc/ld.so.preload"
+done
 rows binaries.list | while read -r from to; do install_program "$from" "${to:-$from}"; done
 "$tree/bin/busybox" --list | while read -r applet; do
   [ -e "$tree/bin/$applet" ] || ln -s busybox "$tree/bin/$applet"
@@ -97,7 +99,20 @@ in_order() {
   awk '{ late = /^\.\/lib[^\/]*\/(.*\/)?ld-linux[^\/]*$/ ? 3 : $0 == "./init" ? 2 : /^\.\/lib\/(modules|firmware)\// ? 1 : 0; print late $0 }' |
     LC_ALL=C sort | sed 's/^.//'
 }
-archive() { (cd "$tree" && find . -mindepth 1 | in_order | cpio --quiet --create --format=newc --reproducible --owner=0:0); }
+tree_archive() { (cd "$tree" && find . -mindepth 1 | in_order | cpio --quiet --create --format=newc --reproducible --owner=0:0); }
+# What the kernel opens before /init: device nodes, which only root could make and pack, so they are written here. An
+# archive of their own, behind the tree's: who unpacks that one need not be root.
+newc_entry() { # INODE MODE MAJOR MINOR NAME: a node, or a directory
+  printf '070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%s\0' "$1" "$2" 0 0 1 0 0 0 0 "$3" "$4" $((${#5} + 1)) 0 "$5"
+  head -c $(((4 - (110 + ${#5} + 1) % 4) % 4)) /dev/zero
+}
+nodes_archive() {
+  newc_entry 1 $((0040755)) 0 0 dev
+  newc_entry 2 $((0020600)) 5 1 dev/console
+  newc_entry 3 $((0020666)) 1 3 dev/null
+  newc_entry 0 0 0 0 'TRAILER!!!'
+}
+archive() { tree_archive && nodes_archive; }
 case $compress in
   # A window of 16 MB, memory that the kernel takes while it unpacks: modules are alike over long distances.
   zstd) archive | zstd -q "-${ZSTD_LEVEL:-19}" --zstd=wlog=24 -T0 > "$out.part" ;;

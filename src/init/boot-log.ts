@@ -3,7 +3,8 @@
  * (dmesg keeps it after the consoles have scrolled), and the record that becomes /run/viver/boot.json.
  */
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
-import { printable } from '../codec/printable.ts';
+import { uptime } from 'node:os';
+import { activeText, type OpenConsole, openConsoles, writeConsole } from './consoles.ts';
 
 /** One stage as it went; times in milliseconds since the kernel started. */
 export interface StageRecord {
@@ -28,16 +29,17 @@ export interface ChoiceRecord {
 /** What VIVER leaves for the running system to read. */
 export const REPORT_DIRECTORY = '/run/viver';
 
-/** Milliseconds since the kernel started, by CLOCK_BOOTTIME (proc_uptime(5)); resolution 10 ms. */
+/** Milliseconds since the kernel started, by CLOCK_BOOTTIME (proc_uptime(5)); resolution 10 ms, without /proc 1 s. */
 export function uptimeMs(): number {
-  return Math.round(Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000);
+  try {
+    return Math.round(Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000);
+  } catch {
+    return Math.round(uptime() * 1000);
+  }
 }
 
-/** The kernel's consoles as devices, the one behind /dev/console last (sysfs-tty, /sys/class/tty/console/active). */
-export function activeConsoles(): string[] {
-  const names = readFileSync('/sys/class/tty/console/active', 'utf8').split(/\s+/).filter(Boolean);
-  return names.map((name) => `/dev/${name}`);
-}
+/** A console that comes late, with its driver, is told so much of what was said. */
+const KEPT_LINES = 200;
 
 export class BootLog {
   readonly stages: StageRecord[] = [];
@@ -45,48 +47,91 @@ export class BootLog {
   readonly warnings: string[] = [];
   /** `viver.debug`: every choice and every module is told on the consoles as it comes. */
   debug = false;
+  /** `quiet`: what is as it should be goes to the kernel's log and the report only. */
+  quiet = false;
   readonly #total: number;
-  #consoles: number[] = [];
+  #consoles: readonly OpenConsole[] = [];
+  /** The kernel's consoles when they were opened; undefined: nothing has been opened yet. */
+  #active: string | undefined;
   #kernelLog: number | undefined;
-  #early: string[] = [];
+  /** What belongs on the consoles, oldest first. */
+  readonly #said: string[] = [];
 
   /** @param total how many stages the boot has */
   constructor(total: number) {
     this.#total = total;
   }
 
-  /** Opens the consoles (after /dev and /sys are mounted), or opens them anew, and prints what was said before. */
+  /** Opens the consoles (after /dev and /sys are mounted), or opens them anew; the first time it prints what was said before. */
   openConsoles(): void {
-    this.close();
-    const flags = constants.O_WRONLY | constants.O_NOCTTY;
-    const paths = activeConsoles();
-    for (const path of paths.length > 0 ? paths : ['/dev/console']) {
-      try {
-        this.#consoles.push(openSync(path, flags));
-      } catch (error) {
-        // A console the kernel names but cannot open (no such UART) must not stop the boot; the others tell of it.
-        this.#early.push(`viver: warning: console ${path}: ${error instanceof Error ? error.message : error}`);
-      }
+    const isFirst = this.#active === undefined;
+    this.#close();
+    this.#active = activeText();
+    this.#consoles = openConsoles(this.#active);
+    try {
+      this.#kernelLog = openSync('/dev/kmsg', constants.O_WRONLY);
+    } catch {
+      // printk.devkmsg=off, or a kernel without it: the consoles and the report have the same.
     }
-    this.#kernelLog = openSync('/dev/kmsg', flags);
-    const early = this.#early;
-    this.#early = [];
-    for (const text of early) this.line(text);
+    if (isFirst) for (const text of this.#said) this.#write(text);
   }
 
-  /** One line. Names from disks and words from the network are in it: it shows, and never obeys, what they are made of. */
-  line(said: string): void {
-    const text = printable(said);
-    if (this.#kernelLog === undefined) {
-      this.#early.push(text);
-      return;
-    }
-    for (const console of this.#consoles) writeAll(console, `${text}\r\n`);
-    // Level debug: kept for dmesg, not printed a second time on the consoles.
-    writeAll(this.#kernelLog, `<7>${text}\n`);
+  /** One line, as it is. */
+  line(text: string): void {
+    this.#said.push(text);
+    if (this.#said.length > KEPT_LINES) this.#said.shift();
+    if (this.#active === undefined) return;
+    this.#seeNewConsoles();
+    this.#write(text);
   }
 
+  /** What is as it should be: not on the consoles of a quiet boot. */
+  routine(text: string): void {
+    if (this.quiet) this.#keep(text);
+    else this.line(text);
+  }
+
+  #write(text: string): void {
+    const stays = this.#consoles.filter((console) => writeConsole(console, `${text}\r\n`) === 'written');
+    if (stays.length < this.#consoles.length) {
+      // Gone (a USB serial port), or it takes nothing (a terminal that was stopped): the boot goes on without it.
+      for (const { fd } of this.#consoles.filter((console) => !stays.includes(console))) closeSync(fd);
+      this.#consoles = stays;
+    }
+    this.#keep(text);
+  }
+
+  /** Level debug: kept for dmesg, not printed a second time on the consoles. */
+  #keep(text: string): void {
+    if (this.#kernelLog === undefined) return;
+    try {
+      writeSync(this.#kernelLog, `<7>${text}\n`);
+    } catch {
+      // The kernel limits how much it takes (printk.devkmsg=ratelimit); the report has it.
+    }
+  }
+
+  /** A driver may bring a console that the command line names, hvc0 or a serial card: who sits there sees all of it. */
+  #seeNewConsoles(): void {
+    const active = activeText();
+    if (active === this.#active) return;
+    this.#active = active;
+    const before = this.#consoles;
+    this.#consoles = openConsoles(active);
+    const known = new Set(before.map(({ path }) => path));
+    const earlier = this.#said.slice(0, -1);
+    for (const console of this.#consoles)
+      if (!known.has(console.path)) for (const text of earlier) writeConsole(console, `${text}\r\n`);
+    for (const { fd } of before) closeSync(fd);
+  }
+
+  /** How it goes, while it goes well. */
   info(text: string): void {
+    this.routine(`viver: ${text}`);
+  }
+
+  /** What a person must know, also on a quiet boot: what is waited for, what can be done. */
+  tell(text: string): void {
     this.line(`viver: ${text}`);
   }
 
@@ -123,7 +168,7 @@ export class BootLog {
     const ms = milliseconds();
     const endMs = uptimeMs();
     this.stages.push({ name, startMs: endMs - ms, endMs, note: done.note });
-    this.line(`viver: [${number}/${this.#total}] ${name} … ${ms} ms${done.note === '' ? '' : ` (${done.note})`}`);
+    this.routine(`viver: [${number}/${this.#total}] ${name} … ${ms} ms${done.note === '' ? '' : ` (${done.note})`}`);
     return done.value;
   }
 
@@ -133,17 +178,10 @@ export class BootLog {
     if (index >= 0) this.stages.length = index;
   }
 
-  close(): void {
-    for (const file of [...this.#consoles, this.#kernelLog]) if (file !== undefined) closeSync(file);
+  #close(): void {
+    for (const { fd } of this.#consoles) closeSync(fd);
+    if (this.#kernelLog !== undefined) closeSync(this.#kernelLog);
     this.#consoles = [];
     this.#kernelLog = undefined;
-  }
-}
-
-function writeAll(file: number, text: string): void {
-  try {
-    writeSync(file, text);
-  } catch {
-    // A console that went away (USB serial pulled): there is nowhere to say it, and the boot goes on.
   }
 }

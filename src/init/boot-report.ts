@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LoadOutcome } from '../hardware/load.ts';
+import { describeError } from '../linux/describe-error.ts';
 import type { ImageCandidate } from '../media/candidate.ts';
 import type { Cow } from '../root/cow.ts';
 import { type BootLog, REPORT_DIRECTORY, uptimeMs } from './boot-log.ts';
@@ -57,7 +58,10 @@ function whereImageIs({ image, root }: BootResult): string {
   return image.daemon?.request.imagePath ?? root.imagePath;
 }
 
-/** Writes /run/viver/boot.json: times in milliseconds since the kernel started. Without a result the boot failed. */
+/**
+ * Writes /run/viver/boot.json: times in milliseconds since the kernel started. Without a result the boot failed. That it
+ * cannot be written is warned of: no boot fails for its report.
+ */
 export function writeReport(log: BootLog, result?: BootResult): void {
   const report = {
     version: 1,
@@ -79,5 +83,9 @@ export function writeReport(log: BootLog, result?: BootResult): void {
     choices: log.choices,
     warnings: log.warnings,
   };
-  writeFileSync(join(REPORT_DIRECTORY, 'boot.json'), `${JSON.stringify(report, undefined, 1)}\n`);
+  try {
+    writeFileSync(join(REPORT_DIRECTORY, 'boot.json'), `${JSON.stringify(report, undefined, 1)}\n`);
+  } catch (error) {
+    log.warn(`no report: ${describeError(error)}`);
+  }
 }

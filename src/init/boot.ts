@@ -1,85 +1,97 @@
 /**
  * The boot, top to bottom: from the kernel's hand to the image's init. A stage is one call named for what it achieves;
- * what it did and how long it took goes to the consoles and to /run/viver/boot.json.
+ * what it did and how long it took goes to the consoles and to /run/viver/boot.json. What happens to an error is in
+ * error-policy.ts, how a failed attempt is taken back in undo.ts.
  */
-import { reboot, syncAll } from '../linux/reboot.ts';
 import { SyscallPool } from '../linux/syscall-pool.ts';
-import { switchRoot } from '../root/switch.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import { summaryLine, writeReport } from './boot-report.ts';
 import { buildRoot } from './build-root.ts';
 import type { BootOptions, StageName } from './command-line.ts';
 import { type Drivers, startDrivers } from './drivers.ts';
-import { explainFailure } from './failure.ts';
+import { ErrorPolicy } from './error-policy.ts';
 import type { FieldDaemon } from './field-daemon.ts';
 import { findSource } from './find-source.ts';
 import { AllRefused, firstSoundImage } from './first-sound-image.ts';
-import { handOver } from './hand-over.ts';
+import { commitHandOver, prepareHandOver } from './hand-over.ts';
 import { joinField } from './join-field.ts';
 import { Network } from './network.ts';
 import { openSystem } from './open-system.ts';
 import { Refusals } from './refusals.ts';
-import { rescue } from './rescue.ts';
+import { mountsSinceNow, Undo } from './undo.ts';
+
+/** What one attempt leaves to the next: the machine itself, as far as it is opened. */
+interface Machine {
+  readonly pool: SyscallPool;
+  readonly refused: Refusals;
+  options?: BootOptions;
+  drivers?: Drivers;
+  network?: Network;
+}
 
 /** Never returns: this process becomes the image's init, or the machine is rebooted. */
 export async function boot(log: BootLog): Promise<never> {
-  // Its thread comes up meanwhile.
-  const pool = new SyscallPool();
-  const options = await log.stage('filesystems', () => openSystem(log));
-  let started: Drivers | undefined;
-  const stage = async <T>(name: StageName, run: () => Promise<StageDone<T>> | StageDone<T>): Promise<T> => {
-    if (options.break === name) {
-      // A person at the prompt wants a keyboard, which may hang on what was left.
-      started?.leaveRest(false);
-      await rescue(log, `stopped before the stage ${name} (viver.break=${name})`);
-    }
-    return log.stage(name, run);
-  };
-  const drivers = await stage('hardware', () => startDrivers(options, pool, log));
-  started = drivers;
-  if (options.rescue) await rescue(log, 'asked for by viver.rescue');
-  const refused = new Refusals();
-  const network = new Network(options, log);
+  const policy = new ErrorPolicy(log);
+  // The pool's thread comes up meanwhile.
+  const machine: Machine = { pool: new SyscallPool(), refused: new Refusals() };
+  policy.saw = () => [machine.drivers?.problem ?? []].flat();
+  // A person at the prompt wants a keyboard, which may hang on what was left.
+  policy.readyPrompt = () => machine.drivers?.leaveRest(false);
   for (;;) {
-    let daemon: FieldDaemon | undefined;
     try {
-      const source = await stage('media', () => findSource(options, drivers, network, refused, log));
-      drivers.leaveRest(true);
-      const image = await stage('image', () =>
-        source.kind === 'net'
-          ? joinField(source.field, options, drivers, refused, log)
-          : firstSoundImage(source.media, options, drivers, refused, log),
-      );
-      daemon = image.daemon;
-      const root = await stage('root', () => buildRoot(image, options, drivers, log));
-      await stage('handover', () => handOver(image, root, options, drivers, network, log));
-      const result = { image, root, drivers, outcomes: await drivers.outcomes() };
-      log.line(summaryLine(result));
-      writeReport(log, result);
-      log.close();
-      switchRoot(root.target, root.init.path, process.argv.slice(2), root.environment);
+      await policy.during((signal) => attempt(machine, policy, signal, log));
     } catch (error) {
-      await daemon?.stop();
-      drivers.leaveRest(false);
+      machine.drivers?.leaveRest(false);
       if (!(error instanceof AllRefused)) {
-        await failed(error, options, log);
-        refused.clear();
+        await policy.failed(error);
+        machine.refused.clear();
       }
       log.rewind('media');
     }
   }
 }
 
-/** Says what failed and what to try; then a person has the word, or `panic=` reboots. */
-async function failed(error: unknown, options: BootOptions, log: BootLog): Promise<void> {
-  for (const line of explainFailure(error)) log.line(line);
-  writeReport(log);
-  if (options.panicSeconds === undefined) {
-    await rescue(log, 'the boot failed; `exit` tries it again from the search for media');
-    return;
+/** One way from where the machine is to the image's init. */
+async function attempt(machine: Machine, policy: ErrorPolicy, signal: AbortSignal, log: BootLog): Promise<never> {
+  const { pool, refused } = machine;
+  await using undo = new Undo((text) => log.warn(text));
+  const stage = async <T>(name: StageName, run: () => Promise<StageDone<T>> | StageDone<T>): Promise<T> => {
+    if (machine.options?.break === name) await policy.prompt(`stopped before the stage ${name} (viver.break=${name})`);
+    signal.throwIfAborted();
+    return log.stage(name, run);
+  };
+  if (machine.options === undefined) {
+    machine.options = await stage('filesystems', () => openSystem(log));
+    policy.options = machine.options;
   }
-  log.info(`reboot in ${options.panicSeconds} s (panic=${options.panicSeconds})`);
-  await new Promise((resolve) => setTimeout(resolve, (options.panicSeconds ?? 0) * 1000));
-  syncAll();
-  reboot('restart');
+  const { options } = machine;
+  if (machine.drivers === undefined) {
+    machine.drivers = await stage('hardware', () => startDrivers(options, pool, log));
+    machine.network = new Network(options, log);
+    if (options.rescue) await policy.prompt('asked for by viver.rescue');
+  }
+  const { drivers, network = new Network(options, log) } = machine;
+
+  let daemon: FieldDaemon | undefined;
+  undo.add('the field daemon', () => daemon?.stop());
+  undo.add('what was mounted', mountsSinceNow());
+  const source = await stage('media', () => findSource(options, drivers, network, refused, log));
+  drivers.leaveRest(true);
+  const image = await stage('image', () =>
+    source.kind === 'net'
+      ? joinField(source.field, options, drivers, refused, log)
+      : firstSoundImage(source.media, options, drivers, refused, log),
+  );
+  daemon = image.daemon;
+  const root = await stage('root', () => buildRoot(image, options, drivers, log));
+  const ready = await stage('handover', () => prepareHandOver(image, root, options, drivers, network, undo, log));
+  const result = { image, root, drivers, outcomes: await drivers.outcomes() };
+  log.routine(summaryLine(result));
+  writeReport(log, result);
+  signal.throwIfAborted();
+  try {
+    return commitHandOver(ready, process.argv.slice(2), log);
+  } catch (error) {
+    return policy.committed(error);
+  }
 }

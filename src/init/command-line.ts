@@ -43,8 +43,12 @@ export interface BootOptions {
   readonly bootMac: string | undefined;
   /** The image's init, from the kernel's own word `init=`. */
   readonly init: string | undefined;
-  /** The kernel's own word `panic=`: seconds until a reboot after a failure; undefined: stay for a person. */
+  /** The kernel's own word `panic=`: seconds until a reboot after a failure, 0 at once; undefined: stay for a person. */
   readonly panicSeconds: number | undefined;
+  /** The kernel's own words `console=`, without their options: `ttyS0`, `hvc0`. */
+  readonly consoles: readonly string[];
+  /** The kernel's own word `quiet`: the consoles are for warnings and failures. */
+  readonly quiet: boolean;
   /** What was not understood, a line each; the boot goes on without it. */
   readonly warnings: readonly string[];
 }
@@ -159,6 +163,21 @@ function splitWords(text: string): string[] {
   return [...text.matchAll(/(?:"[^"]*"?|[^\s"])+/g)].map((match) => match[0].replaceAll('"', ''));
 }
 
+/** As the kernel reads an int (kstrtoint with base 0): decimal, 0x hexadecimal, 0 octal, with a sign; undefined: it is none. */
+export function parseKernelInt(text: string): number | undefined {
+  const match = /^([+-]?)(?:0x([0-9a-f]+)|(0[0-7]*)|([1-9]\d*))$/i.exec(text);
+  if (match === null) return undefined;
+  const [, sign, hexadecimal, octal, decimal = ''] = match;
+  const size =
+    hexadecimal !== undefined
+      ? Number.parseInt(hexadecimal, 16)
+      : octal !== undefined
+        ? Number.parseInt(octal, 8)
+        : Number(decimal);
+  const value = sign === '-' ? -size : size;
+  return value >= -(2 ** 31) && value < 2 ** 31 ? value : undefined;
+}
+
 /** @param text the contents of /proc/cmdline */
 export function parseCommandLine(text: string): BootOptions {
   const warnings: string[] = [];
@@ -181,6 +200,8 @@ export function parseCommandLine(text: string): BootOptions {
     bootMac: bootMacOf(text),
     init: undefined,
     panicSeconds: undefined,
+    consoles: [],
+    quiet: false,
     warnings,
   };
   let isoDevice: string | undefined;
@@ -201,8 +222,15 @@ export function parseCommandLine(text: string): BootOptions {
       isoDevice = value;
     } else if (key === 'init' && value.startsWith('/')) {
       draft.init = value;
-    } else if (key === 'panic' && /^\d{1,6}$/.test(value)) {
-      draft.panicSeconds = Number(value) > 0 ? Number(value) : undefined;
+    } else if (key === 'console') {
+      draft.consoles = [...draft.consoles, value.split(',')[0] ?? ''];
+    } else if (word === 'quiet') {
+      draft.quiet = true;
+    } else if (key === 'panic') {
+      const seconds = parseKernelInt(value);
+      if (seconds === undefined) warnings.push(`command line: ${word}: wants seconds, a whole number; ignored`);
+      // panic(): above 0 it waits so long, below it reboots at once, with 0 it stays (kernel/panic.c)
+      else draft.panicSeconds = seconds === 0 ? undefined : Math.max(0, seconds);
     }
   }
   const wrong = isoDevice === undefined ? undefined : withDevice(draft, isoDevice);

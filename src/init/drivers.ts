@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { LoadOutcome } from '../hardware/load.ts';
-import { readModuleIndex } from '../hardware/module-directory.ts';
 import type { Pending } from '../hardware/pending.ts';
 import type { PlannedWant } from '../hardware/plan.ts';
-import { BOOT_CONFIG } from '../hardware/requested-modules.ts';
 import { sysTree } from '../hardware/sys-tree.ts';
 import { type HardwareWatch, watchHardware } from '../hardware/watch.ts';
 import { describeError } from '../linux/describe-error.ts';
@@ -13,6 +10,7 @@ import { type MediaAccess, mediaAccess } from '../media/media-access.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
 import { ModuleQueue } from './module-queue.ts';
+import { modulePlaces, openOwnModules } from './own-modules.ts';
 import { wantsNetwork } from './source-order.ts';
 
 /** The hardware of this machine while it boots: its drivers, and the threads that load them and mount media. */
@@ -23,7 +21,17 @@ export class Drivers {
   readonly #pool: SyscallPool;
   readonly #stop: AbortController;
 
-  constructor(watch: HardwareWatch, queue: ModuleQueue, pool: SyscallPool, stop: AbortController) {
+  /** Why the initrd has no modules for this kernel; undefined: it has. */
+  readonly problem: string | undefined;
+
+  constructor(
+    watch: HardwareWatch,
+    queue: ModuleQueue,
+    pool: SyscallPool,
+    stop: AbortController,
+    problem: string | undefined,
+  ) {
+    this.problem = problem;
     this.#watch = watch;
     this.#queue = queue;
     this.#pool = pool;
@@ -102,6 +110,11 @@ export const ROOT_MODULES = ['loop', 'squashfs', 'overlay'];
 /** What the image most often lies on; others are loaded when a medium turns out to have them. */
 const LIKELY_FILE_SYSTEMS = ['ext4', 'isofs'];
 
+/** Consoles whose driver is no part of most kernels: who sits there sees nothing before it is loaded. */
+function consoleModules({ consoles }: BootOptions): readonly string[] {
+  return consoles.some((name) => /^hvc\d/.test(name)) ? ['virtio_console'] : [];
+}
+
 /** Why network drivers are not loaded here: the image's udev loads them a second later, in parallel with its services. */
 const NETWORK_DEFERRED = 'the network is not needed for a local medium: left to the image';
 
@@ -109,10 +122,8 @@ const NETWORK_DEFERRED = 'the network is not needed for a local medium: left to 
 export async function startDrivers(options: BootOptions, pool: SyscallPool, log: BootLog): Promise<StageDone<Drivers>> {
   const stop = new AbortController();
   const queue = new ModuleQueue(pool, (path, parameters) => log.detail(`loaded ${path} ${parameters}`));
-  const index = readModuleIndex(`/lib/modules/${readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim()}`, {
-    cmdline: readFileSync('/proc/cmdline', 'utf8'),
-    config: [BOOT_CONFIG],
-  });
+  const { index, problem } = openOwnModules(modulePlaces());
+  if (problem !== undefined) log.warn(problem);
   const { watch, cold } = watchHardware({
     tree: sysTree(),
     index,
@@ -130,12 +141,12 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
   });
   // Not awaited: one disk is looked at while the driver of another still starts. What is under way is in pending().
   // While controllers look for their disks, what the first of them will need is loaded.
-  Promise.all([cold, watch.ensureModules([...LIKELY_FILE_SYSTEMS, ...ROOT_MODULES])]).catch((error) =>
-    log.warn(`hardware: ${describeError(error)}`),
+  Promise.all([cold, watch.ensureModules([...consoleModules(options), ...LIKELY_FILE_SYSTEMS, ...ROOT_MODULES])]).catch(
+    (error) => log.warn(`hardware: ${describeError(error)}`),
   );
   for (const problem of index.problems) log.warn(problem);
   return {
-    value: new Drivers(watch, queue, pool, stop),
+    value: new Drivers(watch, queue, pool, stop, problem),
     note: `${watch.wants.length} controllers and buses, their drivers are starting`,
   };
 }

@@ -16,16 +16,19 @@ export class BootFailure extends Error {
   }
 }
 
-/** The lines a person reads on the console: what failed and why, what was seen, what to try. */
-export function explainFailure(error: unknown): readonly string[] {
-  const lines = [`viver: boot failed: ${describeError(error)}`];
-  if (error instanceof BootFailure) {
-    lines.push(
-      ...error.saw.map((line) => `viver:   saw ${line}`),
-      ...error.tryThis.map((line) => `viver:   try ${line}`),
-    );
-  } else {
-    lines.push('viver:   try viver.debug on the kernel command line, and dmesg at the prompt below');
-  }
-  return lines;
+/**
+ * The lines a person reads on the console: what failed and why, what was seen, what to try.
+ * @param alsoSaw what was seen that may be the reason of any failure
+ */
+export function explainFailure(error: unknown, alsoSaw: readonly string[] = []): readonly string[] {
+  const isExplained = error instanceof BootFailure;
+  const saw = [...(isExplained ? error.saw : []), ...alsoSaw];
+  const tryThis = isExplained
+    ? error.tryThis
+    : ['viver.debug on the kernel command line, and dmesg at the prompt below'];
+  return [
+    `viver: boot failed: ${describeError(error)}`,
+    ...saw.map((line) => `viver:   saw ${line}`),
+    ...tryThis.map((line) => `viver:   try ${line}`),
+  ];
 }

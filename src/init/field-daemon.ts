@@ -69,6 +69,8 @@ export function localDaemon(
 
 const POLL_MS = 50;
 const STATUS_EVERY_MS = 2000;
+/** It hands over what only it holds. */
+const STOP_MS = 15_000;
 
 export class FieldDaemon {
   #request: FieldDaemonRequest;
@@ -107,13 +109,19 @@ export class FieldDaemon {
     return FIELD_DEVICE;
   }
 
-  /** Ends it: it leaves the field and gives up its device, once that is not mounted. */
+  /**
+   * Ends it: it leaves the field and gives up its device, once that is not mounted.
+   * @throws Error when it does not within its time: it is killed then
+   */
   async stop(): Promise<void> {
-    if (this.#supervisor.exitCode !== null || this.#supervisor.signalCode !== null) return;
-    const ended = new Promise((resolve) => this.#supervisor.once('exit', resolve));
+    const { pid, exitCode, signalCode } = this.#supervisor;
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
+    const ended = new Promise<'ended'>((resolve) => this.#supervisor.once('exit', () => resolve('ended')));
     this.#supervisor.ref();
     this.#supervisor.kill('SIGTERM');
-    await ended;
+    if ((await Promise.race([ended, sleep(STOP_MS)])) === 'ended') return;
+    process.kill(-pid, 'SIGKILL'); // the loop and the daemon are a group of their own
+    throw new Error(`it did not end within ${STOP_MS / 1000} s of being told to, and was killed`);
   }
 }
 
@@ -122,6 +130,15 @@ function isConnected(id: string | undefined): boolean {
   const backend = `${FIELD_SYSFS}/backend`;
   if (!existsSync(backend) || readFileSync(backend, 'utf8').trim() !== id) return false;
   return Number(readFileSync(`${FIELD_SYSFS}/size`, 'utf8')) > 0;
+}
+
+/** The kernel's log: it outlives this process, which standard output would not. With printk.devkmsg=off it takes nothing. */
+function openKernelLog(): number {
+  try {
+    return openSync('/dev/kmsg', 'w');
+  } catch {
+    return openSync('/dev/null', 'w');
+  }
 }
 
 /**
@@ -135,8 +152,7 @@ export function startFieldDaemon(request: FieldDaemonRequest, when: DaemonStart)
 type DaemonStart = 'now' | 'with the network';
 
 function startDaemon(request: FieldDaemonRequest, when: DaemonStart): ChildProcess {
-  // The kernel's log: it outlives this process, which standard output would not.
-  const log = openSync('/dev/kmsg', 'w');
+  const log = openKernelLog();
   try {
     return startSupervisor(
       {

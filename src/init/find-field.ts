@@ -104,7 +104,7 @@ export async function findField(
       if (limit.aborted) throw nothing(image, up, peers, choice.saw, limitMs);
       if (performance.now() - saidMs > SAY_EVERY_MS) {
         saidMs = performance.now();
-        log.info(
+        log.tell(
           `asking on ${up.link.name} (${up.plan.address}) for an image${choice.saw.map((line) => `; ${line}`).join('')}`,
         );
       }

@@ -113,7 +113,7 @@ export async function findMedia(
       throw await noImage(search, options, refused, named, decision);
     }
     if (uptimeMs() - saidMs > SAY_AFTER_MS) {
-      log.info(`waiting for a medium with an image: ${decision.why}`);
+      log.tell(`waiting for a medium with an image: ${decision.why}`);
       saidMs = decision.untilMs;
     }
     // With hundreds of disks one round takes long: at least half of the time is left to what is waited for.

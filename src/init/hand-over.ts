@@ -1,15 +1,18 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeError } from '../linux/describe-error.ts';
-import { freeModules, KEPT_INITRAMFS, keepInitramfs } from '../root/switch.ts';
+import { useConsole } from '../linux/process.ts';
+import { freeModules, KEPT_INITRAMFS, keepInitramfs, prepareSwitch, switchRoot } from '../root/switch.ts';
 import { beforeSwitch } from '../runes/before-switch.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BuiltRoot } from './build-root.ts';
 import type { BootOptions } from './command-line.ts';
 import type { Drivers } from './drivers.ts';
-import { localDaemon, startFieldDaemon } from './field-daemon.ts';
+import { BootFailure } from './failure.ts';
+import { type FieldDaemon, localDaemon, startFieldDaemon } from './field-daemon.ts';
 import type { SoundImage } from './first-sound-image.ts';
 import type { Network } from './network.ts';
+import type { Undo } from './undo.ts';
 
 /** A card whose firmware is slow takes a second or two. */
 const REST_MS = 5000;
@@ -31,30 +34,34 @@ echo "viver: no loader in $r" >&2
 exit 1
 `;
 
-/** Stage `handover`: what outlives the switch, and nothing else. */
-export async function handOver(
+/** What takes over, ready to. */
+export interface PreparedSwitch {
+  readonly root: BuiltRoot;
+  readonly drivers: Drivers;
+}
+
+/**
+ * Stage `handover`: all that outlives the switch is made ready. What of it must not stay when this fails, or anything
+ * after it, is registered with `undo`.
+ */
+export async function prepareHandOver(
   image: SoundImage,
   root: BuiltRoot,
   options: BootOptions,
   drivers: Drivers,
   network: Network,
+  undo: Undo,
   log: BootLog,
-): Promise<StageDone<undefined>> {
-  await network.handOver();
-  const field = serveImage(image, root, options);
-  log.choose('field', field);
+): Promise<StageDone<PreparedSwitch>> {
+  undo.add('the initramfs at its new place', keepInitramfs());
+  writeIntoRoot(root);
   if (root.hasUdev) log.choose('other devices', "the image's udev drives what holds no disk");
   else await driveRest(drivers, log);
-  drivers.close();
-  keepInitramfs();
-  // Not awaited: what is left of it runs under the image's init.
-  freeModules('/lib/modules').catch((error) => log.warn(`modules stay in RAM: ${describeError(error)}`));
-  const command = join(root.target, COMMAND);
-  if (!existsSync(command)) {
-    mkdirSync(dirname(command), { recursive: true });
-    writeFileSync(command, WRAPPER);
-    chmodSync(command, 0o755);
-  }
+  const field = serveImage(image, root, options);
+  if (field.daemon !== undefined) undo.add('the field daemon for others', () => field.daemon?.stop());
+  log.choose('field', field.why);
+  // From here on nothing fails: what goes wrong is warned of.
+  await network.handOver();
   await beforeSwitch({
     target: root.target,
     image: root.lower,
@@ -63,7 +70,40 @@ export async function handOver(
     note: (what, why) => log.choose(what, why),
     warn: (text) => log.warn(text),
   });
-  return { value: undefined, note: '' };
+  return { value: { root, drivers }, note: '' };
+}
+
+/**
+ * The switch: this process becomes the image's init. Nothing of it can be taken back.
+ * @throws what the kernel refuses, although all was made ready
+ */
+export function commitHandOver({ root, drivers }: PreparedSwitch, args: readonly string[], log: BootLog): never {
+  drivers.close();
+  // Not awaited: what is left of it runs under the image's init.
+  freeModules('/lib/modules').catch((error) => log.warn(`modules stay in RAM: ${describeError(error)}`));
+  useConsole();
+  switchRoot(root.target, root.init.path, args, root.environment);
+}
+
+/** The first things written over the image: a disk for changes that is full, or cannot be written to, shows here. */
+function writeIntoRoot({ target, cow }: BuiltRoot): void {
+  try {
+    prepareSwitch(target);
+    const command = join(target, COMMAND);
+    if (existsSync(command)) return;
+    mkdirSync(dirname(command), { recursive: true });
+    writeFileSync(command, WRAPPER);
+    chmodSync(command, 0o755);
+  } catch (cause) {
+    const where = cow.kind === 'ram' ? 'RAM' : cow.kind;
+    throw new BootFailure(`what is written goes to ${where}, and nothing can be written there`, {
+      cause,
+      tryThis: [
+        ...(cow.kind === 'ram' ? [] : [`make room on ${cow.kind}, or mend its file system, and type exit`]),
+        'viver.cow=ram keeps what is written in RAM, for this time',
+      ],
+    });
+  }
 }
 
 /** Whatever of the machine VIVER does not drive, nobody will: without udev there is no network, perhaps no keyboard. */
@@ -76,9 +116,16 @@ async function driveRest(drivers: Drivers, log: BootLog): Promise<void> {
  * Every machine gives the image it runs to others. One that has it on a medium of its own begins when it has a network,
  * and so takes nothing of the time until its login.
  */
-function serveImage({ name, id, candidate, daemon }: SoundImage, root: BuiltRoot, options: BootOptions): string {
-  if (daemon !== undefined) return 'the daemon below the root gives the image to others';
-  if (id === undefined || candidate.indexPath === undefined) return 'not given to others: the image has no index';
-  startFieldDaemon(localDaemon({ name, id, path: root.imagePath }, options, false), 'with the network');
-  return 'the image is given to others as soon as there is a network';
+function serveImage(
+  { name, id, candidate, daemon }: SoundImage,
+  root: BuiltRoot,
+  options: BootOptions,
+): { readonly why: string; readonly daemon?: FieldDaemon } {
+  if (daemon !== undefined) return { why: 'the daemon below the root gives the image to others' };
+  if (id === undefined || candidate.indexPath === undefined)
+    return { why: 'not given to others: the image has no index' };
+  return {
+    daemon: startFieldDaemon(localDaemon({ name, id, path: root.imagePath }, options, false), 'with the network'),
+    why: 'the image is given to others as soon as there is a network',
+  };
 }

@@ -29,6 +29,7 @@ export class Network {
     if (this.#run !== undefined) return this.#run.result;
     const { ip = 'dhcp', hostname, bootMac } = this.#options;
     const stop = new AbortController();
+    this.#isLeaving = false;
     const result = bringUp({
       ip: parseIpSetting(ip),
       ...(hostname === undefined ? {} : { hostname }),

@@ -12,6 +12,7 @@ export function openSystem(log: BootLog): StageDone<BootOptions> {
   log.openConsoles();
   const options = parseCommandLine(readFileSync('/proc/cmdline', 'utf8'));
   log.debug = options.debug;
+  log.quiet = options.quiet && !options.debug;
   for (const warning of options.warnings) log.warn(warning);
   return { value: options, note: '' };
 }

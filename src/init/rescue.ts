@@ -1,11 +1,13 @@
 /**
- * The rescue prompt: a BusyBox shell on every console, `js` in it for a JavaScript prompt with VIVER's own functions.
- * Leaving the shell goes on with the boot.
+ * The rescue prompt: a BusyBox shell on every console that works, `js` in it for a JavaScript prompt with VIVER's own
+ * functions. Leaving the shell goes on with the boot.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { activeConsoles, type BootLog } from './boot-log.ts';
+import { describeError } from '../linux/describe-error.ts';
+import type { BootLog } from './boot-log.ts';
+import { isReachable, openConsoles } from './consoles.ts';
 
 const WELCOME = [
   'viver: rescue prompt. What there is:',
@@ -21,51 +23,100 @@ const ENVIRONMENT = { PATH: '/bin:/sbin:/usr/bin:/usr/sbin', HOME: '/root', TERM
 
 /** What runs in the shells of other consoles may take no notice of their end. */
 const HANG_UP_MS = 1000;
+/** A keyboard or a serial line may be plugged in later. */
+const LOOK_MS = 2000;
 
 /** A shell of its own session on a terminal, so that job control and Ctrl-C work. */
-function startShell(path: string): ChildProcess | undefined {
-  let terminal: number;
+function startShell(path: string): ChildProcess {
+  const terminal = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
   try {
-    terminal = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
-  } catch {
-    return undefined; // named by the kernel, but not there: the other consoles have theirs
+    return spawn('/bin/setsid', ['-c', '/bin/sh', '-i'], {
+      stdio: [terminal, terminal, terminal],
+      env: ENVIRONMENT,
+      cwd: '/',
+    });
+  } finally {
+    closeSync(terminal);
   }
-  const shell = spawn('/bin/setsid', ['-c', '/bin/sh', '-i'], {
-    stdio: [terminal, terminal, terminal],
-    env: ENVIRONMENT,
-    cwd: '/',
-  });
-  closeSync(terminal);
-  return shell;
 }
 
-function ended(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) resolve();
-    child.once('exit', () => resolve());
-    child.once('error', () => resolve());
+function reachablePaths(): readonly string[] {
+  return openConsoles().map(({ path, fd }) => {
+    closeSync(fd);
+    return path;
   });
 }
 
-/** Says why, then waits until a person leaves the shell on one of the consoles. */
+/** The shells of one prompt, by console. */
+class Prompt {
+  readonly #log: BootLog;
+  readonly #shells = new Map<string, ChildProcess>();
+  readonly #left = Promise.withResolvers<void>();
+  #isSilent = false;
+
+  constructor(log: BootLog) {
+    this.#log = log;
+  }
+
+  /**
+   * Resolves when a person has left the shell on one of the consoles. A shell that ended with its console, pulled out or
+   * hung up, is not left by anybody.
+   * @throws Error when no shell can be started
+   */
+  async untilLeft(): Promise<void> {
+    this.#look();
+    const looking = setInterval(() => this.#look(), LOOK_MS);
+    try {
+      await this.#left.promise;
+    } finally {
+      clearInterval(looking);
+      await this.#hangUp();
+    }
+  }
+
+  /** Starts a shell on each console that has none. */
+  #look(): void {
+    const paths = reachablePaths();
+    if (paths.length === 0 && !this.#isSilent) this.#log.tell('no console can be opened: waiting for one');
+    this.#isSilent = paths.length === 0;
+    for (const path of paths) if (!this.#shells.has(path)) this.#start(path);
+  }
+
+  #start(path: string): void {
+    let shell: ChildProcess;
+    try {
+      shell = startShell(path);
+    } catch (error) {
+      this.#log.warn(`no prompt on ${path}: ${describeError(error)}`);
+      return;
+    }
+    this.#shells.set(path, shell);
+    shell.once('error', (cause) => this.#left.reject(new Error('the rescue prompt cannot be started', { cause })));
+    shell.once('exit', () => {
+      this.#shells.delete(path);
+      if (isReachable(path)) this.#left.resolve();
+    });
+  }
+
+  async #hangUp(): Promise<void> {
+    const shells = [...this.#shells.values()];
+    const ended = shells.map((shell) => new Promise((resolve) => shell.once('exit', resolve)));
+    for (const shell of shells) shell.kill('SIGHUP');
+    await Promise.race([Promise.all(ended), sleep(HANG_UP_MS)]);
+  }
+}
+
+/**
+ * Says why, then waits until a person leaves the shell on one of the consoles.
+ * @throws Error when no shell can be started
+ */
 export async function rescue(log: BootLog, why: string): Promise<void> {
-  writeRescueFiles();
-  log.info(why);
+  log.tell(why);
   for (const line of WELCOME) log.line(line);
-  const shells = activeConsoles()
-    .map(startShell)
-    .filter((shell) => shell !== undefined);
-  if (shells.length === 0)
-    throw new Error(`rescue: none of the consoles can be opened (${activeConsoles().join(', ')})`);
-  await Promise.race(shells.map(ended));
-  for (const shell of shells) shell.kill('SIGHUP');
-  await Promise.race([Promise.all(shells.map(ended)), sleep(HANG_UP_MS)]);
-  // The end of a terminal's session hangs it up for everyone who has it open (tty_vhangup_session).
-  log.openConsoles();
-}
-
-/** What `id`, `ps` and `ls -l` look at. */
-function writeRescueFiles(): void {
-  writeFileSync('/etc/passwd', 'root::0:0:root:/root:/bin/sh\n');
-  writeFileSync('/etc/group', 'root:x:0:\n');
+  try {
+    await new Prompt(log).untilLeft();
+  } finally {
+    // The end of a terminal's session hangs it up for everyone who has it open (tty_vhangup_session).
+    log.openConsoles();
+  }
 }

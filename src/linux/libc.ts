@@ -12,6 +12,7 @@ const SIGNATURES = {
   close_range: { arguments: ['u32', 'u32', 'i32'], return: 'i32' },
   connect: { arguments: ['i32', 'buffer', 'u32'], return: 'i32' },
   delete_module: { arguments: ['string', 'u32'], return: 'i32' },
+  dup2: { arguments: ['i32', 'i32'], return: 'i32' },
   execve: { arguments: ['string', 'buffer', 'buffer'], return: 'i32' },
   fcntl: { arguments: ['i32', 'i32', 'u64'], return: 'i32' },
   getsockname: { arguments: ['i32', 'buffer', 'buffer'], return: 'i32' },

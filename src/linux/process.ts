@@ -1,3 +1,4 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { encode, struct, u64le } from '../codec/struct.ts';
 import { addressOf, call, cString, libc } from './libc.ts';
 
@@ -43,6 +44,34 @@ function handOverStandardStreams(): void {
     c.fcntl(fd, F_SETFD, 0n);
     c.fcntl(fd, F_SETFL, BigInt(flags & ~O_NONBLOCK));
   }
+}
+
+/** Major 1, minor 3, as makedev(3) puts them together. */
+const NULL_DEVICE = (1 << 8) | 3;
+
+function leadsNowhere(fd: number): boolean {
+  try {
+    return fstatSync(fd).rdev === NULL_DEVICE;
+  } catch {
+    return true; // closed
+  }
+}
+
+/**
+ * Gives the console as standard streams to what is executed next, where the kernel had none when it started this
+ * process. A console that cannot be opened now either changes nothing.
+ */
+export function useConsole(path = '/dev/console'): void {
+  const lost = [0, 1, 2].filter(leadsNowhere);
+  if (lost.length === 0) return;
+  let console: number;
+  try {
+    console = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
+  } catch {
+    return; // nobody sits there
+  }
+  for (const fd of lost) call('dup2', path, (c) => c.dup2(console, fd));
+  if (console > 2) closeSync(console);
 }
 
 const rlimit = struct('rlimit', [

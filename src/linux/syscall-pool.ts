@@ -11,6 +11,8 @@ export interface SyscallPoolOptions {
   readonly maxThreads?: number;
   /** After so many milliseconds a call counts as hanging, and another thread is started for those that wait. */
   readonly patienceMs?: number;
+  /** The threads' entry, for startWorker: a test gives one that dies. */
+  readonly entry?: string;
 }
 
 interface Job {
@@ -23,6 +25,9 @@ interface Busy extends Job {
   /** When the thread took it, in milliseconds. */
   since: number;
 }
+
+/** Threads that die one after the other will not live the next time either. */
+const MOST_DEATHS = 8;
 
 /**
  * A module that has to be decompressed for the kernel, by `xz` maybe, is loaded by this thread: the others start from
@@ -45,6 +50,7 @@ function settle(job: Job, result: BlockingResult): void {
  */
 export class SyscallPool {
   readonly #maxThreads: number;
+  readonly #entry: string;
   /** At least twice what a thread takes to come up: on a slow machine another one would cost more than it saves. */
   #patienceMs: number;
   readonly #online = new WeakSet<Worker>();
@@ -53,10 +59,17 @@ export class SyscallPool {
   readonly #queue: Job[] = [];
   #timer: NodeJS.Timeout | undefined;
   #failure: Error | undefined;
+  #deaths = 0;
 
-  constructor({ threads = 1, maxThreads = 16, patienceMs = 100 }: SyscallPoolOptions = {}) {
+  constructor({
+    threads = 1,
+    maxThreads = 16,
+    patienceMs = 100,
+    entry = 'linux/syscall-worker',
+  }: SyscallPoolOptions = {}) {
     this.#maxThreads = Math.max(threads, maxThreads);
     this.#patienceMs = patienceMs;
+    this.#entry = entry;
     for (let i = 0; i < threads; i++) this.#start();
   }
 
@@ -91,9 +104,10 @@ export class SyscallPool {
   /** Ends the threads. Calls under way are rejected; what hangs in the kernel is left to it. */
   close(): void {
     this.#fail(new Error('the system call pool is closed'));
-    for (const worker of [...this.#idle, ...this.#busy.keys()]) void worker.terminate();
+    const workers = [...this.#idle, ...this.#busy.keys()];
     this.#idle.length = 0;
     this.#busy.clear();
+    for (const worker of workers) void worker.terminate();
   }
 
   [Symbol.dispose](): void {
@@ -113,7 +127,13 @@ export class SyscallPool {
 
   #start(): void {
     const startedMs = performance.now();
-    const worker = startWorker('linux/syscall-worker');
+    let worker: Worker;
+    try {
+      worker = startWorker(this.#entry);
+    } catch {
+      this.#deaths = MOST_DEATHS; // no thread can be had at all
+      return;
+    }
     worker.unref();
     worker.once('online', () => {
       this.#online.add(worker);
@@ -122,8 +142,26 @@ export class SyscallPool {
       if (job !== undefined) job.since = performance.now();
     });
     worker.on('message', (result: BlockingResult) => this.#finish(worker, result));
-    worker.on('error', (cause) => this.#fail(new Error('a system call thread died', { cause })));
+    worker.on('error', (cause) => this.#died(worker, cause));
+    worker.once('exit', (code) => this.#died(worker, new Error(`it ended with status ${code}`)));
     this.#idle.push(worker);
+  }
+
+  /** Its call fails; the others go on in another thread. Where no thread lives, calls are made on this one. */
+  #died(worker: Worker, cause: unknown): void {
+    const at = this.#idle.indexOf(worker);
+    const job = this.#busy.get(worker);
+    if (at < 0 && job === undefined) return; // told of already, or closed
+    if (at >= 0) this.#idle.splice(at, 1);
+    this.#busy.delete(worker);
+    job?.reject(new Error('a system call thread died', { cause }));
+    this.#deaths++;
+    if (!this.#isThreadless) this.#start();
+    this.#dispatch();
+  }
+
+  get #isThreadless(): boolean {
+    return this.#deaths >= MOST_DEATHS;
   }
 
   #finish(worker: Worker, result: BlockingResult): void {
@@ -137,6 +175,9 @@ export class SyscallPool {
   }
 
   #dispatch(): void {
+    if (this.#isThreadless && this.#idle.length + this.#busy.size === 0) {
+      for (const job of this.#queue.splice(0)) settle(job, runBlockingCall(job.call));
+    }
     while (this.#queue.length > 0 && this.#idle.length > 0) {
       const worker = this.#idle.shift() as Worker;
       const job = this.#queue.shift() as Job;
@@ -149,7 +190,7 @@ export class SyscallPool {
 
   #helpWhenAllHang(): void {
     const threads = this.#idle.length + this.#busy.size;
-    if (this.#timer !== undefined || threads >= this.#maxThreads) return;
+    if (this.#timer !== undefined || threads >= this.#maxThreads || this.#isThreadless) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (this.#queue.length === 0) return;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { bindMount, moveMount } from '../linux/mount.ts';
+import { bindMount, moveMount, umount } from '../linux/mount.ts';
 import { chroot, exec } from '../linux/process.ts';
 
 /** The initramfs stays here on the booted system. */
@@ -15,15 +15,23 @@ const ASIDE = '/tmp/kept';
 
 /**
  * Keeps the initramfs reachable at /run/initramfs: a bind mount, so nothing is copied. Call before the switch.
+ * @returns takes it back
  */
-export function keepInitramfs(): void {
+export function keepInitramfs(): () => void {
   mkdirSync(KEPT_INITRAMFS, { recursive: true, mode: 0o755 });
   bindMount('/', KEPT_INITRAMFS);
+  return () => umount(KEPT_INITRAMFS);
+}
+
+/** Makes the places that switchRoot moves to: what of it can fail, a full disk for one, fails before anything is moved. */
+export function prepareSwitch(root: string): void {
+  mkdirSync(ASIDE, { recursive: true });
+  for (const directory of MOVED) mkdirSync(join(root, directory), { recursive: true, mode: 0o755 });
 }
 
 /**
  * Makes `root` the root of everything and becomes its init. Returns only by an error, and then much is moved already:
- * check before (findInit) what can be checked.
+ * prepareSwitch and findInit before it.
  */
 export function switchRoot(
   root: string,
@@ -31,14 +39,11 @@ export function switchRoot(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): never {
-  mkdirSync(ASIDE, { recursive: true });
   for (const directory of MOVED) {
-    const target = join(root, directory);
-    mkdirSync(target, { recursive: true, mode: 0o755 });
     // What was started here and lives on (the daemon below the root, the DHCP client) still needs it at its old place.
     // Without the mounts below: a second view of a medium would keep it in use at the end of the machine.
     bindMount(directory, ASIDE);
-    moveMount(directory, target);
+    moveMount(directory, join(root, directory));
     moveMount(ASIDE, directory);
   }
   process.chdir(root);

@@ -68,3 +68,29 @@ describe('the kernel command line', () => {
     );
   });
 });
+
+test.each([
+  ['panic=30', 30],
+  ['panic=0', undefined],
+  ['panic=-1', 0],
+  ['panic=0x10', 16],
+  ['panic=010', 8],
+  ['panic=5 panic=0', undefined],
+  ['panic=5 -- panic=9', 5],
+  ['panic=4294967296', undefined],
+  ['panic=', undefined],
+  ['panic=ten', undefined],
+])('%s as the kernel takes it', (text, seconds) => {
+  expect(parseCommandLine(text).panicSeconds).toBe(seconds);
+});
+
+test('a panic= that the kernel does not take is warned of', () => {
+  expect(parseCommandLine('panic=30s').warnings).toEqual([
+    'command line: panic=30s: wants seconds, a whole number; ignored',
+  ]);
+});
+
+test('quiet is a word of its own', () => {
+  expect(parseCommandLine('ro quiet').quiet).toBe(true);
+  expect(parseCommandLine('quiet=1 viver.debug').quiet).toBe(false);
+});

@@ -57,3 +57,12 @@ test('a closed pool says so', async () => {
   await expect(waiting).rejects.toThrow('closed');
   await expect(pool.load('x.ko')).rejects.toThrow('closed');
 });
+
+test('a thread that dies takes its own call along; where none lives, calls are made without one', async () => {
+  using pool = new SyscallPool({ entry: 'linux/no-such-worker' });
+  const calls = Array.from({ length: 12 }, () => pool.umount('/no/such/mount').catch((error: Error) => error.message));
+  const results = await Promise.all(calls);
+  expect(results.filter((text) => text === 'a system call thread died').length).toBeLessThan(12);
+  expect(results.at(-1)).toBe('umount /no/such/mount: ENOENT (No such file or directory)');
+  await expect(pool.umount('/no/such/mount')).rejects.toThrow('ENOENT');
+});

@@ -16,7 +16,7 @@ import { type Cow, mountDeviceCow, mountRamCow } from '../../../src/root/cow.ts'
 import { findInit } from '../../../src/root/find-init.ts';
 import { shutDown, shutdownSystem } from '../../../src/root/shutdown.ts';
 import { installShutdownHooks, planShutdownHooks, rootHookReader } from '../../../src/root/shutdown-hooks.ts';
-import { keepInitramfs, switchRoot } from '../../../src/root/switch.ts';
+import { keepInitramfs, prepareSwitch, switchRoot } from '../../../src/root/switch.ts';
 import { mountUnion } from '../../../src/root/union.ts';
 
 /**
@@ -133,6 +133,7 @@ const plays: Readonly<Record<string, () => unknown | Promise<unknown>>> = {
     build(mountRamCow(cowPoint));
     keepInitramfs();
     const { path } = findInit(target, undefined);
+    prepareSwitch(target);
     switchRoot(target, path, ['quiet'], { HOME: '/' });
   },
 };

@@ -106,6 +106,12 @@ function bootsFromCard(scenario: Scenario): boolean {
   return (scenario.nics ?? []).some((nic) => nic.bootIndex !== undefined);
 }
 
+function consoleArguments({ console = 'serial' }: Scenario): readonly string[] {
+  if (console === 'serial') return ['-serial', 'chardev:console'];
+  const port = { driver: 'virtconsole', chardev: 'console' };
+  return [...device({ driver: 'virtio-serial-pci', id: 'console-bus' }), ...device(port)];
+}
+
 /**
  * QEMU's arguments for a scenario. The machine starts paused (-S) so that power-on is the moment QMP says `cont`.
  * The CPU model is fixed: under TCG qemu64 is several times faster than max, and figures stay comparable.
@@ -123,7 +129,7 @@ export function qemuArguments(scenario: Scenario, surroundings: Surroundings): r
     ...['-accel', accelerator, '-cpu', 'qemu64'],
     ...['-smp', String(scenario.cpus ?? 1), '-m', `${scenario.memoryMiB ?? 2048}M`],
     ...['-display', 'none', '-vga', 'std'],
-    ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
+    ...['-chardev', 'stdio,id=console,signal=off', ...consoleArguments(scenario)],
     ...['-chardev', `socket,id=qmp,fd=${surroundings.qmpFd}`, '-mon', 'chardev=qmp,mode=control'],
   ];
   if (surroundings.uefi !== undefined) {

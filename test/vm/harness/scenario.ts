@@ -107,6 +107,8 @@ export interface Scenario {
   readonly disks?: readonly Disk[];
   readonly nics?: readonly Nic[];
   readonly kernel?: DirectKernel;
+  /** Where the console is: a serial port (default), or a virtio console on a machine without any serial port. */
+  readonly console?: 'serial' | 'virtio';
   /** More devices, as they are. */
   readonly devices?: readonly Device[];
   readonly steps: readonly Step[];
