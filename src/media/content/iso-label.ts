@@ -8,7 +8,7 @@ const LABEL = { at: 40, bytes: 32 };
 /** UCS-2 at Joliet's three levels. */
 const JOLIET_ESCAPES = ['%/@', '%/C', '%/E'];
 
-const utf16be = new TextDecoder('utf-16be');
+const utf16be = (bytes: Uint8Array): string => Buffer.from(bytes).swap16().toString('utf16le');
 const latin = new TextDecoder('latin1');
 
 /**
@@ -24,7 +24,7 @@ export function isoLabel(head: Head): string | undefined {
     if (!head.has(at + 1, 'CD001') || type === TYPE.end) return undefined;
     if (type === TYPE.primary) primary = latin.decode(head.bytes(at + LABEL.at, LABEL.bytes)).replace(/[\0 ]+$/, '');
     if (type !== TYPE.supplementary || !JOLIET_ESCAPES.some((level) => head.has(at + 88, level))) continue;
-    const joliet = utf16be.decode(head.bytes(at + LABEL.at, LABEL.bytes)).replace(/[\0 ]+$/, '');
+    const joliet = utf16be(head.bytes(at + LABEL.at, LABEL.bytes)).replace(/[\0 ]+$/, '');
     const isCut = [...joliet].every((character, place) => {
       const other = primary[place] ?? '';
       return other === '_' || other.toUpperCase() === character.toUpperCase();

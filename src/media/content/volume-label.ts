@@ -5,7 +5,9 @@ import { isoLabel } from './iso-label.ts';
 import type { Probe } from './probe.ts';
 
 const latin = new TextDecoder('latin1');
-const utf16 = new TextDecoder('utf-16le');
+
+/** Not by a TextDecoder, which for this needs ICU: the executable's snapshot could not hold it. */
+const utf16 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf16le');
 
 const ENTRY_BYTES = 32;
 /** Enough for any root directory in use; a chain that is a circle ends here too. */
@@ -61,7 +63,7 @@ function* exfatLabel(boot: Head): Probe<string | undefined> {
     for (let at = 0; at + ENTRY_BYTES <= directory.length; at += ENTRY_BYTES) {
       const entry = new Head(directory.subarray(at, at + ENTRY_BYTES), ENTRY_BYTES);
       if (entry.u8(0) === EXFAT_ENTRY.end) return undefined;
-      if (entry.u8(0) === EXFAT_ENTRY.label) return utf16.decode(entry.bytes(2, Math.min(entry.u8(1) * 2, 22)));
+      if (entry.u8(0) === EXFAT_ENTRY.label) return utf16(entry.bytes(2, Math.min(entry.u8(1) * 2, 22)));
     }
     const next = yield { offset: boot.u32(80) * sectorBytes + cluster * 4, length: 4 };
     cluster = new Head(next, 4).u32(0);
@@ -87,8 +89,7 @@ function* ntfsLabel(boot: Head): Probe<string | undefined> {
     const [type, size] = [record.u32(at), record.u32(at + 4)];
     if (type === NTFS.lastAttribute || size < 16 || at + size > recordBytes) return undefined;
     const [valueBytes, valueAt] = [record.u32(at + 16), record.u16(at + 20)];
-    if (type === NTFS.volumeName && valueAt + valueBytes <= size)
-      return utf16.decode(record.bytes(at + valueAt, valueBytes));
+    if (type === NTFS.volumeName && valueAt + valueBytes <= size) return utf16(record.bytes(at + valueAt, valueBytes));
     at += size;
   }
   return undefined;
