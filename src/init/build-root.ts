@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { describeError } from '../linux/describe-error.ts';
 import { attachLoop } from '../linux/loop.ts';
 import { umount } from '../linux/mount.ts';
 import { mountBeside, mountUnit } from '../root/beside.ts';
 import { type Cow, cowModules, mountDeviceCow, mountRamCow } from '../root/cow.ts';
 import { type FoundInit, findInit, hasUdev } from '../root/find-init.ts';
+import { startSelinux } from '../root/selinux.ts';
 import {
   installShutdownHooks,
   keepMountsFromSystemd,
@@ -18,6 +20,7 @@ import { type Drivers, ROOT_MODULES } from './drivers.ts';
 import { findCowDevice } from './find-cow-device.ts';
 import type { SoundImage } from './first-sound-image.ts';
 import { openField, waitOf } from './join-field.ts';
+import type { LabelledRoot } from './label-written.ts';
 
 export interface BuiltRoot {
   readonly target: string;
@@ -25,6 +28,8 @@ export interface BuiltRoot {
   readonly lower: string;
   readonly cow: Cow;
   readonly init: FoundInit;
+  /** The image's policy is loaded, and what VIVER writes is to be labelled. */
+  readonly selinux: LabelledRoot | undefined;
   /** The image loads drivers by itself. */
   readonly hasUdev: boolean;
   readonly environment: Readonly<Record<string, string>>;
@@ -61,6 +66,7 @@ export async function buildRoot(
   undo.defer(() => umount(LOWER));
   undo.defer(() => umount(TARGET));
   const init = findInit(TARGET, options.init);
+  const selinux = startLabels(cow, log);
   const beside = containerStores(cow, log);
   for (const path of beside) undo.defer(() => umount(TARGET + path));
   if (cow.kind !== 'ram') {
@@ -80,9 +86,18 @@ export async function buildRoot(
     Object.entries(kernels).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
   return {
-    value: { target: TARGET, lower: LOWER, cow, init, hasUdev: hasUdev(TARGET), environment, imagePath },
+    value: { selinux, target: TARGET, lower: LOWER, cow, init, hasUdev: hasUdev(TARGET), environment, imagePath },
     note: `${init.system} at ${init.path}; ${cow.note}`,
   };
+}
+
+/** @throws Error when the policy cannot be loaded: a system that is to enforce it does not run without */
+function startLabels(cow: Cow, log: BootLog): LabelledRoot | undefined {
+  const sinceMs = Date.now();
+  const selinux = startSelinux(TARGET, LOWER, readFileSync('/proc/cmdline', 'utf8'));
+  if (selinux === undefined) return undefined;
+  log.choose('SELinux', `the policy ${selinux.config.type} of the image, ${selinux.config.mode}`);
+  return { selinux, upper: cow.upper, sinceMs };
 }
 
 /** Without them the system boots as well: its containers get a slower kind of layers. */

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeError } from '../linux/describe-error.ts';
 import { useConsole } from '../linux/process.ts';
+import { enforce } from '../root/selinux.ts';
 import { freeModules, KEPT_INITRAMFS, keepInitramfs, prepareSwitch, switchRoot } from '../root/switch.ts';
 import { beforeSwitch } from '../runes/before-switch.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
@@ -11,6 +12,7 @@ import type { Drivers } from './drivers.ts';
 import { BootFailure } from './failure.ts';
 import { type FieldDaemon, localDaemon, startFieldDaemon } from './field-daemon.ts';
 import type { SoundImage } from './first-sound-image.ts';
+import { labelWritten } from './label-written.ts';
 import type { Network } from './network.ts';
 import type { Undo } from './undo.ts';
 
@@ -70,6 +72,7 @@ export async function prepareHandOver(
     note: (what, why) => log.choose(what, why),
     warn: (text) => log.warn(text),
   });
+  if (root.selinux !== undefined) labelWritten(root.selinux, log);
   return { value: { root, drivers }, note: '' };
 }
 
@@ -82,6 +85,8 @@ export function commitHandOver({ root, drivers }: PreparedSwitch, args: readonly
   // Not awaited: what is left of it runs under the image's init.
   freeModules('/lib/modules').catch((error) => log.warn(`modules stay in RAM: ${describeError(error)}`));
   useConsole();
+  // systemd turns it on by itself
+  if (root.selinux !== undefined && root.init.system !== 'systemd') enforce(root.selinux.selinux);
   switchRoot(root.target, root.init.path, args, root.environment);
 }
 

@@ -48,5 +48,7 @@ export function mountUnion({ device, lower, cow, target }: UnionRequest, system:
   mountImage(device, lower, system);
   adoptRootAttributes(lower, cow.upper);
   mkdirSync(target, { recursive: true });
-  system.mount({ source: 'viver-root', target, type: 'overlay', data: overlayData(lower, cow) });
+  // AppArmor sees what lies in the upper layer by its path in its own file system; snapd finds that path by taking the
+  // source of the overlay away from the front of upperdir, as live systems with a source of this kind need it too.
+  system.mount({ source: cow.mountpoint, target, type: 'overlay', data: overlayData(lower, cow) });
 }
