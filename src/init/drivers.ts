@@ -129,7 +129,9 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
     index,
     loader: queue,
     // Who boots from the network waits for its card, others for a disk and for nothing else.
-    ...(wantsNetwork(options) ? {} : { plan: { deferNetwork: NETWORK_DEFERRED }, quiet: () => queue.quiet() }),
+    ...(wantsNetwork(options)
+      ? { plan: { weakdeps: true } }
+      : { plan: { weakdeps: true, deferNetwork: NETWORK_DEFERRED }, quiet: () => queue.quiet() }),
     onFailure: (text) => {
       // What the threads had not begun when the root took over, the image's udev does.
       if (!stop.signal.aborted) log.warn(text);
