@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describeError } from '../linux/describe-error.ts';
 import { attachLoop } from '../linux/loop.ts';
-import { umount } from '../linux/mount.ts';
+import { mount, umount } from '../linux/mount.ts';
 import { mountBeside, mountUnit } from '../root/beside.ts';
 import { type Cow, cowModules, mountDeviceCow, mountRamCow } from '../root/cow.ts';
-import { type FoundInit, findInit, hasUdev } from '../root/find-init.ts';
-import { startSelinux } from '../root/selinux.ts';
+import { type FoundInit, findInit, hasUdev, resolveBelow, rootReader } from '../root/find-init.ts';
+import { mountInContext, startSelinux } from '../root/selinux.ts';
 import {
   installShutdownHooks,
   keepMountsFromSystemd,
@@ -62,11 +62,22 @@ export async function buildRoot(
     device = loop.path;
     undo.defer(() => loop[Symbol.dispose]());
   }
-  mountUnion({ device, lower: LOWER, cow, target: TARGET });
+  let selinux: LabelledRoot | undefined;
+  mountUnion({
+    device,
+    lower: LOWER,
+    cow,
+    target: TARGET,
+    mountOverlay: (request) => {
+      selinux = startLabels(cow, options.init, log);
+      const context = selinux?.selinux.initContext;
+      if (context === undefined) mount(request);
+      else mountInContext(context, request);
+    },
+  });
   undo.defer(() => umount(LOWER));
   undo.defer(() => umount(TARGET));
   const init = findInit(TARGET, options.init);
-  const selinux = startLabels(cow, log);
   const beside = containerStores(cow, log);
   for (const path of beside) undo.defer(() => umount(TARGET + path));
   if (cow.kind !== 'ram') {
@@ -92,12 +103,13 @@ export async function buildRoot(
 }
 
 /** @throws Error when the policy cannot be loaded: a system that is to enforce it does not run without */
-function startLabels(cow: Cow, log: BootLog): LabelledRoot | undefined {
+function startLabels(cow: Cow, asked: string | undefined, log: BootLog): LabelledRoot | undefined {
   const sinceMs = Date.now();
-  const selinux = startSelinux(TARGET, LOWER, readFileSync('/proc/cmdline', 'utf8'));
+  const init = () => LOWER + (resolveBelow(LOWER, findInit(LOWER, asked).path, rootReader) ?? '');
+  const selinux = startSelinux(LOWER, init, readFileSync('/proc/cmdline', 'utf8'));
   if (selinux === undefined) return undefined;
   log.choose('SELinux', `the policy ${selinux.config.type} of the image, ${selinux.config.mode}`);
-  return { selinux, upper: cow.upper, sinceMs };
+  return { selinux, target: TARGET, upper: cow.upper, sinceMs };
 }
 
 /** Without them the system boots as well: its containers get a slower kind of layers. */

@@ -5,10 +5,20 @@
  * nothing else is, least of all the whole system.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { bindMount, MNT, mount, umount } from '../linux/mount.ts';
-import { getXattr, setXattr } from '../linux/xattr.ts';
+import { bindMount, MNT, type MountRequest, mount, umount } from '../linux/mount.ts';
+import { getXattr } from '../linux/xattr.ts';
 
 export const LABEL = 'security.selinux';
 const SELINUXFS = '/sys/fs/selinux';
@@ -38,31 +48,74 @@ export function choosePolicy(names: readonly string[], newest: number): string |
 
 export interface Selinux {
   readonly config: SelinuxConfig;
-  readonly root: string;
+  /** What the image's init will run as; undefined when its file has no label. */
+  readonly initContext: string | undefined;
+}
+
+const textOf = (path: string) => readFileSync(path, 'utf8').replace(/[\0\n]+$/, '');
+
+/** The context that a program gets: security_compute_create(3), a question and its answer through one descriptor. */
+function contextOf(programLabel: string): string {
+  const file = openSync(join(SELINUXFS, 'create'), 'r+');
+  try {
+    const process = textOf(join(SELINUXFS, 'class/process/index'));
+    writeSync(file, `${textOf('/proc/self/attr/current')} ${programLabel} ${process}`);
+    const answer = Buffer.alloc(4096);
+    return answer
+      .subarray(0, readSync(file, answer, 0, answer.length, 0))
+      .toString()
+      .replace(/[\0\n]+$/, '');
+  } finally {
+    closeSync(file);
+  }
 }
 
 /**
- * Loads the image's policy, permissive, and gives the root directory of the union the label that it has in the image.
+ * Loads the image's policy, permissive.
+ * @param image where the image is mounted
+ * @param init gives its init there, all links followed
  * @returns undefined when the kernel runs without SELinux or the image does not use it
  * @throws Error when the policy cannot be loaded
  */
-export function startSelinux(root: string, lower: string, commandLine: string): Selinux | undefined {
+export function startSelinux(image: string, init: () => string, commandLine: string): Selinux | undefined {
   if (!/\bselinuxfs$/m.test(readFileSync('/proc/filesystems', 'utf8'))) return undefined;
-  const file = join(root, 'etc/selinux/config');
+  const file = join(image, 'etc/selinux/config');
   const config = parseSelinuxConfig(existsSync(file) ? readFileSync(file, 'utf8') : '', commandLine);
-  const directory = join(root, 'etc/selinux', config.type, 'policy');
+  const directory = join(image, 'etc/selinux', config.type, 'policy');
   if (config.mode === 'disabled' || !existsSync(directory)) return undefined;
   if (!existsSync(join(SELINUXFS, 'load'))) mount({ source: 'selinuxfs', target: SELINUXFS, type: 'selinuxfs' });
   const newest = Number(readFileSync(join(SELINUXFS, 'policyvers'), 'utf8'));
   const policy = choosePolicy(readdirSync(directory), newest);
   if (policy === undefined)
     throw new Error(`SELinux: this kernel reads policies up to ${newest}; ${directory} has none`);
+  const label = getXattr(init(), LABEL)?.toString().replace(/\0$/, '');
   // the kernel enforces from the first policy on when enforcing=1 says so: then what follows here would be refused
   writeFileSync(join(SELINUXFS, 'enforce'), '0');
   writeFileSync(join(SELINUXFS, 'load'), readFileSync(join(directory, policy)));
-  const label = getXattr(lower, LABEL);
-  if (label !== undefined) setXattr(root, LABEL, label);
-  return { config, root };
+  allowCompilers();
+  return { config, initContext: label === undefined ? undefined : contextOf(label) };
+}
+
+/** VIVER's own programs compile code while they run, the one below the root among them. It stays on over systemd's load. */
+function allowCompilers(): void {
+  const boolean = join(SELINUXFS, 'booleans/allow_execmem');
+  if (!existsSync(boolean)) return;
+  writeFileSync(boolean, '1');
+  writeFileSync(join(SELINUXFS, 'commit_pending_bools'), '1');
+}
+
+/**
+ * Mounts the union as the image's init would. Every file of an overlay is opened with the rights of who mounted it, so
+ * each program that maps one uses a descriptor of that domain: init's may be used by all, the kernel's by few. A process
+ * with threads cannot change its own context, so a program of one thread does it.
+ */
+export function mountInContext(context: string, { source, target, type = '', data = '' }: MountRequest): void {
+  writeFileSync('/proc/thread-self/attr/exec', context);
+  const words = ['mount', '-t', type, '-o', data, source, target];
+  const { status, stderr, error } = spawnSync('/bin/busybox', words, { encoding: 'utf8' });
+  writeFileSync('/proc/thread-self/attr/exec', '\n');
+  if (error !== undefined) throw new Error(`SELinux: ${source} on ${target}`, { cause: error });
+  if (status !== 0) throw new Error(`SELinux: ${source} on ${target} as ${context}: ${stderr.trim()}`);
 }
 
 /** Where the image's program that knows its labels may be. */
@@ -92,7 +145,7 @@ export function writtenSince(
  * @param paths below the root; directories are not descended into
  * @throws Error with what restorecon said
  */
-export function relabel({ root }: Selinux, paths: readonly string[]): void {
+export function relabel(root: string, paths: readonly string[]): void {
   const program = RESTORECON.find((path) => existsSync(join(root, path)));
   if (program === undefined)
     throw new Error(`SELinux: the image has no restorecon; ${paths.length} files have the label of their directory`);

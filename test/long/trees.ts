@@ -80,7 +80,7 @@ export function serverImage(): Promise<Image> {
     shell: `dpkg-deb --root-owner-group --build /root/kernel /root/kernel.deb
 systemctl enable systemd-networkd NetworkManager networking
 rm -f /etc/resolv.conf
-ln -s /etc/resolvconf/run/resolv.conf /etc/resolv.conf
+ln -s /run/resolvconf/resolv.conf /etc/resolv.conf
 systemctl mask snapd.seeded.service snapd.snap-repair.timer
 `,
   });
