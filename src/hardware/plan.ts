@@ -68,6 +68,8 @@ export interface ModulePlan {
 export interface PlanOptions {
   /** Why network drivers are left out; undefined: they are loaded. */
   readonly deferNetwork?: string;
+  /** The image has no modules for the running kernel: what can be driven is driven from here. */
+  readonly alone?: boolean;
   /** Nothing is left to the image: what the class rules defer is loaded as well. */
   readonly everything?: boolean;
   /**
@@ -221,7 +223,7 @@ function choose(resolved: Resolved, index: ModuleIndex, why: string, options: Pl
   const { module, verdict, reason } = resolved;
   if (verdict !== 'load') return { module, verdict, reason };
   const path = index.file(module)?.path ?? '';
-  const deferred = options.everything ? undefined : deferredReason(path);
+  const deferred = options.everything ? undefined : deferredReason(path, options.alone);
   if (deferred !== undefined) return { module, verdict: 'deferred', reason: deferred };
   if (options.deferNetwork !== undefined && isNetworkModule(path)) {
     return { module, verdict: 'deferred', reason: options.deferNetwork };

@@ -67,16 +67,18 @@ export class Drivers {
 
   /**
    * Drives all that was left, the network too: the image has nothing that would.
+   * @param alone the image has no modules for this kernel either, so what is of no use to the boot is driven as well
    * @returns whether all of it has started within `limitMs`
    */
-  async driveRest(limitMs: number): Promise<boolean> {
+  async driveRest(limitMs: number, alone: boolean): Promise<boolean> {
     this.#queue.leaveRest(false);
     using limit = new DisposableStack();
     const late = new Promise<boolean>((resolve) => {
       const timer = setTimeout(() => resolve(false), limitMs);
       limit.defer(() => clearTimeout(timer));
     });
-    this.#watch.includeNetwork();
+    if (alone) this.#watch.includeAll();
+    else this.#watch.includeNetwork();
     return Promise.race([this.#watch.rescan().then(() => true), late]);
   }
 
