@@ -48,6 +48,10 @@ export type FieldEvent =
   | { readonly kind: 'origin'; readonly chunk: number; readonly good: boolean }
   /** A chunk that was held turned out to be bad or unreadable, or its medium is gone. */
   | { readonly kind: 'unheld'; readonly chunks: readonly ChunkRange[] }
+  /** What a directory has from an earlier life. */
+  | { readonly kind: 'found'; readonly chunks: readonly number[] }
+  /** A chunk that was to be kept could not be written: there is no room for more than there is. */
+  | { readonly kind: 'unwritten'; readonly chunk: number }
   /** Go, in good order. */
   | { readonly kind: 'leave' };
 
@@ -76,4 +80,6 @@ export interface Lengths {
   /** Size of the image in bytes. */
   readonly size: number;
   length(chunk: number): number;
+  /** Other chunks that are the same bytes: who gets one has them all. */
+  othersLike?(chunk: number): Iterable<number>;
 }

@@ -245,6 +245,14 @@ export class FieldMachine {
       case 'unheld':
         this.#data?.keeper.unheld(event.chunks, now);
         return;
+      case 'found':
+        this.#data?.keeper.found(event.chunks, now, out);
+        return;
+      case 'unwritten':
+        if (this.#data?.keeper.unwritten(event.chunk, now) === true) {
+          this.#say('no room to keep more: what is needed takes the place of what others have');
+        }
+        return;
       case 'leave':
         this.#leave(now, out);
         return;

@@ -13,7 +13,8 @@ import { openSockets, type Sockets } from './edge/sockets.ts';
 import type { Action, ConnectionId, FieldEvent } from './event.ts';
 import { FieldMachine } from './machine.ts';
 import { FieldReader } from './reader.ts';
-import { ChunkHolder, type Medium } from './store/chunk-holder.ts';
+import { ChunkHolder } from './store/chunk-holder.ts';
+import type { Medium } from './store/medium-layer.ts';
 import type { Origins } from './store/origin.ts';
 import { OriginAsker } from './store/origin-asker.ts';
 import { type Address, type Endpoint, formatAddress, isUsable } from './wire/address.ts';
@@ -52,6 +53,8 @@ export interface Traffic {
   rejected: number;
 }
 
+/** Nobody waits longer for a directory to be searched before reads are served. */
+const SEARCH_MS = 2000;
 /** Trouble with what is held here is told no more often than this. */
 const TROUBLE_SAY_MS = 10_000;
 
@@ -126,7 +129,7 @@ export class FieldNode {
       new OriginAsker(options.origins, options.log, {
         got: (chunk, bytes) => {
           this.traffic.fromOrigin += bytes.length;
-          this.#arrived.set(chunk, bytes);
+          this.#arrived.set(this.#firstOf(chunk), bytes);
           this.#feed({ kind: 'origin', chunk, good: true });
         },
         failed: (chunk) => this.#feed({ kind: 'origin', chunk, good: false }),
@@ -151,7 +154,7 @@ export class FieldNode {
   static async start(options: FieldNodeOptions): Promise<FieldNode> {
     const sockets = await openSockets(options);
     const node = new FieldNode(options, sockets);
-    if (options.index !== undefined) await node.#setIndex(options.index);
+    if (options.index !== undefined) node.#setIndex(options.index);
     node.#feed({ kind: 'start' });
     return node;
   }
@@ -213,7 +216,7 @@ export class FieldNode {
         this.#faults.at(next, error);
       }
       for (const action of actions) this.#try(action);
-      if (next.kind === 'chunk' || next.kind === 'origin') this.#arrived.delete(next.chunk);
+      if (next.kind === 'chunk' || next.kind === 'origin') this.#arrived.delete(this.#firstOf(next.chunk));
     }
     this.#isRunning = false;
     // Once for all that is taken in one turn.
@@ -260,7 +263,7 @@ export class FieldNode {
         this.#giveIndex(action.conn);
         return;
       case 'keep': {
-        const bytes = this.#arrived.get(action.chunk);
+        const bytes = this.#arrived.get(this.#firstOf(action.chunk));
         if (bytes !== undefined) this.#holder?.keep(action.chunk, bytes);
         return;
       }
@@ -352,7 +355,7 @@ export class FieldNode {
       whole: (conn, chunk, bytes, good) => {
         if (good) this.traffic.fromPeers += bytes.length;
         else this.traffic.rejected += bytes.length;
-        if (good) this.#arrived.set(chunk, bytes);
+        if (good) this.#arrived.set(this.#firstOf(chunk), bytes);
         this.#feed({ kind: 'chunk', conn, chunk, good });
       },
       late: (conn, chunk, isHeld) => {
@@ -402,15 +405,17 @@ export class FieldNode {
       return;
     }
     this.#feed({ kind: 'index', conn, good: true });
-    this.#setIndex(index).catch((error: unknown) => this.#ready.reject(error));
+    this.#setIndex(index);
   }
 
-  async #setIndex(index: ChunkIndex): Promise<void> {
+  #setIndex(index: ChunkIndex): void {
     const { medium, store, keep } = this.#options;
     this.#index = index;
-    const holder = new ChunkHolder({ index, memoryBytes: store === undefined ? keep : 0, medium, store });
-    holder.onTrouble = (chunk, error) => this.#trouble(chunk, error);
-    await holder.findStored();
+    const events = {
+      trouble: (chunk: number, error: unknown) => this.#trouble(chunk, error),
+      unwritten: (chunk: number, error: unknown) => this.#unwritten(chunk, error),
+    };
+    const holder = new ChunkHolder({ index, memoryBytes: store === undefined ? keep : 0, medium, store, events });
     this.#holder = holder;
     this.#reader = new FieldReader(index, holder, {
       read: (read, chunks) => this.#feed({ kind: 'read', read, chunks }),
@@ -418,20 +423,52 @@ export class FieldNode {
       trouble: (chunk, error) => this.#trouble(chunk, error),
       isHeld: (chunk) => this.machine.data?.held.has(chunk) === true,
       touched: (first, last) => this.machine.touch(first, last, performance.now()),
+      found: (chunks) => this.#feed({ kind: 'found', chunks }),
     });
-    this.#feed({ kind: 'layout', lengths: index, held: holder.initial(), free: medium !== undefined });
+    const lengths = {
+      count: index.count,
+      size: index.size,
+      length: (chunk: number) => index.length(chunk),
+      othersLike: (chunk: number) => holder.twins.othersOf(chunk),
+    };
+    this.#feed({ kind: 'layout', lengths, held: holder.initial(), free: medium !== undefined });
+    if (holder.isSearching) void this.#searchDisk(holder, index);
+    else this.#ready.resolve(index);
+  }
+
+  /** Most directories are searched in a moment; of a large one each chunk is looked for when it is read, until then. */
+  async #searchDisk(holder: ChunkHolder, index: ChunkIndex): Promise<void> {
+    const timer = setTimeout(() => this.#ready.resolve(index), SEARCH_MS);
+    try {
+      await holder.searchDisk((chunks) => this.#feed({ kind: 'found', chunks }));
+    } catch (error) {
+      this.#options.log(`the store cannot be searched: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    clearTimeout(timer);
     this.#ready.resolve(index);
   }
 
+  /** Of chunks that are the same bytes the first stands for all. */
+  #firstOf(chunk: number): number {
+    return this.#holder?.twins.firstOf(chunk) ?? chunk;
+  }
+
+  #unwritten(chunk: number, error: unknown): void {
+    this.#sayTrouble(`chunk ${chunk} cannot be kept`, error);
+    this.#feed({ kind: 'unwritten', chunk });
+  }
+
   #trouble(chunk: number, error: unknown): void {
-    const now = performance.now();
-    if (now - this.#troubleSaidAt >= TROUBLE_SAY_MS) {
-      this.#troubleSaidAt = now;
-      const why = error instanceof Error ? error.message : String(error);
-      this.#options.log(`chunk ${chunk} cannot be read here: ${why}`);
-    }
+    this.#sayTrouble(`chunk ${chunk} cannot be read here`, error);
     this.#feed({ kind: 'unheld', chunks: [{ start: chunk, end: chunk + 1 }] });
     if (!this.#isProbing) void this.#probeMedium();
+  }
+
+  #sayTrouble(what: string, error: unknown): void {
+    const now = performance.now();
+    if (now - this.#troubleSaidAt < TROUBLE_SAY_MS) return;
+    this.#troubleSaidAt = now;
+    this.#options.log(`${what}: ${error instanceof Error ? error.message : String(error)}`);
   }
 
   /** Others are told at once of all that went with a medium, and do not find it out chunk by chunk. */

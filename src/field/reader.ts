@@ -10,6 +10,8 @@ export interface ReaderEvents {
   /** A held chunk could not be read after all. */
   trouble(chunk: number, error: unknown): void;
   isHeld(chunk: number): boolean;
+  /** These lie in a directory that is still being searched. */
+  found(chunks: readonly number[]): void;
   /** A read was answered out of memory by the chunks from `first` to `last`. */
   touched(first: number, last: number): void;
 }
@@ -80,6 +82,11 @@ export class FieldReader implements BlockSource {
   /** Until every chunk is held. */
   async #wait(read: number, chunks: ChunkRange, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
+    if (this.#holder.isSearching) {
+      const found = await this.#holder.look(chunks.start, chunks.end);
+      if (found.length > 0) this.#events.found(found);
+      signal?.throwIfAborted();
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const abort = (): void => reject(signal?.reason);
     this.#waiting.set(read, resolve);

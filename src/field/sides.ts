@@ -28,6 +28,8 @@ const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
   unread: NOTHING,
   origin: ALL,
   unheld: { connect: true, fetch: true, give: false },
+  found: { connect: true, fetch: true, give: true },
+  unwritten: NOTHING,
   leave: NOTHING,
 };
 

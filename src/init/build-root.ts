@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { describeError } from '../linux/describe-error.ts';
 import { attachLoop } from '../linux/loop.ts';
-import { mount, umount } from '../linux/mount.ts';
+import { umount } from '../linux/mount.ts';
 import { mountBeside, mountUnit } from '../root/beside.ts';
 import { type Cow, cowModules, mountDeviceCow, mountRamCow } from '../root/cow.ts';
-import { type FoundInit, findInit, hasUdev, resolveBelow, rootReader } from '../root/find-init.ts';
-import { mountInContext, startSelinux } from '../root/selinux.ts';
+import { type FoundInit, findInit, hasUdev } from '../root/find-init.ts';
 import {
   installShutdownHooks,
   keepMountsFromSystemd,
@@ -20,7 +18,6 @@ import { type Drivers, ROOT_MODULES } from './drivers.ts';
 import { findCowDevice } from './find-cow-device.ts';
 import type { SoundImage } from './first-sound-image.ts';
 import { openField, waitOf } from './join-field.ts';
-import type { LabelledRoot } from './label-written.ts';
 
 export interface BuiltRoot {
   readonly target: string;
@@ -28,8 +25,6 @@ export interface BuiltRoot {
   readonly lower: string;
   readonly cow: Cow;
   readonly init: FoundInit;
-  /** The image's policy is loaded, and what VIVER writes is to be labelled. */
-  readonly selinux: LabelledRoot | undefined;
   /** The image loads drivers by itself. */
   readonly hasUdev: boolean;
   readonly environment: Readonly<Record<string, string>>;
@@ -62,19 +57,7 @@ export async function buildRoot(
     device = loop.path;
     undo.defer(() => loop[Symbol.dispose]());
   }
-  let selinux: LabelledRoot | undefined;
-  mountUnion({
-    device,
-    lower: LOWER,
-    cow,
-    target: TARGET,
-    mountOverlay: (request) => {
-      selinux = startLabels(cow, options.init, log);
-      const context = selinux?.selinux.initContext;
-      if (context === undefined) mount(request);
-      else mountInContext(context, request);
-    },
-  });
+  mountUnion({ device, lower: LOWER, cow, target: TARGET });
   undo.defer(() => umount(LOWER));
   undo.defer(() => umount(TARGET));
   const init = findInit(TARGET, options.init);
@@ -97,19 +80,9 @@ export async function buildRoot(
     Object.entries(kernels).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
   return {
-    value: { selinux, target: TARGET, lower: LOWER, cow, init, hasUdev: hasUdev(TARGET), environment, imagePath },
+    value: { target: TARGET, lower: LOWER, cow, init, hasUdev: hasUdev(TARGET), environment, imagePath },
     note: `${init.system} at ${init.path}; ${cow.note}`,
   };
-}
-
-/** @throws Error when the policy cannot be loaded: a system that is to enforce it does not run without */
-function startLabels(cow: Cow, asked: string | undefined, log: BootLog): LabelledRoot | undefined {
-  const sinceMs = Date.now();
-  const init = () => LOWER + (resolveBelow(LOWER, findInit(LOWER, asked).path, rootReader) ?? '');
-  const selinux = startSelinux(LOWER, init, readFileSync('/proc/cmdline', 'utf8'));
-  if (selinux === undefined) return undefined;
-  log.choose('SELinux', `the policy ${selinux.config.type} of the image, ${selinux.config.mode}`);
-  return { selinux, target: TARGET, upper: cow.upper, sinceMs };
 }
 
 /** Without them the system boots as well: its containers get a slower kind of layers. */

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seek } from '../field/edge/seek.ts';
-import { type Address, formatAddress, parseAddress } from '../field/wire/address.ts';
+import { type Address, formatAddress, hostOf, parseAddress } from '../field/wire/address.ts';
 import { FieldKey } from '../field/wire/key.ts';
 import type { Offer } from '../field/wire/offer.ts';
 import { DEFAULT_PORT } from '../field/wire/protocol.ts';
@@ -51,6 +51,8 @@ const MORE_OFFERS_MS = 300;
 /** A web server alone, without any node, can serve a pinned image: nodes get this long to answer first. */
 const ORIGIN_ONLY_MS = 3000;
 const SAY_EVERY_MS = 5000;
+/** Hosts that are listened to. */
+const OFFERS_HEARD = 256;
 
 /** @param wanted whether the command line speaks of a network: then it is waited for longer */
 export function questionOf({ image, waitSeconds }: BootOptions, wanted: boolean): FieldQuestion {
@@ -80,7 +82,9 @@ export async function findField(
   const stop = new AbortController();
   let changed = Promise.withResolvers<void>();
   const onOffer = (offer: Offer, from: Address): void => {
-    heard.set(`${offer.node}`, { ...offer, from });
+    // One host, one voice, whatever names it gives itself.
+    const host = hostOf(from);
+    if (heard.size < OFFERS_HEARD || heard.has(host)) heard.set(host, { ...offer, from });
     changed.resolve();
   };
   const seeking = seek({ peers, multicast: true, key, onOffer, signal: stop.signal });

@@ -2,7 +2,6 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeError } from '../linux/describe-error.ts';
 import { useConsole } from '../linux/process.ts';
-import { enforce } from '../root/selinux.ts';
 import { freeModules, KEPT_INITRAMFS, keepInitramfs, prepareSwitch, switchRoot } from '../root/switch.ts';
 import { beforeSwitch } from '../runes/before-switch.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
@@ -12,8 +11,6 @@ import type { Drivers } from './drivers.ts';
 import { BootFailure } from './failure.ts';
 import { type FieldDaemon, localDaemon, startFieldDaemon } from './field-daemon.ts';
 import type { SoundImage } from './first-sound-image.ts';
-import { explainUnfit, findImageModules, runningKernel, showModules } from './image-modules.ts';
-import { labelWritten } from './label-written.ts';
 import type { Network } from './network.ts';
 import type { Undo } from './undo.ts';
 
@@ -41,8 +38,6 @@ exit 1
 export interface PreparedSwitch {
   readonly root: BuiltRoot;
   readonly drivers: Drivers;
-  /** The image has no others for this kernel. */
-  readonly keepsModules: boolean;
 }
 
 /**
@@ -60,15 +55,8 @@ export async function prepareHandOver(
 ): Promise<StageDone<PreparedSwitch>> {
   undo.add('the initramfs at its new place', keepInitramfs());
   writeIntoRoot(root);
-  const modules = findImageModules(root.target, runningKernel());
-  const here = drivers.problem === undefined;
-  if (!modules.fits) {
-    log.warn(explainUnfit(modules, here));
-    if (here) undo.add('the modules in the root', showModules(root.target, modules.running));
-  }
-  if (!modules.fits) await driveRest(drivers, 'the image has no modules for this kernel', true, log);
-  else if (root.hasUdev) log.choose('other devices', "the image's udev drives what holds no disk");
-  else await driveRest(drivers, 'the image has no udev', false, log);
+  if (root.hasUdev) log.choose('other devices', "the image's udev drives what holds no disk");
+  else await driveRest(drivers, log);
   const field = serveImage(image, root, options);
   if (field.daemon !== undefined) undo.add('the field daemon for others', () => field.daemon?.stop());
   log.choose('field', field.why);
@@ -82,26 +70,18 @@ export async function prepareHandOver(
     note: (what, why) => log.choose(what, why),
     warn: (text) => log.warn(text),
   });
-  if (root.selinux !== undefined) labelWritten(root.selinux, log);
-  return { value: { root, drivers, keepsModules: !modules.fits }, note: '' };
+  return { value: { root, drivers }, note: '' };
 }
 
 /**
  * The switch: this process becomes the image's init. Nothing of it can be taken back.
  * @throws what the kernel refuses, although all was made ready
  */
-export function commitHandOver(
-  { root, drivers, keepsModules }: PreparedSwitch,
-  args: readonly string[],
-  log: BootLog,
-): never {
+export function commitHandOver({ root, drivers }: PreparedSwitch, args: readonly string[], log: BootLog): never {
   drivers.close();
   // Not awaited: what is left of it runs under the image's init.
-  if (!keepsModules)
-    freeModules('/lib/modules').catch((error) => log.warn(`modules stay in RAM: ${describeError(error)}`));
+  freeModules('/lib/modules').catch((error) => log.warn(`modules stay in RAM: ${describeError(error)}`));
   useConsole();
-  // systemd turns it on by itself
-  if (root.selinux !== undefined && root.init.system !== 'systemd') enforce(root.selinux.selinux);
   switchRoot(root.target, root.init.path, args, root.environment);
 }
 
@@ -126,14 +106,10 @@ function writeIntoRoot({ target, cow }: BuiltRoot): void {
   }
 }
 
-/**
- * Whatever of the machine VIVER does not drive, nobody will: without udev there is no network, perhaps no keyboard.
- * @param alone there are no other modules either
- */
-async function driveRest(drivers: Drivers, why: string, alone: boolean, log: BootLog): Promise<void> {
-  log.choose('other devices', `${why}: their drivers are loaded before it takes over`);
-  if (!(await drivers.driveRest(REST_MS, alone)))
-    log.warn(`drivers still start after ${REST_MS / 1000} s: not waited for`);
+/** Whatever of the machine VIVER does not drive, nobody will: without udev there is no network, perhaps no keyboard. */
+async function driveRest(drivers: Drivers, log: BootLog): Promise<void> {
+  log.choose('other devices', 'the image has no udev: their drivers are loaded before it takes over');
+  if (!(await drivers.driveRest(REST_MS))) log.warn(`drivers still start after ${REST_MS / 1000} s: not waited for`);
 }
 
 /**

@@ -1,9 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
-import { tooOld } from '../linux/kernel-version.ts';
 import { type BootLog, REPORT_DIRECTORY, type StageDone } from './boot-log.ts';
 import { type BootOptions, parseCommandLine } from './command-line.ts';
-import { BootFailure } from './failure.ts';
-import { runningKernel } from './image-modules.ts';
 import { mountPseudoFileSystems } from './pseudo-file-systems.ts';
 
 /** Stage `filesystems`: the kernel's file systems, the consoles, and what the command line asks for. */
@@ -17,8 +14,5 @@ export function openSystem(log: BootLog): StageDone<BootOptions> {
   log.debug = options.debug;
   log.quiet = options.quiet && !options.debug;
   for (const warning of options.warnings) log.warn(warning);
-  const why = tooOld(runningKernel());
-  if (why !== undefined)
-    throw new BootFailure(why, { tryThis: ['the kernel that was built beside this initrd (vmlinuz)'] });
   return { value: options, note: '' };
 }

@@ -120,15 +120,26 @@ interface OpenedImage {
   readonly name: string;
 }
 
+/** Nothing of the image is here but what a directory has. */
+async function joining(values: Values): Promise<OpenedImage> {
+  const id = (values.id ?? '').toLowerCase();
+  const index = values.store === undefined ? undefined : await keptIndex(values.store, id);
+  return { file: undefined, index, id, name: values.name ?? id.slice(0, 12) };
+}
+
 async function open(values: Values, signal: AbortSignal): Promise<OpenedImage> {
-  if (values.image === undefined) {
-    const id = (values.id ?? '').toLowerCase();
-    const index = values.store === undefined ? undefined : await keptIndex(values.store, id);
-    return { file: undefined, index, id, name: values.name ?? id.slice(0, 12) };
-  }
+  if (values.image === undefined) return joining(values);
   const beside = imagePaths(values.image);
   const paths = { ...beside, index: values.index ?? beside.index };
-  const file = await openImage(values.image);
+  let file: ImageFile;
+  try {
+    file = await openImage(values.image);
+  } catch (error) {
+    // Started anew after its medium was taken out: whoever reads from it must not suffer for that.
+    if (values.id === undefined) throw error;
+    say(`${error instanceof Error ? error.message : String(error)}: all of the image comes from others`);
+    return joining(values);
+  }
   const hasIndex = await access(paths.index).then(
     () => true,
     () => false,

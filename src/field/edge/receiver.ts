@@ -1,6 +1,7 @@
 import { type ChunkIndex, INDEX_SIZE_LIMIT } from '../../image/chunk-index.ts';
 import type { ConnectionId } from '../event.ts';
-import { type ChunkHolder, isChunk } from '../store/chunk-holder.ts';
+import type { ChunkHolder } from '../store/chunk-holder.ts';
+import { isChunk } from '../store/verify.ts';
 import type { FrameSink } from '../wire/frame.ts';
 
 /** A chunk that is coming in. */

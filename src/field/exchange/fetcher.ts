@@ -413,6 +413,7 @@ export class Fetcher {
     source.orders.set(chunk, order);
     source.bytesOnOrder += order.bytes;
     this.#ordered.add(chunk);
+    for (const twin of this.#lengths.othersLike?.(chunk) ?? []) this.#ordered.add(twin);
     return order;
   }
 
@@ -424,8 +425,10 @@ export class Fetcher {
     this.#unmark(chunk);
   }
 
+  /** Of chunks that are the same bytes none is ordered while another one is. */
   #unmark(chunk: number): void {
-    for (const source of this.sources.values()) if (source.orders.has(chunk)) return;
-    this.#ordered.delete(chunk);
+    const twins = [chunk, ...(this.#lengths.othersLike?.(chunk) ?? [])];
+    for (const source of this.sources.values()) if (twins.some((each) => source.orders.has(each))) return;
+    for (const each of twins) this.#ordered.delete(each);
   }
 }

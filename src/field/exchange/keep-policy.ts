@@ -8,6 +8,10 @@ const MARGIN_OF_THE_LAST = 1;
 /** Bytes of chunks that stay for a while although there is no room: read ahead, or read and perhaps read on. */
 const LINGER = 4 << 20;
 
+/** A disk that could not be written is tried again after so long, and twice as long after each time. */
+const FULL_MS = 60_000;
+const FULL_MOST_MS = 3_600_000;
+
 /** How often others must hold what is given up for a chunk that they hold `copies` times. */
 export function enoughFor(copies: number): number {
   return copies + (copies <= 1 ? MARGIN_OF_THE_LAST : MARGIN);
@@ -20,7 +24,10 @@ export function enoughFor(copies: number): number {
 export class KeepPolicy {
   readonly #lengths: Lengths;
   readonly #held: ChunkSet;
-  readonly #budget: number;
+  readonly #wanted: number;
+  #budget: number;
+  #fullUntil = Number.POSITIVE_INFINITY;
+  #fullFor = 0;
   /** Chunks that are not counted because a local medium holds them, or because they are borrowed. */
   readonly #free: ChunkSet;
   /**
@@ -41,6 +48,7 @@ export class KeepPolicy {
   constructor(lengths: Lengths, held: ChunkSet, budget: number) {
     this.#lengths = lengths;
     this.#held = held;
+    this.#wanted = budget;
     this.#budget = budget;
     this.#free = new ChunkSet(lengths.count);
     this.#used = new Float64Array(lengths.count);
@@ -54,6 +62,22 @@ export class KeepPolicy {
   /** True when more than the image fits: nothing is ever dropped. */
   get holdsAll(): boolean {
     return this.#budget >= this.#lengths.size;
+  }
+
+  /** There turned out to be room for no more than what is held. True when that is news. */
+  isFull(now: number): boolean {
+    const isNews = this.#budget === this.#wanted;
+    this.#budget = Math.min(this.#budget, this.#bytes);
+    if (isNews) this.#fullFor = Math.min(Math.max(FULL_MS, this.#fullFor * 2), FULL_MOST_MS);
+    this.#fullUntil = now + this.#fullFor;
+    return isNews;
+  }
+
+  /** Room may have been made meanwhile. */
+  tryAgain(now: number): void {
+    if (now < this.#fullUntil) return;
+    this.#fullUntil = Number.POSITIVE_INFINITY;
+    this.#budget = this.#wanted;
   }
 
   /** What a local medium holds costs nothing. */
@@ -122,7 +146,7 @@ export class KeepPolicy {
     chunk: number,
     demanded: boolean,
     copies: Uint16Array,
-    pinned: ChunkSet,
+    pinned: Pick<ChunkSet, 'has'>,
     isSafe: (chunk: number) => boolean = () => true,
   ): number[] | undefined {
     const needed = this.#bytes + this.#lengths.length(chunk) - this.#budget;
@@ -136,7 +160,11 @@ export class KeepPolicy {
   }
 
   /** What to drop to come back within the budget, as far as that is safe for the field. */
-  planTrim(copies: Uint16Array, pinned: ChunkSet, isSafe: (chunk: number) => boolean = () => true): number[] {
+  planTrim(
+    copies: Uint16Array,
+    pinned: Pick<ChunkSet, 'has'>,
+    isSafe: (chunk: number) => boolean = () => true,
+  ): number[] {
     const victims: number[] = [];
     let over = this.#borrowedBytes - LINGER;
     for (const [chunk, bytes] of this.#borrowed) {
@@ -158,7 +186,7 @@ export class KeepPolicy {
   #collect(
     needed: number,
     copies: Uint16Array,
-    pinned: ChunkSet,
+    pinned: Pick<ChunkSet, 'has'>,
     mayGo: (chunk: number) => boolean,
     takeLess = false,
   ): number[] | undefined {

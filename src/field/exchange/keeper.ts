@@ -32,6 +32,10 @@ export class Keeper {
   readonly #links: KeeperLinks;
   #counted: { readonly at: number; readonly copies: Uint16Array } | undefined;
   #balanceAt = 0;
+  /** What must not be dropped: a read needs it, or what is the same bytes. */
+  readonly #pinned = {
+    has: (chunk: number): boolean => this.#someLike(chunk, (each) => this.#stock.reads.pinned.has(each)),
+  };
 
   constructor(stock: Stock, links: KeeperLinks) {
     this.#stock = stock;
@@ -40,41 +44,100 @@ export class Keeper {
 
   /** A good chunk has come; false when it is not worth keeping. */
   gain(chunk: number, now: number, out: Action[]): boolean {
-    const { held, reads, keep, giver, fetcher } = this.#stock;
+    const { held, reads, keep } = this.#stock;
     if (held.has(chunk)) return false;
-    const isWanted = reads.waitsFor(chunk) || reads.window.has(chunk);
+    const isWanted = this.#someLike(chunk, (each) => reads.waitsFor(each) || reads.window.has(each));
     const isSafe = (victim: number): boolean => this.#isOutranked(victim);
-    const room = keep.planRoom(chunk, isWanted, this.#copies(now), reads.pinned, isSafe);
+    const room = keep.planRoom(chunk, isWanted, this.#copies(now), this.#pinned, isSafe);
     if (room === undefined && !isWanted) return false;
     for (const victim of room ?? []) this.#drop(victim, now, out);
-    out.push({ kind: 'keep', chunk });
-    held.add(chunk);
-    giver.gained(chunk, fetcher.copiesSeen(chunk) <= RARE_COPIES, now);
+    this.#hold(chunk, now, out);
     if (room === undefined) keep.borrow(chunk, now);
     else {
       keep.added(chunk, now);
       this.#announce(chunk);
     }
-    for (const read of reads.arrived(chunk)) out.push({ kind: 'ready', read });
+    // What is the same bytes is here too, and takes no room of its own: it comes and goes with this one.
+    for (const twin of this.#likes(chunk)) {
+      if (held.has(twin)) continue;
+      keep.setFree(twin);
+      keep.added(twin, now);
+      this.#hold(twin, now, out);
+      if (room !== undefined) this.#announce(twin);
+    }
     return true;
+  }
+
+  /** A directory has these from an earlier life. */
+  found(chunks: readonly number[], now: number, out: Action[]): void {
+    const { held, keep } = this.#stock;
+    for (const chunk of chunks) {
+      for (const each of [chunk, ...this.#likes(chunk)]) {
+        if (held.has(each)) continue;
+        if (each !== chunk) keep.setFree(each);
+        keep.added(each, now);
+        this.#come(each, now, out);
+        this.#announce(each);
+      }
+    }
+    this.trim(now, out);
+  }
+
+  /** A chunk could not be written: it is not held, and no more are fetched than there is room for. True when news. */
+  unwritten(chunk: number, now: number): boolean {
+    this.#loseAll(chunk, now);
+    return this.#stock.keep.isFull(now);
+  }
+
+  #hold(chunk: number, now: number, out: Action[]): void {
+    out.push({ kind: 'keep', chunk });
+    this.#come(chunk, now, out);
+  }
+
+  #come(chunk: number, now: number, out: Action[]): void {
+    const { held, reads, giver, fetcher } = this.#stock;
+    held.add(chunk);
+    giver.gained(chunk, fetcher.copiesSeen(chunk) <= RARE_COPIES, now);
+    for (const read of reads.arrived(chunk)) out.push({ kind: 'ready', read });
+  }
+
+  #likes(chunk: number): Iterable<number> {
+    return this.#stock.lengths.othersLike?.(chunk) ?? [];
+  }
+
+  #someLike(chunk: number, isSo: (chunk: number) => boolean): boolean {
+    if (isSo(chunk)) return true;
+    for (const twin of this.#likes(chunk)) if (isSo(twin)) return true;
+    return false;
   }
 
   /** Chunks that turned out to be gone. */
   unheld(ranges: readonly ChunkRange[], now: number): void {
-    for (const { start, end } of ranges) for (let chunk = start; chunk < end; chunk++) this.#lose(chunk, now);
+    for (const { start, end } of ranges) for (let chunk = start; chunk < end; chunk++) this.#loseAll(chunk, now);
+  }
+
+  /** With a chunk goes what is the same bytes. */
+  #loseAll(chunk: number, now: number): void {
+    this.#lose(chunk, now);
+    for (const twin of this.#likes(chunk)) this.#lose(twin, now);
   }
 
   /** Reads may have had to be served beyond the budget; afterwards it counts again. */
   trim(now: number, out: Action[]): void {
-    const { keep, reads } = this.#stock;
-    for (const chunk of keep.settle()) this.#announce(chunk);
-    const victims = keep.planTrim(this.#copies(now), reads.pinned, (victim) => this.#isOutranked(victim));
+    const { keep, held } = this.#stock;
+    keep.tryAgain(now);
+    for (const chunk of keep.settle()) {
+      this.#announce(chunk);
+      for (const twin of this.#likes(chunk)) if (held.has(twin)) this.#announce(twin);
+    }
+    const victims = keep.planTrim(this.#copies(now), this.#pinned, (victim) => this.#isOutranked(victim));
     for (const victim of victims) this.#drop(victim, now, out);
   }
 
   /** In idle time, what the field holds least of takes the place of what it holds most of. */
   balance(now: number): void {
     const { gossip, random, mayBalance } = this.#links;
+    this.#stock.keep.tryAgain(now);
     if (now < this.#balanceAt) return;
     this.#balanceAt = now + BALANCE_MS * (0.75 + 0.5 * random());
     const { held, keep, reads, swaps, fetcher } = this.#stock;
@@ -125,6 +188,7 @@ export class Keeper {
 
   #drop(chunk: number, now: number, out: Action[]): void {
     if (this.#lose(chunk, now)) out.push({ kind: 'drop', chunk });
+    for (const twin of this.#likes(chunk)) if (this.#lose(twin, now)) out.push({ kind: 'drop', chunk: twin });
   }
 
   /** Whether somebody who stays holds a chunk and has more reason to keep it than we have. */

@@ -1,17 +1,9 @@
-import { hash } from 'node:crypto';
 import type { ChunkIndex } from '../../image/chunk-index.ts';
-import { ChunkCorruptError } from '../../image/chunk-source.ts';
 import type { ChunkStore } from '../../image/chunk-store.ts';
 import { ChunkMemory } from './chunk-memory.ts';
-
-/** A local medium that has the whole image. */
-export interface Medium {
-  readonly name: string;
-  /** Size of the image in bytes. */
-  readonly size: number;
-  /** Fills all of `target` from `offset` on. @throws Error when it cannot */
-  read(target: Uint8Array, offset: number): Promise<void>;
-}
+import { type DiskEvents, DiskLayer } from './disk-layer.ts';
+import { type Medium, MediumLayer } from './medium-layer.ts';
+import { Twins } from './twins.ts';
 
 export interface HolderOptions {
   readonly index: ChunkIndex;
@@ -19,62 +11,66 @@ export interface HolderOptions {
   readonly memoryBytes: number;
   readonly medium: Medium | undefined;
   readonly store: ChunkStore | undefined;
+  readonly events: DiskEvents;
 }
 
-/** Bytes of a directory store's or medium's chunks kept in memory as well, when that is not told otherwise. */
-const CACHED_CHUNKS = 64;
+/** Bytes of a directory's or medium's chunks kept in memory as well, and so many chunks at least. */
+const CACHED_BYTES = 8 << 20;
+const CACHED_LEAST = 4;
 
-/** A medium that gives none of so many chunks, all over the image, has been taken out; a bad spot is smaller. */
-const PROBES = 8;
-const PROBE_BYTES = 512;
-
-/** Everything this node holds, wherever it lies: memory, a directory, the medium the image came on. */
+/** Everything this node holds, layer by layer: memory, a directory, the medium the image came on. */
 export class ChunkHolder {
   readonly memory: ChunkMemory;
-  readonly #index: ChunkIndex;
-  #medium: Medium | undefined;
-  readonly #store: ChunkStore | undefined;
+  readonly twins: Twins;
   /** All of the image may be in memory. */
   readonly isWhole: boolean;
-  /** Chunks in the directory. */
-  readonly #stored = new Set<number>();
+  readonly #index: ChunkIndex;
+  readonly #disk: DiskLayer | undefined;
+  #medium: MediumLayer | undefined;
   /** Chunks in memory only because they were read from elsewhere: the oldest go. */
-  readonly #cached = new Map<number, true>();
+  readonly #cached = new Map<number, number>();
+  #cachedBytes = 0;
   readonly #loading = new Map<number, Promise<Uint8Array>>();
-  readonly #writing = new Map<number, Uint8Array>();
-  bytesFromMedium = 0;
+  #bytesFromLostMedium = 0;
 
-  constructor(options: HolderOptions) {
-    this.#index = options.index;
-    this.#medium = options.medium;
-    this.#store = options.store;
-    this.isWhole = options.memoryBytes >= options.index.size;
-    this.memory = new ChunkMemory(options.index, this.isWhole);
+  constructor({ index, memoryBytes, medium, store, events }: HolderOptions) {
+    this.#index = index;
+    this.twins = new Twins(index);
+    this.#medium = medium && new MediumLayer(medium, index, this.twins);
+    this.#disk = store && new DiskLayer(store, index, this.twins, events);
+    this.isWhole = memoryBytes >= index.size;
+    this.memory = new ChunkMemory(index, this.isWhole);
   }
 
-  /** What a directory has from an earlier life. Chunks are checked when they are read. */
-  async findStored(): Promise<void> {
-    if (this.#store === undefined) return;
-    const numbers = new Map<string, number[]>();
-    for (let chunk = 0; chunk < this.#index.count; chunk++) {
-      const digest = this.#index.digestHex(chunk);
-      numbers.set(digest, [...(numbers.get(digest) ?? []), chunk]);
-    }
-    for await (const digest of this.#store.list()) {
-      for (const chunk of numbers.get(digest) ?? []) this.#stored.add(chunk);
-    }
+  get bytesFromMedium(): number {
+    return this.#medium?.bytesRead ?? this.#bytesFromLostMedium;
   }
 
-  /** Chunks held at the start. */
+  /** Chunks held at the start: all with a medium, else none until a directory has been searched. */
   *initial(): Generator<number> {
-    for (let chunk = 0; chunk < this.#index.count; chunk++) {
-      if (this.#medium !== undefined || this.#stored.has(chunk)) yield chunk;
-    }
+    if (this.#medium === undefined) return;
+    for (let chunk = 0; chunk < this.#index.count; chunk++) yield chunk;
+  }
+
+  /** What a directory has from an earlier life. */
+  async searchDisk(onFound: (chunks: readonly number[]) => void): Promise<void> {
+    if (this.#medium === undefined) await this.#disk?.search(onFound);
+  }
+
+  get isSearching(): boolean {
+    return this.#medium === undefined && this.#disk?.isSearched === false;
+  }
+
+  /** Of some chunks that a read wants, those that lie in the directory and have not been found yet. */
+  async look(start: number, end: number): Promise<readonly number[]> {
+    const found: number[] = [];
+    for (let chunk = start; chunk < end; chunk++) if ((await this.#disk?.look(chunk)) === true) found.push(chunk);
+    return found;
   }
 
   /** The chunk at once when it is in memory, else a promise of it. */
   load(chunk: number): Uint8Array | Promise<Uint8Array> {
-    const here = this.memory.get(chunk) ?? this.#writing.get(chunk);
+    const here = this.memory.get(chunk) ?? this.#disk?.writing(chunk);
     if (here !== undefined) return here;
     const loading = this.#loading.get(chunk);
     if (loading !== undefined) return loading;
@@ -85,32 +81,18 @@ export class ChunkHolder {
 
   /** Keeps a verified chunk. */
   keep(chunk: number, bytes: Uint8Array): void {
-    if (this.#store === undefined) {
+    if (this.#disk === undefined) {
       this.memory.put(chunk, bytes);
       return;
     }
     this.#cache(chunk, bytes);
-    this.#writing.set(chunk, bytes);
-    const digest = this.#index.digestHex(chunk);
-    this.#store
-      .write(digest, bytes)
-      .then(() => {
-        // Dropped while it was being written: the file goes after it.
-        if (this.#writing.get(chunk) === bytes) this.#stored.add(chunk);
-        else if (!this.#writing.has(chunk) && !this.#stored.has(chunk)) return this.#store?.remove(digest);
-      })
-      .catch((error: unknown) => this.onTrouble(chunk, error))
-      .finally(() => {
-        if (this.#writing.get(chunk) === bytes) this.#writing.delete(chunk);
-      });
+    this.#disk.keep(chunk, bytes);
   }
 
   drop(chunk: number): void {
-    this.#cached.delete(chunk);
-    this.#writing.delete(chunk);
+    this.#uncache(chunk);
     this.memory.drop(chunk);
-    if (!this.#stored.delete(chunk)) return;
-    this.#store?.remove(this.#index.digestHex(chunk)).catch((error: unknown) => this.onTrouble(chunk, error));
+    this.#disk?.drop(chunk);
   }
 
   /**
@@ -123,42 +105,19 @@ export class ChunkHolder {
     const only: number[] = [];
     for (let chunk = 0; chunk < this.#index.count; chunk++) {
       // What is merely cached will be let go without anybody being told.
-      const isKept = (this.isWhole && this.memory.has(chunk)) || this.#stored.has(chunk);
+      const isKept = (this.isWhole && this.memory.has(chunk)) || this.#disk?.has(chunk) === true;
       if (!isKept) only.push(chunk);
     }
-    const step = Math.max(1, Math.floor(only.length / PROBES));
-    for (let i = 0; i < only.length; i += step) {
-      const chunk = only[i] as number;
-      const target = new Uint8Array(Math.min(PROBE_BYTES, this.#index.length(chunk)));
-      const isThere = await medium.read(target, this.#index.start(chunk)).then(
-        () => true,
-        () => false,
-      );
-      if (isThere) return [];
-    }
+    if (await medium.isThere(only)) return [];
+    this.#bytesFromLostMedium = medium.bytesRead;
     this.#medium = undefined;
     return only;
   }
 
-  /** Called when a chunk that was held can no longer be had from here. */
-  onTrouble: (chunk: number, error: unknown) => void = () => {};
-
   async #read(chunk: number): Promise<Uint8Array> {
-    if (this.#stored.has(chunk) && this.#store !== undefined) {
-      const bytes = await this.#store.read(this.#index.digestHex(chunk), this.#index.length(chunk));
-      if (bytes !== undefined) {
-        this.#cache(chunk, bytes);
-        return bytes;
-      }
-      this.#stored.delete(chunk);
-    }
-    if (this.#medium === undefined) throw new Error(`chunk ${chunk} is not here any more`);
-    const bytes = Buffer.allocUnsafeSlow(this.#index.length(chunk));
-    await this.#medium.read(bytes, this.#index.start(chunk));
-    this.bytesFromMedium += bytes.length;
-    if (!isChunk(this.#index, chunk, bytes)) {
-      throw new ChunkCorruptError(`${this.#medium.name}: chunk ${chunk} is not what the index says`);
-    }
+    const stored = this.#disk?.has(chunk) === true ? await this.#disk.read(chunk) : undefined;
+    const bytes = stored ?? (await this.#medium?.read(chunk));
+    if (bytes === undefined) throw new Error(`chunk ${chunk} is not here any more`);
     this.#cache(chunk, bytes);
     return bytes;
   }
@@ -167,18 +126,18 @@ export class ChunkHolder {
   #cache(chunk: number, bytes: Uint8Array): void {
     this.memory.put(chunk, bytes);
     if (this.isWhole) return;
-    this.#cached.set(chunk, true);
-    if (this.#cached.size <= CACHED_CHUNKS) return;
+    this.#uncache(chunk);
+    this.#cached.set(chunk, bytes.length);
+    this.#cachedBytes += bytes.length;
     for (const oldest of this.#cached.keys()) {
-      this.#cached.delete(oldest);
+      if (this.#cachedBytes <= CACHED_BYTES || this.#cached.size <= CACHED_LEAST) return;
+      this.#uncache(oldest);
       this.memory.drop(oldest);
-      return;
     }
   }
-}
 
-export function isChunk(index: ChunkIndex, chunk: number, bytes: Uint8Array): boolean {
-  return (
-    bytes.length === index.length(chunk) && Buffer.compare(hash('sha256', bytes, 'buffer'), index.digest(chunk)) === 0
-  );
+  #uncache(chunk: number): void {
+    this.#cachedBytes -= this.#cached.get(chunk) ?? 0;
+    this.#cached.delete(chunk);
+  }
 }

@@ -1,6 +1,6 @@
 import type { ChunkIndex } from '../../image/chunk-index.ts';
-import { isChunk } from './chunk-holder.ts';
 import type { Origins } from './origin.ts';
+import { isChunk } from './verify.ts';
 
 /** Trouble with origins is told no more often than this. */
 const TROUBLE_SAY_MS = 10_000;

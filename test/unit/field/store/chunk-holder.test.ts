@@ -1,6 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { ChunkHolder, type Medium } from '../../../../src/field/store/chunk-holder.ts';
+import { ChunkHolder } from '../../../../src/field/store/chunk-holder.ts';
+import type { Medium } from '../../../../src/field/store/medium-layer.ts';
 import { createChunkIndex } from '../../../../src/image/chunk-index.ts';
 
 const CHUNK = 20_000;
@@ -23,9 +24,10 @@ function startHolder(memoryBytes: number): { holder: ChunkHolder; unreadable: Se
       target.set(content.subarray(offset, offset + target.length));
     },
   };
-  return { holder: new ChunkHolder({ index, memoryBytes, medium, store: undefined }), unreadable };
+  return { holder: new ChunkHolder({ index, memoryBytes, medium, store: undefined, events }), unreadable };
 }
 
+const events = { trouble: () => {}, unwritten: () => {} };
 const all = Array.from({ length: COUNT }, (_, chunk) => chunk);
 
 test('a bad spot of a medium is not the end of it', async () => {
@@ -54,6 +56,6 @@ test('what was only cached of a medium is counted as lost with it', async () => 
 });
 
 test('where there is no medium nothing is lost with one', async () => {
-  const holder = new ChunkHolder({ index, memoryBytes: 0, medium: undefined, store: undefined });
+  const holder = new ChunkHolder({ index, memoryBytes: 0, medium: undefined, store: undefined, events });
   expect(await holder.lostWithMedium()).toEqual([]);
 });
