@@ -15,7 +15,7 @@ export interface Mounted {
   readonly device: BlockDevice;
   readonly type: FileSystemType;
   readonly mountpoint: string;
-  /** Directories below the mountpoint, `/` among them. */
+  /** Directories below the mountpoint, `.` among them. */
   readonly roots: readonly string[];
   /** Ventoy's own partition. */
   readonly isVentoy: boolean;

@@ -39,13 +39,13 @@ async function usualFolders(root: string, access: Listing): Promise<readonly str
         .map((name) => join(folder, name)),
     ),
   );
-  return ['/', ...[...usual, ...below.flat()].map((folder) => join('/', folder))];
+  return ['.', ...usual, ...below.flat()];
 }
 
 /** Breadth first, so that a deep tree hides no folder above it. */
 async function allFolders(root: string, access: Listing): Promise<readonly string[]> {
-  const folders = ['/'];
-  let level = ['/'];
+  const folders = ['.'];
+  let level = ['.'];
   for (let depth = 0; depth < VENTOY.depth && level.length > 0 && folders.length < VENTOY.folders; depth++) {
     const below = await Promise.all(
       level.map(async (folder) => (await access.folders(join(root, folder))).map((name) => join(folder, name))),

@@ -189,7 +189,7 @@ async function mountAndLook(
   }
   let seen: Seen | undefined;
   try {
-    const roots = content.type === 'btrfs' ? await subvolumes(mountpoint, access) : ['/'];
+    const roots = content.type === 'btrfs' ? await subvolumes(mountpoint, access) : ['.'];
     const isOn = namedIso === undefined || (await (namedIso.isOn?.(device) ?? true));
     seen = await lookInside(
       { device, type: content.type, mountpoint, roots, isVentoy },

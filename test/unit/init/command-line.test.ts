@@ -94,3 +94,33 @@ test('quiet is a word of its own', () => {
   expect(parseCommandLine('ro quiet').quiet).toBe(true);
   expect(parseCommandLine('quiet=1 viver.debug').quiet).toBe(false);
 });
+
+test.each([
+  ['iso-scan/filename=/iso/viver.iso', { path: '/iso/viver.iso', device: undefined }],
+  ['findiso=/viver.iso', { path: '/viver.iso', device: undefined }],
+  ['fromiso=/dev/sda1/iso/viver.iso', { path: '/iso/viver.iso', device: { by: 'path', value: '/dev/sda1' } }],
+  ['fromiso=/dev/disk/by-label/DATA/x.iso', { path: '/x.iso', device: { by: 'LABEL', value: 'DATA' } }],
+  ['isofrom=iso/viver.iso', { path: '/iso/viver.iso', device: undefined }],
+  ['img_loop=/x.iso img_dev=UUID=1234-ABCD', { path: '/x.iso', device: { by: 'UUID', value: '1234-ABCD' } }],
+  [
+    'img_dev=/dev/disk/by-uuid/1234-ABCD img_loop=x.iso',
+    { path: '/x.iso', device: { by: 'UUID', value: '1234-ABCD' } },
+  ],
+  ['"iso-scan/filename=/my isos//viver.iso"', { path: '/my isos/viver.iso', device: undefined }],
+])('%s names an ISO file', (text, iso) => {
+  const options = parseCommandLine(text);
+  expect(options.iso).toMatchObject(iso);
+  expect(options.warnings).toEqual([]);
+});
+
+test.each([
+  'findiso=/../etc/x.iso',
+  'iso-scan/filename=',
+  'findiso=/iso/',
+  'img_dev=/dev/sda1',
+  'img_loop=/x.iso img_dev=?=',
+])('%s is warned of', (text) => {
+  const { iso, warnings } = parseCommandLine(text);
+  expect(warnings).toMatchObject([expect.stringMatching(/^command line: .*; ignored$/)]);
+  if (iso !== undefined) expect(iso.device).toBeUndefined();
+});

@@ -88,6 +88,11 @@ describe('how long a boot waits for media', () => {
     expect(decideWait(facts({ ...late, changedMs: 400_000, nowMs: 411_000 })).kind).toBe('fail');
   });
 
+  test('a device that comes and goes for ever does not prolong the search for ever', () => {
+    expect(decideWait(facts({ changedMs: 100_000, nowMs: 105_000 })).kind).toBe('wait');
+    expect(decideWait(facts({ changedMs: 200_000, nowMs: 200_500 })).kind).toBe('fail');
+  });
+
   test('hardware that never settles ends the wait too, and is named', () => {
     const pending = [{ text: 'usb 1-2: being enumerated' }];
     expect(decideWait(facts({ pending }))).toMatchObject({ kind: 'wait', untilMs: 31_000 });

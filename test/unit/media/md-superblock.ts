@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 
 const MAGIC = 0xa92b4efc;
 
@@ -46,7 +46,12 @@ function version1(offset: number): Uint8Array {
   return bytes;
 }
 
-/** Makes a file the member of a RAID1, by the superblock alone, as mdadm --create leaves it. */
+/** Makes what these bytes are all of the member of a RAID1, by the superblock alone, as mdadm --create leaves it. */
+export function writeMdTo(bytes: Buffer, format: MdFormat): void {
+  const offset = offsetOf(format, bytes.length);
+  bytes.set(format === '0.90' ? version0(bytes.length) : version1(offset), offset);
+}
+
 export function writeMdSuperblock(path: string, format: MdFormat): void {
   const sizeBytes = statSync(path).size;
   const offset = offsetOf(format, sizeBytes);
@@ -55,5 +60,3 @@ export function writeMdSuperblock(path: string, format: MdFormat): void {
   writeSync(file, bytes, 0, bytes.length, offset);
   closeSync(file);
 }
-
-export const bytesOf = (path: string): Uint8Array => readFileSync(path);

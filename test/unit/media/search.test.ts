@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { MediaAccess } from '../../../src/media/media-access.ts';
-import { findImages, type SearchOptions } from '../../../src/media/search.ts';
+import { findImages, newSearchState, release, type SearchOptions } from '../../../src/media/search.ts';
 import { device, fileOf, noEffects, partition, squashfsStart } from './devices.ts';
+import { writeMdTo } from './md-superblock.ts';
 
 const EXT4 = (() => {
   const bytes = new Uint8Array(4096);
@@ -213,4 +214,160 @@ test('300 disks are searched, each once', async () => {
   const reports = await findImages(disks, options);
   expect(new Set(reports.map((report) => report.device.name)).size).toBe(300);
   expect(calls.length).toBe(300);
+});
+
+/** The start of an ISO whose root directory, in block 20, holds these directories. */
+function isoStart(...directories: readonly string[]): Uint8Array {
+  const bytes = Buffer.alloc(21 * 2048);
+  const descriptor = bytes.subarray(16 * 2048);
+  descriptor.write('\x01CD001\x01');
+  descriptor.writeUInt16LE(2048, 128);
+  descriptor.writeUInt32LE(21, 80);
+  descriptor.writeUInt32LE(20, 158);
+  descriptor.writeUInt32LE(2048, 166);
+  let at = 20 * 2048;
+  for (const name of directories) {
+    bytes.writeUInt8(34 + name.length, at);
+    bytes.writeUInt8(2, at + 25);
+    bytes.writeUInt8(name.length, at + 32);
+    bytes.write(name, at + 33);
+    at += 34 + name.length;
+  }
+  return bytes;
+}
+
+/** A stick with ISO files in its folders: path → start. */
+function withIsos(isos: Readonly<Record<string, Uint8Array>>, more: Readonly<Record<string, readonly string[]>> = {}) {
+  const folders: Record<string, string[]> = {};
+  for (const path of Object.keys(isos)) {
+    const cut = path.lastIndexOf('/');
+    const folder = cut <= 0 ? '/m/sda1' : `/m/sda1${path.slice(0, cut)}`;
+    folders[folder] = [...(folders[folder] ?? []), path.slice(cut + 1)];
+  }
+  const starts = Object.fromEntries(Object.entries(isos).map(([path, start]) => [`/m/sda1${path}`, start]));
+  const of = machine({
+    starts: {
+      '/dev/sda1': EXT4,
+      ...starts,
+      ...Object.fromEntries([0, 1].map((i) => [`/m/sda1.iso${i}/viver/debian.sqfs`, squashfsStart(900)])),
+    },
+    folders: { ...folders, ...more, '/m/sda1.iso0/viver': ['debian.sqfs'], '/m/sda1.iso1/viver': ['debian.sqfs'] },
+  });
+  const directories: Readonly<Record<string, readonly string[]>> = {
+    '/m/sda1': ['iso', 'Boot', 'home', 'srv'],
+    '/m/sda1/Boot': ['ISO'],
+  };
+  const access: MediaAccess = { ...of.options.access, folders: async (path) => directories[path] ?? [] };
+  return { ...of, options: { ...of.options, access } };
+}
+
+test('images inside ISO files are found in the root, /iso, /boot and /boot/iso, and other ISOs are not mounted', async () => {
+  const { options, mounted, calls, modules } = withIsos({
+    '/a.iso': isoStart('boot', 'VIVER'),
+    '/other.iso': isoStart('casper'),
+    '/iso/no-iso.iso': new Uint8Array(4096),
+    '/Boot/ISO/b.ISO': isoStart('viver'),
+    '/home/c.iso': isoStart('viver'),
+    '/.d.iso': isoStart('viver'),
+  });
+  const [report] = await findImages([partition('sda', 1)], options);
+  expect(report?.candidates).toMatchObject([
+    {
+      name: 'debian',
+      device: { name: 'sda1' },
+      fileSystem: 'iso9660',
+      mountpoint: '/m/sda1.iso0',
+      path: '/m/sda1.iso0/viver/debian.sqfs',
+      iso: { path: '/m/sda1/Boot/ISO/b.ISO', mountpoint: '/m/sda1', isNamed: false },
+    },
+    { iso: { path: '/m/sda1/a.iso' } },
+  ]);
+  expect(report?.seen).toBe('ext2, /Boot/ISO/b.ISO: debian.sqfs, /a.iso: debian.sqfs');
+  expect(calls.filter((call) => call.includes('iso9660')).length).toBe(2);
+  expect(modules).toContain('loop');
+  expect([...mounted].sort()).toEqual(['/m/sda1', '/m/sda1.iso0', '/m/sda1.iso1']);
+  await release(report === undefined ? [] : [report], options.access);
+  expect(mounted.size).toBe(0);
+});
+
+test('the ISO that the boot loader named is found wherever it lies, and is told from others', async () => {
+  const { options } = withIsos({ '/srv/x.iso': isoStart('viver'), '/a.iso': isoStart('viver') });
+  const named = { ...options, namedIso: { path: '/srv/x.iso' } };
+  const [report] = await findImages([partition('sda', 1)], named);
+  expect(report?.candidates.map(({ iso }) => [iso?.path, iso?.isNamed])).toEqual([
+    ['/m/sda1/srv/x.iso', true],
+    ['/m/sda1/a.iso', false],
+  ]);
+  const elsewhere = { ...options, namedIso: { path: '/srv/x.iso', isOn: async () => false } };
+  const [other] = await findImages([partition('sda', 1)], elsewhere);
+  expect(other?.candidates.map(({ iso }) => [iso?.path, iso?.isNamed])).toEqual([['/m/sda1/a.iso', false]]);
+});
+
+test('the partitions of a disk that is a member of a RAID are the RAID’s', async () => {
+  const { options, mounted } = machine({
+    starts: { '/dev/sda1': EXT4, '/m/sda1/viver/a.sqfs': squashfsStart(900) },
+    folders: { '/m/sda1/viver': ['a.sqfs'] },
+  });
+  const sizeBytes = 2 << 20;
+  const whole = Buffer.alloc(sizeBytes);
+  writeMdTo(whole, '1.0');
+  const access: MediaAccess = {
+    ...options.access,
+    open: (path) => (path === '/dev/sda' ? Promise.resolve(fileOf(whole)) : options.access.open(path)),
+  };
+  const reports = await findImages([device('sda', { sizeBytes }), partition('sda', 1)], { ...options, access });
+  expect(seenOf(reports)).toEqual({
+    sda: expect.stringMatching(/^linux_raid_member: part of a software RAID/),
+    sda1: 'on sda, which is a linux_raid_member',
+  });
+  expect(mounted.size).toBe(0);
+});
+
+function btrfsStart(devices: number): Uint8Array {
+  const bytes = Buffer.alloc(68 * 1024);
+  bytes.write('_BHRfS_M', 0x1_0040);
+  bytes.fill(9, 0x1_0020, 0x1_0030);
+  bytes.writeBigUInt64LE(BigInt(devices), 0x1_0088);
+  return bytes;
+}
+
+test('a btrfs over two devices is mounted when both are here, once', async () => {
+  const start = btrfsStart(2);
+  const of = machine({
+    starts: { '/dev/sda': start, '/dev/sdb': start, '/m/sdb/viver/a.sqfs': squashfsStart(900) },
+    folders: { '/m/sdb/viver': ['a.sqfs'] },
+  });
+  const registered: string[] = [];
+  const access: MediaAccess = { ...of.options.access, registerBtrfs: async (path) => void registered.push(path) };
+  const options = { ...of.options, access };
+  const state = newSearchState();
+  const alone = await findImages([device('sda')], options, state);
+  expect(seenOf(alone)).toEqual({ sda: 'btrfs over 2 devices, of which 1 is here' });
+  expect([...of.mounted]).toEqual([]);
+  const both = await findImages([device('sdb')], options, state);
+  expect(seenOf(both)).toEqual({ sdb: 'btrfs, a.sqfs' });
+  expect(seenOf(await findImages([device('sda')], options, state))).toEqual({
+    sda: 'btrfs over 2 devices, seen on /dev/sdb',
+  });
+  expect(registered).toEqual(['/dev/sda', '/dev/sdb', '/dev/sda']);
+  expect([...of.mounted]).toEqual(['/m/sdb']);
+});
+
+test('images in subvolumes of btrfs are found, and below its top when the default is another', async () => {
+  const of = machine({
+    starts: { '/dev/sda': btrfsStart(1), '/m/sda.1/@/viver/a.sqfs': squashfsStart(900) },
+    folders: { '/m/sda.1/@/viver': ['a.sqfs'] },
+  });
+  const access: MediaAccess = {
+    ...of.options.access,
+    folders: async (path) => (path === '/m/sda.1' ? ['@', 'plain'] : []),
+    isSubvolume: async (path) => path === '/m/sda.1/@',
+  };
+  const [report] = await findImages([device('sda')], { ...of.options, access });
+  expect(report?.candidates).toMatchObject([{ path: '/m/sda.1/@/viver/a.sqfs', mountpoint: '/m/sda.1' }]);
+  expect(of.calls).toEqual([
+    'mount /dev/sda btrfs rescue=nologreplay',
+    'mount /dev/sda btrfs rescue=nologreplay,subvolid=5',
+  ]);
+  expect([...of.mounted]).toEqual(['/m/sda.1']);
 });

@@ -94,6 +94,9 @@ export function planDiskDevices(scenario: Scenario): DiskDevices {
       {
         ...last,
         id: disk.name,
+        ...(disk.blockBytes === undefined
+          ? {}
+          : { logical_block_size: disk.blockBytes, physical_block_size: disk.blockBytes }),
         ...(port === undefined ? {} : { bus: port }),
         ...(bootIndex === undefined || WITHOUT_BOOT_INDEX.includes(disk.bus) ? {} : { bootindex: bootIndex }),
       },

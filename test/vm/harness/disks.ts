@@ -17,6 +17,7 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { fillExfat } from './exfat.ts';
 import { vmDirectory } from './products.ts';
 
 const run = promisify(execFile);
@@ -84,14 +85,6 @@ async function makeVfat(image: string, label: readonly string[], files: Readonly
   }
 }
 
-/** Nothing fills exFAT without mounting it: it is made empty, and a machine fills them. */
-async function makeEmpty(image: string, partition: Partition, command: readonly string[]) {
-  if (partition.files !== undefined)
-    throw new Error(`${partition.fileSystem}: files cannot be put in without mounting`);
-  const [program = '', ...options] = command;
-  await run(program, [...options, image]);
-}
-
 /** mkfs.xfs fills a new file system from a prototype file (mkfs.xfs(8), -p). */
 async function makeXfs(image: string, label: readonly string[], files: Readonly<Record<string, string>>, tree: string) {
   const lines = ['/', '0 0', 'd--755 0 0', 'viver d--755 0 0'];
@@ -128,7 +121,9 @@ async function makeFileSystem(image: string, partition: Partition, work: string)
     case 'vfat':
       return makeVfat(image, label, files);
     case 'exfat':
-      return makeEmpty(image, partition, ['mkfs.exfat', ...labelled('-L')]);
+      await run('mkfs.exfat', [...labelled('-L'), image]);
+      fillExfat(image, files);
+      return;
     case 'xfs':
       return makeXfs(image, label, files, tree);
     case 'btrfs':

@@ -67,7 +67,9 @@ function diskArguments(scenario: Scenario, surroundings: Surroundings): readonly
     args.push('-object', JSON.stringify({ 'qom-type': 'throttle-group', id: `${disk.name}-throttle`, limits }));
   }
   for (const disk of disks) {
-    for (const node of blockNodes(disk, surroundings.backing)) args.push('-blockdev', JSON.stringify(node));
+    // a drive of its own, so that a medium can be put into it
+    if (disk.empty) args.push('-drive', `if=none,id=${disk.name}`);
+    else for (const node of blockNodes(disk, surroundings.backing)) args.push('-blockdev', JSON.stringify(node));
   }
   for (const controller of devices.controllers) args.push(...device(controller));
   for (const disk of disks) {

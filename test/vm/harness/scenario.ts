@@ -38,6 +38,10 @@ export interface Disk {
   readonly file?: string;
   /** Size the machine sees, when it is more than the file (an SD card must have a power of two). */
   readonly sizeBytes?: number;
+  /** A drive or card reader without a medium (of a kind whose medium can be changed); an insert step puts one in. */
+  readonly empty?: boolean;
+  /** Logical and physical block size of the disk, 512 unless given; not for CDs. */
+  readonly blockBytes?: 512 | 4096;
   /** What the machine writes goes into the file itself. Otherwise it goes into an overlay that is thrown away. */
   readonly keepWrites?: boolean;
   readonly bytesPerSecond?: number;
@@ -89,6 +93,8 @@ export type Step =
   | { readonly pauseSeconds: number; readonly because: string }
   | { readonly attach: string }
   | { readonly detach: string; readonly within?: number }
+  /** A medium, an image file, is put into an empty drive. */
+  | { readonly insert: string; readonly file: string }
   | { readonly link: string; readonly up: boolean }
   | { readonly qmp: string; readonly arguments?: Readonly<Record<string, unknown>> }
   /** The guest must switch the machine off, or restart it, by itself. */
