@@ -1,6 +1,7 @@
 import { describeError } from '../linux/describe-error.ts';
 import { attachLoop } from '../linux/loop.ts';
-import { umount } from '../linux/mount.ts';
+import { MS, mount, umount } from '../linux/mount.ts';
+import { mountsOf } from '../media/candidate.ts';
 import { mountBeside, mountUnit } from '../root/beside.ts';
 import { type Cow, cowModules, mountDeviceCow, mountRamCow } from '../root/cow.ts';
 import { type FoundInit, findInit, hasUdev } from '../root/find-init.ts';
@@ -107,22 +108,27 @@ async function mountCow(
   const waitMs = options.waitSeconds === undefined ? undefined : options.waitSeconds * 1000;
   const device = await findCowDevice(options.cow, drivers, waitMs);
   await drivers.ensureModules(cowModules(device));
-  const { squashfs, device: medium, mountpoint } = image.candidate;
+  const { squashfs, device: medium, mountpoint, iso } = image.candidate;
   const of = { name: image.name, id: image.id, superblock: squashfs.superblock };
   // one file system for both cannot be mounted read-only for the image and writable for what is written: EBUSY
   const { daemon } = image;
   const source = daemon?.request.imagePath ?? image.path;
   const shared = mountpoint !== undefined && medium.path === device.path && source.startsWith(`${mountpoint}/`);
   if (!shared) return { cow: mountDeviceCow(device, of, COW), imagePath: image.path };
-  const now = COW + source.slice(mountpoint.length);
-  if (daemon === undefined) {
-    umount(mountpoint);
-    return { cow: mountDeviceCow(device, of, COW), imagePath: now };
-  }
-  await daemon.stop();
-  umount(mountpoint);
+  // inside an ISO the image stays where it is: the ISO is mounted again from where its file is now
+  const now = iso === undefined ? COW + source.slice(mountpoint.length) : source;
+  await daemon?.stop();
+  for (const path of mountsOf(image.candidate)) umount(path);
   const cow = mountDeviceCow(device, of, COW);
+  if (iso !== undefined) mountIso(COW + iso.path.slice(iso.mountpoint.length), mountpoint);
+  if (daemon === undefined) return { cow, imagePath: now };
   await daemon.moveTo(now);
   await openField(daemon, drivers, waitOf(options), log);
   return { cow, imagePath: image.path };
+}
+
+function mountIso(file: string, target: string): void {
+  using loop = attachLoop({ file, readOnly: true, autoclear: true });
+  const flags = MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC | MS.NOSYMFOLLOW;
+  mount({ source: loop.path, target, type: 'iso9660', flags });
 }
