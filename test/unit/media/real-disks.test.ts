@@ -187,3 +187,80 @@ test('a directory /viver that is a link is not followed', () => {
   expect(report?.candidates).toEqual([]);
   expect(report?.seen).toMatch(/\/viver: a link, which is not followed/);
 });
+
+/** A btrfs over these files, filled by a script in which $1 is where it is mounted. */
+function btrfsOver(files: readonly string[], script: string): void {
+  for (const file of files) {
+    writeFileSync(file, '');
+    truncateSync(file, 128 * MIB);
+  }
+  const loops = files.map((file) => run('losetup', '--find', '--show', file));
+  try {
+    run('mkfs.btrfs', '-q', '-f', '-m', files.length > 1 ? 'raid1' : 'single', ...loops);
+    const mountpoint = join(folder, 'btrfs');
+    mkdirSync(mountpoint, { recursive: true });
+    const options = loops.map((loop) => `device=${loop}`).join(',');
+    const whole = `mount -o ${options} ${loops[0]} $1; ${script}; umount $1`;
+    run('unshare', '--mount', 'sh', '-ec', whole, 'sh', mountpoint, image);
+    run('btrfs', 'device', 'scan', '--forget');
+  } finally {
+    for (const loop of loops) run('losetup', '--detach', loop);
+  }
+}
+
+const putImage = (directory: string) => `mkdir -p $1/${directory}/viver && cp $2 $1/${directory}/viver/`;
+
+test('images in subvolumes of btrfs are found: in @, in root, in the default one, and beside it', () => {
+  const cases: Readonly<Record<string, string>> = {
+    '@': `btrfs -q subvolume create $1/@; btrfs -q subvolume create $1/@home; ${putImage('@')}`,
+    root: `btrfs -q subvolume create $1/root; ${putImage('root')}`,
+    deep: `mkdir $1/a; btrfs -q subvolume create $1/a/deep; ${putImage('a/deep')}; btrfs subvolume set-default $1/a/deep`,
+    beside: `btrfs -q subvolume create $1/def; btrfs -q subvolume create $1/@; ${putImage('@')}
+      btrfs subvolume set-default $1/def`,
+  };
+  for (const [name, script] of Object.entries(cases)) {
+    const disk = join(folder, 'subvolumes.disk');
+    btrfsOver([disk], script);
+    const reports = withLoop(disk, (device) => search(device));
+    expect(reports, name).toMatchObject([{ seen: 'btrfs, debian.sqfs', candidates: [{ name: 'debian' }] }]);
+  }
+  const disk = join(folder, 'subvolumes.disk');
+  btrfsOver([disk], putImage('plain'));
+  expect(withLoop(disk, (device) => search(device))).toMatchObject([{ seen: 'btrfs, no directory /viver' }]);
+});
+
+test('a btrfs over two devices is found when both are there, and one alone is named', () => {
+  const disks = ['first', 'second'].map((name) => join(folder, `${name}.disk`));
+  btrfsOver(disks, putImage('.'));
+  const [first = '', second = ''] = disks;
+  expect(withLoop(first, (device) => search(device))).toMatchObject([
+    { seen: 'btrfs over 2 devices, of which 1 is here', candidates: [] },
+  ]);
+  const reports = withLoop(first, (one) => withLoop(second, (two) => search(one, two)));
+  expect(reports.flatMap(({ candidates }) => candidates)).toMatchObject([{ name: 'debian' }]);
+  expect(reports.map(({ seen }) => seen).sort()).toMatchObject([
+    expect.stringMatching(/^btrfs over 2 devices, /),
+    'btrfs, debian.sqfs',
+  ]);
+});
+
+test('a disk of 4 KiB blocks, a partition beyond the end and one that lies about its file system do no harm', () => {
+  const disk = join(folder, 'odd.disk');
+  const plain = join(folder, 'odd');
+  mkdirSync(join(plain, 'viver'), { recursive: true });
+  copyFileSync(image, join(plain, 'viver/debian.sqfs'));
+  writeFileSync(disk, '');
+  truncateSync(disk, 64 * MIB);
+  run('mkfs.ext4', '-q', '-b', '4096', '-d', plain, disk, '16M');
+  const loop = run('losetup', '--find', '--show', '--sector-size', '4096', disk);
+  try {
+    expect(search(loop)).toMatchObject([{ seen: 'ext4, debian.sqfs' }]);
+  } finally {
+    run('losetup', '--detach', loop);
+  }
+  // the file system says that it is longer than what is left of the device
+  truncateSync(disk, 8 * MIB);
+  const [cut] = withLoop(disk, (device) => search(device));
+  expect(cut?.candidates).toEqual([]);
+  expect(cut?.seen).not.toBe('');
+});
