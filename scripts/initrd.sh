@@ -17,6 +17,9 @@ kernel=$rootfs/boot/vmlinuz-$version
 [ -e "$kernel" ] || { echo "initrd: no $kernel: ROOTFS wants boot/vmlinuz-VERSION beside lib/modules/VERSION" >&2; exit 1; }
 [ -e "$modules/modules.dep" ] || { echo "initrd: no $modules/modules.dep: run depmod -b $rootfs $version" >&2; exit 1; }
 
+# A secret: this archive is served to whoever asks, so it goes into one of its own, which only boot media carry.
+key=etc/viver/field.key
+
 rows() { # the rows of a list without comments
   sed 's/[[:space:]]*#.*//; /^[[:space:]]*$/d' "$here/initrd/$1"
 }
@@ -41,7 +44,7 @@ for directory in bin dev etc lib oldroot proc root run sbin sys tmp usr/bin usr/
 
 # Files as they are, then programs.
 (cd "$here/initrd" && find . -mindepth 1 -type d) | while read -r directory; do mkdir -p "$tree/$directory"; done
-(cd "$here/initrd" && find . -mindepth 2 \( -type f -o -type l \) ! -name .gitkeep) | while read -r file; do
+(cd "$here/initrd" && find . -mindepth 2 \( -type f -o -type l \) ! -name .gitkeep ! -path "./$key") | while read -r file; do
   cp -P "$here/initrd/$file" "$tree/$file"
 done
 install_program "$viver" /init
@@ -122,6 +125,16 @@ case $compress in
   *) echo "initrd: COMPRESS=$compress is not one of zstd, gzip, xz, none" >&2; exit 2 ;;
 esac
 mv "$out.part" "$out"
+key_archive=$(dirname "$out")/field-key.cpio
+rm -f "$key_archive"
+if [ -e "$here/initrd/$key" ]; then
+  mkdir -p "$tree.key/${key%/*}"
+  install -m 0400 "$here/initrd/$key" "$tree.key/$key"
+  find "$tree.key" -exec touch -h -d "@${SOURCE_DATE_EPOCH:-0}" {} +
+  (umask 077 && cd "$tree.key" && echo "$key" | cpio --quiet --create --format=newc --reproducible --owner=0:0 > "$key_archive")
+  rm -r "$tree.key"
+  echo "initrd: $key is not in $out, which is served, but in $key_archive: make iso puts it on the medium"
+fi
 cp "$kernel" "$(dirname "$out")/vmlinuz"
 # Only when it changed: an image of another kernel has to be made anew, which takes minutes.
 echo "$version" | cmp -s - "$(dirname "$out")/kernel-version" || echo "$version" > "$(dirname "$out")/kernel-version"

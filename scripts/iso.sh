@@ -18,6 +18,11 @@ mkdir -p "$tree/boot/grub/i386-pc" "$tree/viver" "$tree/EFI/BOOT"
 put() { ln -L "$1" "$2" 2>/dev/null || cp -L "$1" "$2"; } # another file system has no links to this one
 put "$boot/vmlinuz" "$tree/boot/vmlinuz"
 put "$boot/viverrd.zst" "$tree/boot/viverrd.zst"
+# The kernel unpacks one archive after the other; each begins at a multiple of four bytes.
+if [ -e "$boot/field-key.cpio" ]; then
+  rm "$tree/boot/viverrd.zst"
+  { cat "$boot/viverrd.zst"; head -c "$(((4 - $(stat -Lc %s "$boot/viverrd.zst") % 4) % 4))" /dev/zero; cat "$boot/field-key.cpio"; } > "$tree/boot/viverrd.zst"
+fi
 cp "$here/scripts/grub/grub.cfg" "$here/scripts/grub/loopback.cfg" "$tree/boot/grub/"
 put "$image" "$tree/viver/$(basename "$image")"
 for file in "${image%.sqfs}.caibx" "${image%.sqfs}.caibx.minisig"; do

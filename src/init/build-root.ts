@@ -19,6 +19,7 @@ import { type Drivers, ROOT_MODULES } from './drivers.ts';
 import { findCowDevice } from './find-cow-device.ts';
 import type { SoundImage } from './first-sound-image.ts';
 import { openField, waitOf } from './join-field.ts';
+import { PRIVATE_DIRECTORY } from './private-directory.ts';
 
 export interface BuiltRoot {
   readonly target: string;
@@ -35,8 +36,8 @@ export interface BuiltRoot {
 
 /** Outside of what is moved into the root (/run, /dev …), where overlayfs could not follow. */
 const TARGET = '/root-union';
-const LOWER = '/run/viver/lower';
-const COW = '/run/viver/cow';
+const LOWER = `${PRIVATE_DIRECTORY}/lower`;
+const COW = `${PRIVATE_DIRECTORY}/cow`;
 
 /**
  * Stage `root`: the image below, an upper layer above, and in it the init that takes over.

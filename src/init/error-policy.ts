@@ -16,6 +16,7 @@ import { pauseThread } from './consoles.ts';
 import { countDown } from './count-down.ts';
 import { explainFailure } from './failure.ts';
 import { Faults } from './faults.ts';
+import { isPromptForbidden } from './policy-file.ts';
 import { rescue } from './rescue.ts';
 
 /** Long enough to read what failed, where no `panic=` says how long. */
@@ -143,6 +144,10 @@ export class ErrorPolicy {
     if (seconds !== undefined) {
       this.#log.tell(`reboot in ${seconds} s (panic=${seconds})`);
       pauseThread(seconds * 1000);
+      this.#reboot();
+    }
+    if (isPromptForbidden()) {
+      pauseThread(AFTER_COMMIT_SECONDS * 1000);
       this.#reboot();
     }
     exec('/bin/sh', ['sh', '-c', LAST_SHELL], { PATH: '/bin:/sbin', PS1: 'viver rescue# ', TERM: 'linux' });

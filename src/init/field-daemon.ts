@@ -1,6 +1,6 @@
 /** The block daemon `@viver-field` as /init starts it: under a supervisor, in the initramfs, for as long as the machine lives. */
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askStatus } from '../field/control.ts';
@@ -17,6 +17,11 @@ const FIELD_KEY = '/etc/viver/field.key';
 
 export function fieldKeyFile(): string | undefined {
   return existsSync(FIELD_KEY) ? FIELD_KEY : undefined;
+}
+
+/** Readable by root alone, however it was put into the archive: the initramfs stays reachable on the booted system. */
+export function closeFieldKey(path = FIELD_KEY): void {
+  if (existsSync(path)) chmodSync(path, 0o400);
 }
 
 export interface FieldDaemonRequest {

@@ -16,7 +16,7 @@ import { BootFailure } from './failure.ts';
 import { fieldKeyFile } from './field-daemon.ts';
 import type { Network } from './network.ts';
 import { chooseOffer, type HeardOffer } from './offer-choice.ts';
-import { wantsSignature } from './signing-keys.ts';
+import { wantsSignature, whyNoField } from './signing-keys.ts';
 
 /** An image that others on the network have. */
 export interface FieldImage {
@@ -72,6 +72,8 @@ export async function findField(
   log: BootLog,
 ): Promise<FieldImage> {
   const { image, limitMs } = question;
+  const refused = whyNoField();
+  if (refused !== undefined) throw new BootFailure(`the network is not asked for an image: ${refused}`, {});
   const limit = AbortSignal.timeout(limitMs);
   await drivers.includeNetwork();
   const up = await bringUp(network, limit, question);
@@ -190,6 +192,9 @@ function nothing(
     tryThis: [
       'switch on a machine that has the image and type exit',
       'viver.peer=ADDRESS of such a machine, when it is not on the same wire',
+      ...(fieldKeyFile() === undefined
+        ? ['a boot medium that carries its key, if the field has one: it is never given out by network']
+        : []),
     ],
   });
 }

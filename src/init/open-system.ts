@@ -1,6 +1,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { type BootLog, REPORT_DIRECTORY, type StageDone } from './boot-log.ts';
 import { type BootOptions, parseCommandLine } from './command-line.ts';
+import { closeFieldKey } from './field-daemon.ts';
+import { POLICY_FILE } from './policy.ts';
+import { enforcePolicy, readPolicy } from './policy-file.ts';
+import { makePrivateDirectory } from './private-directory.ts';
 import { mountPseudoFileSystems } from './pseudo-file-systems.ts';
 
 /** Stage `filesystems`: the kernel's file systems, the consoles, and what the command line asks for. */
@@ -9,7 +13,10 @@ export function openSystem(log: BootLog): StageDone<BootOptions> {
   process.env.UV_THREADPOOL_SIZE = '16';
   mountPseudoFileSystems();
   mkdirSync(REPORT_DIRECTORY, { recursive: true });
+  makePrivateDirectory();
+  closeFieldKey();
   log.openConsoles();
+  for (const word of enforcePolicy(readPolicy())) log.warn(`command line: ${word}: refused by ${POLICY_FILE}`);
   const options = parseCommandLine(readFileSync('/proc/cmdline', 'utf8'));
   log.debug = options.debug;
   log.quiet = options.quiet && !options.debug;

@@ -6,8 +6,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../linux/describe-error.ts';
+import { reboot, syncAll } from '../linux/reboot.ts';
 import type { BootLog } from './boot-log.ts';
 import { isReachable, openConsoles } from './consoles.ts';
+import { POLICY_FILE } from './policy.ts';
+import { isPromptForbidden } from './policy-file.ts';
 
 const WELCOME = [
   'viver: rescue prompt. What there is:',
@@ -106,12 +109,21 @@ class Prompt {
   }
 }
 
+/** For a person to read why, where the policy forbids a prompt. */
+const NO_PROMPT_MS = 30_000;
+
 /**
  * Says why, then waits until a person leaves the shell on one of the consoles.
  * @throws Error when no shell can be started
  */
 export async function rescue(log: BootLog, why: string): Promise<void> {
   log.tell(why);
+  if (isPromptForbidden()) {
+    log.tell(`no prompt: ${POLICY_FILE} forbids it; reboot in ${NO_PROMPT_MS / 1000} s`);
+    await sleep(NO_PROMPT_MS);
+    syncAll();
+    reboot('restart');
+  }
   for (const line of WELCOME) log.line(line);
   try {
     await new Prompt(log).untilLeft();

@@ -31,7 +31,7 @@ export interface SearchState {
 
 export const newSearchState = (): SearchState => ({ btrfs: new BtrfsSets(), mounts: new Map() });
 
-export const MOUNT_ROOT = '/run/viver/media';
+export const MOUNT_ROOT = '/run/viver/private/media';
 const DEVICE_TIMEOUT_MS = 15_000;
 
 /** Whole-file searches share the disk with nobody: the limit is for the process table, when there are 300 disks. */

@@ -5,7 +5,7 @@ import { regularFileBytes } from '../linux/file.ts';
 import { type Mounter, mounter } from './mounter.ts';
 
 /** Where the copy lies on a booted machine. */
-export const RAM_COPY = '/run/viver/image';
+export const RAM_COPY = '/run/viver/private/image';
 
 const MIB = 1024 * 1024;
 

@@ -26,7 +26,7 @@ export interface BootScript {
 const PROMPT_MS = 1500;
 
 /** What may stand in a word of the kernel's command line, and in iPXE's script without being expanded. */
-const SAFE = /^[A-Za-z0-9._+:,=@/[\]-]+$/;
+const SAFE = /^[A-Za-z0-9._+~:,=@/[\]-]+$/;
 
 /** iPXE's own `${NAME}`, expanded on the machine that boots. */
 const BASE = ipxe('base');
@@ -65,6 +65,19 @@ export function againToDiskScript(base: string): string {
     '',
   ].join('\n');
 }
+
+/**
+ * For a machine that cannot be let in: its field has a key, and what is sent by network can be read by everybody on the
+ * wire. It is told so, and goes on with its next boot entry.
+ */
+export const keyedFieldScript = [
+  '#!ipxe',
+  'echo VIVER: the machines here share their image by a secret key, which is never sent by network.',
+  'echo VIVER: boot this machine from a medium that carries the key (make iso with initrd/etc/viver/field.key).',
+  'sleep 10',
+  'exit 1',
+  '',
+].join('\n');
 
 function kernelLine(image: ScriptImage, { peers, words }: Pick<BootScript, 'peers' | 'words'>): string {
   const pin = image.id === undefined ? '' : `@sha256:${image.id}`;

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { KEPT_INITRAMFS } from '../root/switch.ts';
-import { RUN_DIRECTORY } from './places.ts';
+import { FIELD_KEY, RUN_DIRECTORY } from './places.ts';
 
 /** How a program is started. */
 export interface Program {
@@ -28,6 +28,12 @@ export function keptProgram(path: string, root: string = KEPT_INITRAMFS): Progra
 /** A file of the initramfs; where none was kept, the file of that path. */
 export function keptFile(path: string, root: string = KEPT_INITRAMFS): string {
   return existsSync(join(root, 'init')) ? join(root, path) : path;
+}
+
+/** For `viver field up`: the key of this machine's field, when it has one. */
+export function fieldKeyWords(root: string = KEPT_INITRAMFS): readonly string[] {
+  const path = keptFile(FIELD_KEY, root);
+  return existsSync(path) ? ['--key', path] : [];
 }
 
 /** BusyBox is linked statically: it needs no loader. */

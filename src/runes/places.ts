@@ -1,8 +1,12 @@
 /** What VIVER keeps on a running machine. */
 export const RUN_DIRECTORY = '/run/viver';
+/** For root alone: mounts of images and media are in it (init/private-directory.ts). */
+export const PRIVATE_DIRECTORY = `${RUN_DIRECTORY}/private`;
 /** The block daemon's control socket. */
 export const FIELD_SOCKET = `${RUN_DIRECTORY}/field.sock`;
 /** Every machine's web server: boot files and status. Beside V-FIELD's port. */
 export const HTTP_PORT = 20_080;
+/** The secret of a field whose machines have one, in the initramfs. */
+export const FIELD_KEY = '/etc/viver/field.key';
 /** Roles and plugins of one's own, in the image or put into the initrd. */
 export const RUNES_DIRECTORY = '/etc/RUNES';

@@ -139,3 +139,44 @@ test('a pinned image whose changes go to the very partition it lies on', async (
   const { stdout } = await run('dumpe2fs', ['-h', `${disk}.part`]);
   expect(stdout).toMatch(/Filesystem state:\s+clean\n/);
 });
+
+test('a policy in the initrd is above the command line: forbidden words are not obeyed, nor seen by the image', async () => {
+  const policy = 'forbid prompt\nforbid weakening\nfix viver.verify=full\n';
+  const words = ['init=/bin/sh', 'viver.break=root', 'viver.cow=LABEL=x', 'EVIL=1', 'single', 'viver.verify=off'];
+  await runScenario({
+    name: 'trust-policy',
+    kernel: await kernelWith(
+      { 'etc/viver/policy': policy, 'etc/viver/field.key': 'a secret of this test\n' },
+      ...words,
+    ),
+    disks: [{ name: 'disk', bus: 'virtio', file: await imageDisk(small) }],
+    steps: [
+      { wait: /viver: warning: command line: init=\/bin\/sh: refused by \/etc\/viver\/policy/, within: 90 },
+      { wait: rootReady({ image: 'small', cow: 'ram' }), within: 60 },
+      ...LOGIN,
+      // This image mounts a /proc of its own over that which it is given.
+      { run: 'umount /proc; cat /proc/cmdline', output: /^console=ttyS0 mitigations=off EVIL=1 viver\.verify=full$/ },
+      { run: 'tr "\\0" "\\n" < /proc/1/environ | grep -c EVIL', status: 1, output: /^0$/ },
+      { run: 'tr "\\0" " " < /proc/1/cmdline', output: /^\/sbin\/init ?$/ },
+      // Nor does anybody but root reach what the root is made of, or a field's key.
+      { run: 'echo "user:x:7:7::/:/bin/sh" >> /etc/passwd; su user -c "ls /run/viver/boot.json"' },
+      { run: 'su user -c "ls -d /run/viver/lower/. /run/viver/cow/. /run/viver/private/lower/."', status: 1 },
+      { run: 'ls /run/viver/lower/bin/busybox && ls -d /run/viver/cow/upper/etc' },
+      { run: 'stat -c %a /run/initramfs/etc/viver/field.key', output: /^400$/ },
+      ...POWER_OFF,
+    ],
+  });
+});
+
+test('where the policy forbids the prompt, a boot that fails says why and reboots', async () => {
+  await runScenario({
+    name: 'trust-no-prompt',
+    kernel: await kernelWith({ 'etc/viver/policy': 'forbid prompt\n' }, 'viver.wait=1', 'viver.rescue'),
+    steps: [
+      { wait: /viver: boot failed: no disk image/, within: 90 },
+      { wait: /viver: no prompt: \/etc\/viver\/policy forbids it; reboot in 30 s/, within: 10 },
+      { expect: 'reset', within: 60 },
+    ],
+    mayStillRun: true,
+  });
+});

@@ -4,7 +4,7 @@ import { askStatus, askStrip } from '../../field/control.ts';
 import type { FieldStatus } from '../../field/status.ts';
 import { DEFAULT_PORT } from '../../field/wire/protocol.ts';
 import { hasCode } from '../../linux/errno.ts';
-import { keptProgram } from '../kept-program.ts';
+import { fieldKeyWords, keptProgram } from '../kept-program.ts';
 import { FIELD_SOCKET } from '../places.ts';
 import { type Context, definePlugin } from '../plugin.ts';
 import { supervise } from '../supervised.ts';
@@ -41,6 +41,7 @@ async function startOwn(context: Context<'address'>, address: string): Promise<v
       ...args,
       ...['field', 'up', '--image', image.path, '--name', image.name],
       ...['--listen', `${address}:${DEFAULT_PORT}`, '--control', FIELD_SOCKET],
+      ...fieldKeyWords(),
     ],
     // it hands over what only it holds
     graceMs: 15_000,

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import type { FieldStatus } from '../../field/status.ts';
 import { resolveBelow, rootReader } from '../../root/find-init.ts';
 import { findBootFiles } from '../boot-files.ts';
-import { againToDiskScript, bootScript, inheritedWords, toDiskScript } from '../boot-script.ts';
+import { againToDiskScript, bootScript, inheritedWords, keyedFieldScript, toDiskScript } from '../boot-script.ts';
 import type { PublishedStatus } from '../interfaces.ts';
+import { fieldKeyWords } from '../kept-program.ts';
 import { ownStatus } from '../own-status.ts';
 import { fetchStatuses } from '../peers.ts';
 import { HTTP_PORT } from '../places.ts';
@@ -41,6 +42,9 @@ export default definePlugin({
     const lacking = BOOT_FILES.filter((name) => !files.has(name));
     if (lacking.length > 0)
       context.log(`the image has no /boot/${lacking.join(', /boot/')}: nobody can boot from here`);
+    const isKeyed = fieldKeyWords().length > 0;
+    if (isKeyed)
+      context.log('this field has a key, which is never sent by network: machines that boot from here are told so');
     const published: { -readonly [N in keyof PublishedStatus]?: () => PublishedStatus[N] } = {};
 
     const fieldStatus = async (): Promise<FieldStatus | undefined> => {
@@ -71,6 +75,7 @@ export default definePlugin({
     });
 
     const script = async (): Promise<Answer> => {
+      if (isKeyed) return { kind: 'text', type: 'text/plain', text: keyedFieldScript };
       if (lacking.length > 0) return { kind: 'unavailable', why: `no ${lacking.join(', ')} in the image` };
       const field = await fieldStatus();
       if (field === undefined) return { kind: 'unavailable', why: 'the image is not shared yet' };

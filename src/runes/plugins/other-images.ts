@@ -8,8 +8,8 @@ import { attachLoop } from '../../linux/loop.ts';
 import { umount } from '../../linux/mount.ts';
 import { mountImage } from '../../root/union.ts';
 import type { OfferedImage } from '../interfaces.ts';
-import { keptProgram } from '../kept-program.ts';
-import { RUN_DIRECTORY } from '../places.ts';
+import { fieldKeyWords, keptProgram } from '../kept-program.ts';
+import { PRIVATE_DIRECTORY, RUN_DIRECTORY } from '../places.ts';
 import { type Context, definePlugin } from '../plugin.ts';
 import { supervise } from '../supervised.ts';
 
@@ -42,8 +42,8 @@ async function findOthers(running: string, address: string, log: (line: string) 
 
 /** Mounts the image for its kernel and initrd, and gives it to others. @returns where it is mounted */
 async function open(context: Context<'address'>, { name, path, peer }: OtherImage): Promise<string> {
-  const target = join(RUN_DIRECTORY, 'images', name);
-  await mkdir(target, { recursive: true });
+  const target = join(PRIVATE_DIRECTORY, 'images', name);
+  await mkdir(target, { recursive: true, mode: 0o700 });
   const loop = attachLoop({ file: path, readOnly: true, autoclear: true });
   try {
     mountImage(loop.path, target);
@@ -56,7 +56,7 @@ async function open(context: Context<'address'>, { name, path, peer }: OtherImag
   await supervise(context, {
     name: `viver field up (${name})`,
     command,
-    args: [...args, ...words, '--control', join(RUN_DIRECTORY, `field-${name}.sock`)],
+    args: [...args, ...words, '--control', join(RUN_DIRECTORY, `field-${name}.sock`), ...fieldKeyWords()],
     graceMs: 15_000,
     onLine: (line) => context.log(line.replace(/^viver field: /, `${name}: `)),
   });
