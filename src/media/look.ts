@@ -32,6 +32,8 @@ export interface LookOptions {
   /** A place for a mount that nothing else uses. */
   readonly mountpoint: (device: BlockDevice) => string;
   readonly btrfs: BtrfsSets;
+  /** Paths of CD drives that could not be read the last time. */
+  readonly doubtful: Set<string>;
   /** The ISO file that the boot loader named, on the devices that it may be on. */
   readonly namedIso?: NamedIso;
 }
@@ -81,14 +83,37 @@ function readerOf(file: MediumFile): (span: { offset: number; length: number }) 
 
 /** A disc that was just put in takes seconds to be readable. */
 const DISC_ASKED_MS = 250;
+/** What a CD drive without a disc has for a size (drivers/scsi/sr.c, get_sectorsize). */
+const NO_DISC_BYTES = 0x1f_ffff * 512;
 
 /** @returns whether there is a medium; waits for one that is coming */
-async function hasMedium({ path, medium }: BlockDevice, access: MediaAccess): Promise<boolean> {
-  if (medium !== 'cd') return true;
+async function hasMedium(path: string, access: MediaAccess): Promise<boolean> {
   for (;;) {
     const state = await access.medium(path, true);
     if (state !== 'coming') return state === 'in';
     await sleep(DISC_ASKED_MS);
+  }
+}
+
+/**
+ * A CD drive is asked for its disc, which reads nothing, before it is read; but for the first time, when its size says
+ * that the kernel has seen one: the call may have to wait for others.
+ */
+async function readDrive(
+  device: BlockDevice,
+  { access, doubtful }: LookOptions,
+  read: () => Promise<Probed>,
+): Promise<Probed | undefined> {
+  const isDoubtful = device.sizeBytes === NO_DISC_BYTES || doubtful.has(device.path);
+  if (isDoubtful && !(await hasMedium(device.path, access))) return undefined;
+  try {
+    const probed = await read();
+    doubtful.delete(device.path);
+    return probed;
+  } catch (error) {
+    doubtful.add(device.path);
+    if (await hasMedium(device.path, access)) throw error;
+    return undefined;
   }
 }
 
@@ -103,9 +128,9 @@ export async function lookAt(
   options: LookOptions,
   known?: Probed,
 ): Promise<DeviceReport> {
-  if (!(await hasMedium(device, options.access)))
-    return { device, candidates: [], seen: 'no disc in it', again: 'no medium' };
-  const probed = known ?? (await probeDevice(device, partitions, options.access));
+  const read = async () => known ?? (await probeDevice(device, partitions, options.access));
+  const probed = device.medium === 'cd' ? await readDrive(device, options, read) : await read();
+  if (probed === undefined) return { device, candidates: [], seen: 'no disc in it', again: 'no medium' };
   const { content, start } = probed;
   const seen =
     content === undefined ? 'no known file system' : content.usable ? '' : `${content.type}: ${content.reason}`;

@@ -25,11 +25,17 @@ export interface SearchOptions {
 /** What searches of one boot share. */
 export interface SearchState {
   readonly btrfs: BtrfsSets;
+  /** See LookOptions. */
+  readonly doubtful: Set<string>;
   /** By device name: so often it was mounted, since a mount that is taken down later must not be met by the next. */
   readonly mounts: Map<string, number>;
 }
 
-export const newSearchState = (): SearchState => ({ btrfs: new BtrfsSets(), mounts: new Map() });
+export const newSearchState = (): SearchState => ({
+  btrfs: new BtrfsSets(),
+  doubtful: new Set(),
+  mounts: new Map(),
+});
 
 export const MOUNT_ROOT = '/run/viver/private/media';
 const DEVICE_TIMEOUT_MS = 15_000;
@@ -101,11 +107,12 @@ function wholeReport(device: BlockDevice, { type, reason }: { type: string; reas
   return { device, candidates: [], seen: `${type}: ${reason}` };
 }
 
-function lookOptions(options: SearchOptions, { btrfs, mounts }: SearchState): LookOptions {
+function lookOptions(options: SearchOptions, { btrfs, doubtful, mounts }: SearchState): LookOptions {
   return {
     access: options.access,
     ensureModules: options.ensureModules,
     btrfs,
+    doubtful,
     ...(options.namedIso === undefined ? {} : { namedIso: options.namedIso }),
     mountpoint({ name }) {
       const count = mounts.get(name) ?? 0;

@@ -75,7 +75,7 @@ test('without any word too, and what is written can go to the same partition', a
     kernel: viverKernel('viver.cow=LABEL=KEEP'),
     disks: [{ name: 'disk', bus: 'virtio', file: ext4 }],
     steps: [
-      { wait: rootReady({ image: 'small', medium: 'scsi', device: '/dev/vda1', cow: 'device' }), within: 90 },
+      { wait: rootReady({ image: 'small', medium: 'scsi', device: '/dev/vda1', cow: '/dev/vda1' }), within: 90 },
       ...LOGIN,
       { run: 'echo kept >/root/file && sync && cat /etc/variant', output: /^one$/ },
       ...POWER_OFF,

@@ -107,7 +107,7 @@ test('a drive without a disc is never read, and is asked until there is one', as
   const states = ['none', 'none', 'coming', 'in'] as const;
   let asked = 0;
   const { search, looked } = searchOf({}, new Set(), async () => states[Math.min(asked++, 3)] ?? 'in');
-  const drive = device('sr0', { medium: 'cd' });
+  const drive = device('sr0', { medium: 'cd', sizeBytes: 0x1fffff * 512 });
   search.update([drive], 0);
   await seenThrough(search);
   expect(search.reports).toMatchObject([{ seen: 'no disc in it', again: 'no medium' }]);
@@ -119,6 +119,25 @@ test('a drive without a disc is never read, and is asked until there is one', as
   search.update([drive], 4000);
   await search.changed;
   expect(search.candidates.length).toBe(1);
+});
+
+test('a drive with a disc is read without being asked, and one that fails is asked before it is read again', async () => {
+  let asked = 0;
+  const failing = new Set<string>();
+  const { search, looked } = searchOf({}, failing, async () => (asked++ === 0 ? 'in' : 'none'));
+  const drive = device('sr0', { medium: 'cd' });
+  search.update([drive], 0);
+  await seenThrough(search);
+  expect([asked, looked.length, search.candidates.length]).toEqual([0, 1, 1]);
+  failing.add('/dev/sr1');
+  const bad = device('sr1', { medium: 'cd' });
+  search.update([bad], 0);
+  await seenThrough(search);
+  expect(search.reports).toMatchObject([{ seen: 'EIO', again: 'failed' }]);
+  search.update([bad], 60_000);
+  await search.changed;
+  expect(search.reports).toMatchObject([{ seen: 'no disc in it', again: 'no medium' }]);
+  expect(looked.filter((path) => path === '/dev/sr1').length).toBe(1);
 });
 
 test('a disk that was silent is not asked twice, and what it answers at last counts', async () => {
