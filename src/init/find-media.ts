@@ -68,6 +68,7 @@ export async function findMedia(
   let changedMs = startedMs;
   let known = '';
   let saidMs = startedMs;
+  let waitsForPerson = false;
   let measured: readonly MeasuredCandidate[] = [];
   for (;;) {
     const roundMs = performance.now();
@@ -112,6 +113,8 @@ export async function findMedia(
       }
       throw await noImage(search, options, refused, named, decision);
     }
+    if (waitsForPerson !== (pending.length === 0)) saidMs = Math.min(saidMs, uptimeMs());
+    waitsForPerson = pending.length === 0;
     if (uptimeMs() - saidMs > SAY_AFTER_MS) {
       log.tell(`waiting for a medium with an image: ${decision.why}`);
       saidMs = decision.untilMs;
@@ -180,11 +183,14 @@ async function noImage(
   await search.release([]);
   const asked = options.image === undefined ? 'no disk image' : `no disk image '${options.image.name}'`;
   const media = options.media === undefined ? '' : ` on ${options.media.join(', ')}`;
+  const { devices, slots } = readBlockDevices();
+  const empty = slots.filter(({ path }) => devices.every((device) => device.path !== path));
   const seen = search.reports.map((report) => `${report.device.path} (${report.device.medium}): ${report.seen}`);
   const found = refused.lines.length === 0 ? 'was found' : 'that may be used was found';
   return new BootFailure(`${asked}${media} ${found}: ${why}`, {
     saw: [
       ...(seen.length === 0 ? ['no disk at all: is its controller driven? viver explain tells'] : seen),
+      ...empty.map(({ path }) => `${path}: no medium in it`),
       ...refused.lines,
       ...(named === undefined ? [] : [`no ISO file with an image: ${named.by}`]),
     ],

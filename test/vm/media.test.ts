@@ -140,6 +140,7 @@ test('with empty drives and no image the failure comes in its time, and a disc p
       { wait: /waiting for a medium with an image: a medium may still be put in/, within: 60 },
       { wait: /viver: boot failed: no disk image was found/, within: 15 },
       { wait: /saw \/dev\/sr0 \(cd\): no disc in it/, within: 5 },
+      { wait: /saw \/dev\/sda: no medium in it/, within: 5 },
       { prompt: /rescue# $/, within: 30 },
       { insert: 'cd', file: await isoOf(small, 'small') },
       { type: 'exit\n' },

@@ -11,7 +11,7 @@ import { UEFI_FILES } from './firmware.ts';
 import { vmDirectory } from './products.ts';
 import { qemuArguments, type Surroundings } from './qemu-arguments.ts';
 import { Qmp } from './qmp.ts';
-import { FORBIDDEN, type Scenario } from './scenario.ts';
+import { type Disk, FORBIDDEN, type Scenario } from './scenario.ts';
 import type { Wire } from './wire.ts';
 
 const run = promisify(execFile);
@@ -102,6 +102,16 @@ export class Machine implements AsyncDisposable {
     this.#child.stdin?.write(text);
   }
 
+  /** Puts a medium into an empty drive; what is written to it, if it can be, is thrown away. */
+  async insert(name: string, file: string): Promise<void> {
+    const disk = this.scenario.disks?.find((one) => one.name === name);
+    if (disk?.empty !== true) throw new Error(`${this.scenario.name}: ${name} is no empty drive`);
+    const medium = isCd(disk.bus)
+      ? { filename: file, format: 'raw', 'read-only-mode': 'read-only' }
+      : { filename: await overlayOver(file, this.directory, disk), format: 'qcow2' };
+    await this.qmp.command('blockdev-change-medium', { device: name, ...medium });
+  }
+
   async screenshot(): Promise<void> {
     const filename = join(this.directory, 'screen.png');
     await Promise.race([this.qmp.command('screendump', { filename, format: 'png' }), sleep(3000)]);
@@ -122,6 +132,13 @@ export class Machine implements AsyncDisposable {
 
 const overlayPath = (directory: string, disk: string): string => join(directory, `${disk}.qcow2`);
 
+async function overlayOver(file: string, directory: string, disk: Disk): Promise<string> {
+  const overlay = overlayPath(directory, disk.name);
+  const size = disk.sizeBytes === undefined ? [] : [String(disk.sizeBytes)];
+  await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', file, '-F', 'raw', overlay, ...size]);
+  return overlay;
+}
+
 /** Overlays keep the shared images as they are; a CD and a keepWrites disk are opened themselves. */
 async function prepareDisks(scenario: Scenario, directory: string): Promise<Surroundings['backing']> {
   const backing = new Map<string, { file: string; format: 'raw' | 'qcow2' }>();
@@ -131,10 +148,7 @@ async function prepareDisks(scenario: Scenario, directory: string): Promise<Surr
       backing.set(disk.name, { file: disk.file, format: 'raw' });
       continue;
     }
-    const overlay = overlayPath(directory, disk.name);
-    const size = disk.sizeBytes === undefined ? [] : [String(disk.sizeBytes)];
-    await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', disk.file, '-F', 'raw', overlay, ...size]);
-    backing.set(disk.name, { file: overlay, format: 'qcow2' });
+    backing.set(disk.name, { file: await overlayOver(disk.file, directory, disk), format: 'qcow2' });
   }
   return backing;
 }

@@ -100,10 +100,8 @@ export async function perform(machine: Machine, step: Step): Promise<string> {
   else if ('pauseSeconds' in step) await sleep(step.pauseSeconds * 1000);
   else if ('attach' in step) await attach(machine, step.attach);
   else if ('detach' in step) await detach(machine, step);
-  else if ('insert' in step) {
-    const medium = { device: step.insert, filename: step.file, format: 'raw', 'read-only-mode': 'read-only' };
-    await machine.qmp.command('blockdev-change-medium', medium);
-  } else if ('link' in step) await machine.qmp.command('set_link', { name: step.link, up: step.up });
+  else if ('insert' in step) await machine.insert(step.insert, step.file);
+  else if ('link' in step) await machine.qmp.command('set_link', { name: step.link, up: step.up });
   else if ('qmp' in step) return JSON.stringify(await machine.qmp.command(step.qmp, step.arguments));
   else await expectEnd(machine, step);
   return '';
