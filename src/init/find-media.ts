@@ -51,6 +51,7 @@ export async function findMedia(
   offeredElsewhere: () => boolean,
 ): Promise<StageDone<FoundMedia>> {
   const policy: ImagePolicy = { name: options.image?.name, media: options.media };
+  const isUsable = (candidate: ImageCandidate) => refusal(candidate, policy) === undefined && !refused.has(candidate);
   await takeDownLeftovers(drivers);
   let present = readBlockDevices();
   const named = namedIso(options, () => present.devices, drivers.mediaAccess);
@@ -58,9 +59,9 @@ export async function findMedia(
     ensureModules: (names) => drivers.ensureModules(names),
     access: drivers.mediaAccess,
     ...(named === undefined ? {} : { namedIso: named.iso }),
+    isWanted: isUsable,
   });
-  const usable = (candidates: readonly ImageCandidate[]) =>
-    candidates.filter((candidate) => refusal(candidate, policy) === undefined && !refused.has(candidate));
+  const usable = (candidates: readonly ImageCandidate[]) => candidates.filter(isUsable);
   /** What is in the ISO that the boot loader named is waited for; without it anything is better than nothing. */
   const wanted = (candidates: readonly ImageCandidate[]) =>
     usable(candidates).filter(({ iso }) => named === undefined || iso?.isNamed === true);
@@ -75,7 +76,7 @@ export async function findMedia(
     present = readBlockDevices();
     const { devices, slots } = present;
     search.update(devices, uptimeMs());
-    if (search.candidates.length === 0) search.askSlots(slots, uptimeMs());
+    if (wanted(search.candidates).length === 0) search.askSlots(slots, uptimeMs());
     drivers.lookingAtDisks(search.underWay.length > 0);
     // looks that are repeated are no progress: they would prolong the search
     const state = `${devices.map((device) => `${device.name}:${device.sequence}`)} ${search.underWay.length} ${search.candidates.length}`;

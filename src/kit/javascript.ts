@@ -10,15 +10,15 @@ import { openImage } from '../image/image-file.ts';
 import { readIndexFile } from '../image/index-file.ts';
 import { makeChunkIndex } from '../image/make-index.ts';
 import { verifyImage } from '../image/verify.ts';
-import { readBlockDevice, readDirect } from '../linux/block.ts';
+import { readBlockDevice } from '../linux/block.ts';
 import { attachLoop } from '../linux/loop.ts';
 import { insertModule } from '../linux/module.ts';
 import { MS, mount, readMounts, umount } from '../linux/mount.ts';
 import { reboot, syncAll } from '../linux/reboot.ts';
 import { SyscallPool } from '../linux/syscall-pool.ts';
 import { readBlockDevices } from '../media/block-devices.ts';
-import { decodeFileSystem } from '../media/file-system.ts';
-import { mediaAccess } from '../media/media-access.ts';
+import { probeDevice } from '../media/look.ts';
+import { mediaAccess, readOnlyAccess } from '../media/media-access.ts';
 import { findImages } from '../media/search.ts';
 import { measureSpeeds } from '../media/speed.ts';
 import { type Command, UsageError } from './command.ts';
@@ -38,7 +38,12 @@ const AT_HAND: Readonly<Record<string, readonly [value: unknown, what: string]>>
   insertModule: [insertModule, 'insertModule(path, "a=1")         loads one module file'],
   blockDevices: [() => readBlockDevices().devices, 'blockDevices()                    disks and partitions'],
   fileSystemOf: [
-    async (path: string) => decodeFileSystem(await readDirect(path, 0, 68 * 1024)),
+    async (path: string) => {
+      const { devices } = readBlockDevices();
+      const device = devices.find((one) => one.path === path);
+      if (device === undefined) throw new Error(`${path} is none of ${devices.map((one) => one.path).join(' ')}`);
+      return (await probeDevice(device, [], readOnlyAccess)).content;
+    },
     'await fileSystemOf("/dev/sda1")   what is on a device',
   ],
   findImages: [

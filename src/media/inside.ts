@@ -26,6 +26,8 @@ export interface InsideOptions {
   readonly ensureModules: (names: readonly string[]) => Promise<void>;
   /** The ISO file that the boot loader named, by path from a root. */
   readonly namedIso?: string;
+  /** Whether an image may be booted; all may unless given. */
+  readonly isWanted?: (candidate: ImageCandidate) => boolean;
 }
 
 export interface Seen {
@@ -37,13 +39,18 @@ export interface Seen {
 /** What image files of a mounted file system are of: everything of a candidate but the image itself. */
 type Place = Pick<ImageCandidate, 'device' | 'fileSystem' | 'mountpoint' | 'iso'>;
 
-/** Images in /viver, and inside ISO files that hold a directory /viver. What ISOs were mounted stays so if it has one. */
+/**
+ * Images in /viver, and where none there is wanted inside ISO files that hold a directory /viver. An ISO with an image
+ * stays mounted.
+ */
 export async function lookInside(mounted: Mounted, options: InsideOptions): Promise<Seen> {
   const { device, type, mountpoint, roots } = mounted;
   const place = { device, fileSystem: type, mountpoint };
   const all: Seen[] = [];
   for (const root of roots) all.push(await imagesIn(join(mountpoint, root), place, options.access));
-  const isos = await lookInIsos(mounted, options);
+  const isWanted = options.isWanted ?? (() => true);
+  const isEnough = options.namedIso === undefined && all.some((seen) => seen.candidates.some(isWanted));
+  const isos = isEnough ? [] : await lookInIsos(mounted, options);
   const candidates = [...all, ...isos].flatMap((seen) => seen.candidates);
   const words = [...all, ...isos].flatMap((seen) => seen.words);
   if (words.length > 0) return { candidates, words };
@@ -112,7 +119,10 @@ async function lookInIsos(mounted: Mounted, options: InsideOptions): Promise<rea
   return all;
 }
 
-/** An ISO with a directory /viver; most others are told by a few kilobytes. */
+/**
+ * An ISO with a directory /viver; most others are told by a few kilobytes.
+ * @throws Error when it is one, and not whole
+ */
 async function isOurs(path: string, access: MediaAccess): Promise<boolean> {
   const file = await access.open(path).catch(() => undefined); // a name that is not there on this file system
   if (file === undefined) return false;

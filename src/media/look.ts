@@ -36,6 +36,8 @@ export interface LookOptions {
   readonly doubtful: Set<string>;
   /** The ISO file that the boot loader named, on the devices that it may be on. */
   readonly namedIso?: NamedIso;
+  /** Whether an image may be booted: where one may, no ISO file is looked into. */
+  readonly isWanted?: (candidate: ImageCandidate) => boolean;
 }
 
 export interface NamedIso {
@@ -56,7 +58,14 @@ export interface Probed {
 export function geometryOf(device: BlockDevice, partitions: readonly BlockDevice[]): Geometry {
   const { sizeBytes, sectorBytes, medium, partition } = device;
   const spans = partitions.map((part) => ({ offset: part.partition?.startBytes ?? 0, length: part.sizeBytes }));
-  return { sizeBytes, sectorBytes, isCd: medium === 'cd', ...(partition === undefined ? { partitions: spans } : {}) };
+  const isAta = medium === 'sata' || medium === 'ide';
+  return {
+    sizeBytes,
+    sectorBytes,
+    isCd: medium === 'cd',
+    isAta,
+    ...(partition === undefined ? { partitions: spans } : {}),
+  };
 }
 
 /** Ventoy's partition is called so unless a person renamed it. */
@@ -222,6 +231,7 @@ async function mountAndLook(
         access,
         ensureModules: options.ensureModules,
         ...(namedIso === undefined || !isOn ? {} : { namedIso: namedIso.path }),
+        ...(options.isWanted === undefined ? {} : { isWanted: options.isWanted }),
       },
     );
     return seen;

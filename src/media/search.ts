@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { hasCode } from '../linux/errno.ts';
 import type { BlockDevice } from './block-devices.ts';
 import { BtrfsSets } from './btrfs-sets.ts';
 import { type ImageCandidate, mountsOf } from './candidate.ts';
@@ -16,6 +17,8 @@ export interface SearchOptions {
   readonly access: MediaAccess;
   /** The ISO file that the boot loader named. */
   readonly namedIso?: NamedIso;
+  /** See LookOptions. */
+  readonly isWanted?: (candidate: ImageCandidate) => boolean;
   /** Told of each disk as soon as it is done. */
   readonly onDisk?: (reports: readonly DeviceReport[]) => void;
   /** Told of a device that answered after it had been passed over; without it what it mounted is taken down. */
@@ -40,8 +43,8 @@ export const newSearchState = (): SearchState => ({
 export const MOUNT_ROOT = '/run/viver/private/media';
 const DEVICE_TIMEOUT_MS = 15_000;
 
-/** Whole-file searches share the disk with nobody: the limit is for the process table, when there are 300 disks. */
-const DISKS_AT_ONCE = 16;
+/** Disks, and partitions of a disk: there may be 300 disks, or 500 partitions, and each look takes memory. */
+const AT_ONCE = 16;
 
 /**
  * Looks on every given device for images: `/viver/*.sqfs` on a file system or in an ISO file on it, or a squashfs alone
@@ -59,17 +62,23 @@ export async function findImages(
   state = newSearchState(),
 ): Promise<readonly DeviceReport[]> {
   const disks = [...Map.groupBy(devices, (device) => device.disk).values()];
-  const reports: DeviceReport[] = [];
-  const next = disks.values();
-  const workers = Array.from({ length: Math.min(DISKS_AT_ONCE, disks.length) }, async () => {
-    for (const disk of next) {
-      const ofDisk = await searchDisk(disk, options, state);
-      options.onDisk?.(ofDisk);
-      reports.push(...ofDisk);
-    }
+  const reports = await sideBySide(disks, async (disk) => {
+    const ofDisk = await searchDisk(disk, options, state);
+    options.onDisk?.(ofDisk);
+    return ofDisk;
+  });
+  return reports.flat();
+}
+
+/** The results in the order of the items; so many are under way at once. */
+async function sideBySide<T, R>(items: readonly T[], act: (item: T) => Promise<R>): Promise<readonly R[]> {
+  const results: R[] = [];
+  const next = items.entries();
+  const workers = Array.from({ length: Math.min(AT_ONCE, items.length) }, async () => {
+    for (const [place, item] of next) results[place] = await act(item);
   });
   await Promise.all(workers);
-  return reports;
+  return results;
 }
 
 async function searchDisk(
@@ -85,8 +94,8 @@ async function searchDisk(
     whole === undefined || partitions.length === 0
       ? undefined
       : within(options, probeDevice(whole, partitions, options.access)).catch(() => undefined);
-  const reports = await Promise.all(
-    partitions.map((device) => searchDevice(device, () => lookAt(device, [], look), options)),
+  const reports = await sideBySide(partitions, (device) =>
+    searchDevice(device, () => lookAt(device, [], look), options),
   );
   if (whole === undefined) return reports;
   const probed = await probing;
@@ -114,6 +123,7 @@ function lookOptions(options: SearchOptions, { btrfs, doubtful, mounts }: Search
     btrfs,
     doubtful,
     ...(options.namedIso === undefined ? {} : { namedIso: options.namedIso }),
+    ...(options.isWanted === undefined ? {} : { isWanted: options.isWanted }),
     mountpoint({ name }) {
       const count = mounts.get(name) ?? 0;
       mounts.set(name, count + 1);
@@ -170,8 +180,13 @@ export async function release(
 export async function releaseMounts(mounts: readonly string[], access: Pick<MediaAccess, 'unmount'>): Promise<void> {
   const isInner = (path: string) => /\.iso\d+$/.test(path);
   const all = [...new Set(mounts)];
-  await Promise.all(all.filter(isInner).map((path) => access.unmount(path)));
-  await Promise.all(all.filter((path) => !isInner(path)).map((path) => access.unmount(path)));
+  // its device may have gone, and the mount before
+  const unmount = (path: string) =>
+    access.unmount(path).catch((error) => {
+      if (!hasCode(error, 'EINVAL', 'ENOENT')) throw error;
+    });
+  await Promise.all(all.filter(isInner).map(unmount));
+  await Promise.all(all.filter((path) => !isInner(path)).map(unmount));
 }
 
 export type { DeviceReport, Probed };

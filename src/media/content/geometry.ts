@@ -7,6 +7,8 @@ export interface Geometry {
   readonly sectorBytes: number;
   /** A CD drive: nobody makes a RAID of discs, and the last blocks of a disc are often not readable. */
   readonly isCd: boolean;
+  /** On an ATA controller, which may be one that makes RAIDs. */
+  readonly isAta: boolean;
   /** Partitions of this whole disk; undefined for a partition. */
   readonly partitions?: readonly Span[];
 }

@@ -142,7 +142,7 @@ export function* memberAtEnd(geometry: Geometry): Probe<UnusableContent | undefi
     const fromEnd = sector === 'last two blocks' ? 2 * perBlock + (wholeBytes % sectorBytes) / SECTOR : sector;
     if (is(tail.sector(fromEnd))) return member(type, `part of a RAID that the firmware makes (${name})`);
   }
-  for (const fromEnd of PROMISE_FURTHER) {
+  for (const fromEnd of geometry.isAta ? PROMISE_FURTHER : []) {
     const offset = wholeBytes - fromEnd * SECTOR;
     if (offset < 0) break;
     const head = new Head(yield { offset, length: 24 }, 24);

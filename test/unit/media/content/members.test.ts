@@ -32,6 +32,7 @@ const geometryOf = (path: string, more: Partial<Geometry> = {}): Geometry => ({
   sizeBytes: statSync(path).size,
   sectorBytes: 512,
   isCd: false,
+  isAta: true,
   partitions: [],
   ...more,
 });
@@ -239,7 +240,7 @@ test('any bytes of any size give an answer, never an error', () => {
         const at = place < 0 ? length + place : place;
         if (at >= 0 && at + magic.length <= length) bytes.write(magic, at, 'latin1');
         const sizeBytes = isLying ? lies : length;
-        probeBytes(probeContent({ sizeBytes, sectorBytes, isCd: false, partitions: [] }), bytes);
+        probeBytes(probeContent({ sizeBytes, sectorBytes, isCd: false, isAta: true, partitions: [] }), bytes);
       },
     ),
     { numRuns: 300 },

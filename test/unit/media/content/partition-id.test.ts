@@ -24,7 +24,7 @@ function disk(name: string, script: string): Buffer {
 }
 
 function idOf(bytes: Uint8Array, number: number, sectorBytes = 512): string | undefined {
-  const geometry = { sizeBytes: bytes.length, sectorBytes, isCd: false, partitions: [] };
+  const geometry = { sizeBytes: bytes.length, sectorBytes, isCd: false, isAta: true, partitions: [] };
   return probeBytes(partitionId(geometry, number), bytes);
 }
 
