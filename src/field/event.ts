@@ -38,8 +38,17 @@ export type FieldEvent =
       readonly held: Iterable<number>;
       readonly free: boolean;
     }
-  /** A whole index came from a peer; `good`: it has the id asked for. */
-  | { readonly kind: 'index'; readonly conn: ConnectionId; readonly good: boolean }
+  /**
+   * A piece of the index came from a peer; `good`: nothing speaks against its being what the image's id says. `wanted`:
+   * the pieces that are still missing, the next ones first; none when it is whole.
+   */
+  | {
+      readonly kind: 'index';
+      readonly conn: ConnectionId;
+      readonly piece: number;
+      readonly good: boolean;
+      readonly wanted: readonly number[];
+    }
   /** A read needs these chunks; `ready` answers once all are held. */
   | { readonly kind: 'read'; readonly read: number; readonly chunks: ChunkRange }
   /** The read has been answered or given up. */
@@ -64,7 +73,7 @@ export type Action =
   | { readonly kind: 'frame'; readonly conn: ConnectionId; readonly frame: ControlFrame }
   /** Send a chunk that is held. It must not be dropped before it is on its way. */
   | { readonly kind: 'give'; readonly conn: ConnectionId; readonly chunk: number; readonly chosen: boolean }
-  | { readonly kind: 'give index'; readonly conn: ConnectionId }
+  | { readonly kind: 'give index'; readonly conn: ConnectionId; readonly piece: number }
   /** Keep what just came; otherwise it serves the reads that wait for it and is let go. */
   | { readonly kind: 'keep'; readonly chunk: number }
   | { readonly kind: 'drop'; readonly chunk: number }

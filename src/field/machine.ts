@@ -144,7 +144,7 @@ export class FieldMachine {
     this.#take(event, now, out);
     if (this.#gone.length > 0) this.#hangUp(now, out);
     const side = sidesOf(event);
-    if (side.connect && this.#leaving === undefined) this.#connect(now, out);
+    if (side.connect) this.#connect(now, out);
     if (this.#data !== undefined) {
       if (side.fetch) this.#data.fetcher.pump(now, out);
       if (side.give) this.#data.giver.pump(now, out);
@@ -231,8 +231,13 @@ export class FieldMachine {
         this.#layout(event, now, out);
         return;
       case 'index':
-        this.#indexSeeker.done(event.conn);
         if (!event.good) this.#ban(event.conn, 'gave a false index', LIE_MS, now, out);
+        else if (
+          this.#data === undefined &&
+          !this.#indexSeeker.arrived(event.conn, event.piece, event.wanted, now, out)
+        ) {
+          out.push({ kind: 'close', conn: event.conn, why: 'sent an index that was not asked for' });
+        }
         return;
       case 'read':
         this.#read(event.read, event.chunks, now, out);
@@ -284,7 +289,7 @@ export class FieldMachine {
     data.fetcher.confirmAll(out);
     data.giver.breakPromises(now, out);
     for (const conn of data.giver.givenUp(now)) this.#hangUpOn(conn, 'takes nothing', now, out);
-    for (const conn of this.#neighbours.useless(data.fetcher, data.held, now)) {
+    for (const conn of this.#leaving === undefined ? this.#neighbours.useless(data.fetcher, data.held, now) : []) {
       out.push({ kind: 'close', conn, why: 'has nothing new' });
     }
     this.#search.look(data, now, out);
@@ -400,6 +405,13 @@ export class FieldMachine {
   #connect(now: number, out: Action[]): void {
     const data = this.#data;
     const isComplete = data !== undefined && data.held.count === data.lengths.count;
+    if (this.#leaving !== undefined) {
+      // What others hold is to be known exactly now.
+      for (const node of data?.keeper.partHolders() ?? []) this.#neighbours.want(node);
+      const wanted = this.#neighbours.planWanted(now);
+      for (const { conn, address } of wanted) out.push({ kind: 'dial', conn, address });
+      return;
+    }
     if (isComplete) {
       for (const { conn } of this.#neighbours.connected()) out.push({ kind: 'close', conn, why: 'has all' });
       return;

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Server, Socket } from 'node:net';
-import { type ChunkIndex, encodeChunkIndex, verifyIndex } from '../image/chunk-index.ts';
+import { type ChunkIndex, verifyIndex } from '../image/chunk-index.ts';
 import type { ChunkStore } from '../image/chunk-store.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
 import { Alarm } from './edge/alarm.ts';
@@ -14,11 +14,13 @@ import type { Action, ConnectionId, FieldEvent } from './event.ts';
 import { FieldMachine } from './machine.ts';
 import { FieldReader } from './reader.ts';
 import { ChunkHolder } from './store/chunk-holder.ts';
+import { type IndexPiece, IndexPieces } from './store/index-pieces.ts';
+import { IndexTaker } from './store/index-taker.ts';
 import type { Medium } from './store/medium-layer.ts';
 import type { Origins } from './store/origin.ts';
 import { OriginAsker } from './store/origin-asker.ts';
 import { type Address, type Endpoint, formatAddress, isUsable } from './wire/address.ts';
-import { encodeIndexHeader } from './wire/frame.ts';
+import { encodeIndexHeader, LAST_PIECE } from './wire/frame.ts';
 import type { FieldKey } from './wire/key.ts';
 import { toRanges } from './wire/ranges.ts';
 import type { NodeId } from './wire/record.ts';
@@ -55,6 +57,8 @@ export interface Traffic {
 
 /** Nobody waits longer for a directory to be searched before reads are served. */
 const SEARCH_MS = 2000;
+/** Bytes of the index, or whatever else, that one who asks for more of it has not read. */
+const INDEX_UNREAD = 2 << 20;
 /** Trouble with what is held here is told no more often than this. */
 const TROUBLE_SAY_MS = 10_000;
 
@@ -83,7 +87,8 @@ export class FieldNode {
   #troubleSaidAt = Number.NEGATIVE_INFINITY;
   #isProbing = false;
   #index: ChunkIndex | undefined;
-  #indexBytes: Uint8Array | undefined;
+  #pieces: IndexPieces | undefined;
+  #taker: IndexTaker;
   #holder: ChunkHolder | undefined;
   #reader: FieldReader | undefined;
   #nextConn = 2;
@@ -93,6 +98,7 @@ export class FieldNode {
 
   private constructor(options: FieldNodeOptions, sockets: Sockets) {
     this.#options = options;
+    this.#taker = new IndexTaker(options.id);
     this.#server = sockets.server;
     this.node = options.node ?? randomBytes(6).readUIntBE(0, 6);
     const life = Date.now();
@@ -260,7 +266,7 @@ export class FieldNode {
         this.#give(action.conn, action.chunk, action.chosen);
         return;
       case 'give index':
-        this.#giveIndex(action.conn);
+        this.#giveIndex(action.conn, action.piece).catch((error: unknown) => this.#faults.doing(action, error));
         return;
       case 'keep': {
         const bytes = this.#arrived.get(this.#firstOf(action.chunk));
@@ -362,7 +368,7 @@ export class FieldNode {
         if (isHeld) this.#feed({ kind: 'chunk', conn, chunk, good: true });
         else this.#connections.get(conn)?.close('a chunk came too late');
       },
-      wholeIndex: (conn, bytes) => this.#takeIndex(conn, bytes),
+      wholePiece: (conn, piece) => this.#takePiece(conn, piece),
     });
   }
 
@@ -386,31 +392,32 @@ export class FieldNode {
     this.traffic.toPeers += bytes.length;
   }
 
-  #giveIndex(conn: ConnectionId): void {
+  async #giveIndex(conn: ConnectionId, wanted: number): Promise<void> {
     const connection = this.#connections.get(conn);
-    if (connection === undefined || this.#index === undefined) return;
-    this.#indexBytes ??= encodeChunkIndex(this.#index);
-    connection.write(encodeIndexHeader(this.#indexBytes.length));
-    connection.write(this.#indexBytes);
+    if (connection === undefined) return;
+    // Who does not read what it asked for gets no more: it will ask again.
+    const mayTake = (): boolean => connection.unsent <= INDEX_UNREAD;
+    await this.#pieces?.give(wanted, mayTake, (piece) => {
+      connection.write(encodeIndexHeader(piece, piece.bytes.length));
+      connection.write(piece.bytes);
+    });
   }
 
-  #takeIndex(conn: ConnectionId, bytes: Uint8Array): void {
-    if (this.#index !== undefined) return;
-    let index: ChunkIndex;
-    try {
-      index = verifyIndex(bytes, this.#options.id);
-    } catch {
-      this.traffic.rejected += bytes.length;
-      this.#feed({ kind: 'index', conn, good: false });
-      return;
-    }
-    this.#feed({ kind: 'index', conn, good: true });
-    this.#setIndex(index);
+  #takePiece(conn: ConnectionId, piece: IndexPiece): void {
+    const good = this.#index !== undefined || this.#taker.take(piece) === 'good';
+    if (!good) this.traffic.rejected += piece.bytes.length;
+    const wanted = this.#index === undefined ? this.#taker.wanted() : [];
+    this.#feed({ kind: 'index', conn, piece: piece.piece, good, wanted: wanted ?? [LAST_PIECE] });
+    if (this.#index === undefined && this.#taker.isWhole)
+      this.#setIndex(verifyIndex(this.#taker.bytes(), this.#options.id));
   }
 
   #setIndex(index: ChunkIndex): void {
     const { medium, store, keep } = this.#options;
     this.#index = index;
+    this.#pieces = new IndexPieces(index);
+    // What it was put together from is not needed any more.
+    this.#taker = new IndexTaker(this.#options.id);
     const events = {
       trouble: (chunk: number, error: unknown) => this.#trouble(chunk, error),
       unwritten: (chunk: number, error: unknown) => this.#unwritten(chunk, error),

@@ -27,33 +27,20 @@ export interface FieldStatus {
 export function fieldStatus(field: FieldNode, image: { id: string; name: string }): FieldStatus {
   const { gossip, data, banned } = field.machine;
   const chunks = data?.lengths.count ?? 0;
-  const peers = [...gossip.table.nodes()]
+  const peers = gossip.table
+    .rows()
     .filter(({ node }) => node !== field.node)
-    .map(({ node, address }) => {
+    .map(({ node, address, summary }) => {
       const rtt = gossip.rtt(node);
       const rttMs = rtt === undefined ? null : Math.round(rtt * 100) / 100;
-      return { id: formatNode(node), address, held: gossip.table.heldBy(node), rttMs };
+      return { id: formatNode(node), address, held: summary.count, rttMs };
     });
   return {
     image: { ...image, size: data?.lengths.size ?? 0, chunks },
     node: { id: formatNode(field.node), address: field.address, held: data?.held.count ?? 0 },
     peers,
-    redundancy: redundancyOf(field, chunks),
+    redundancy: data?.keeper.redundancy() ?? { min: 0, mean: 0 },
     traffic: { ...field.traffic, fromMedium: field.bytesFromMedium },
     shutOut: [...banned].map(([node, reason]) => ({ id: formatNode(node), reason })),
   };
-}
-
-function redundancyOf({ machine, node }: FieldNode, chunks: number): { min: number; mean: number } {
-  if (chunks === 0) return { min: 0, mean: 0 };
-  // What this node holds is known better than its own record tells, which is up to a second old.
-  const copies = machine.gossip.table.copies(chunks, node);
-  let min = Number.POSITIVE_INFINITY;
-  let sum = 0;
-  for (let chunk = 0; chunk < chunks; chunk++) {
-    const count = (copies[chunk] as number) + (machine.data?.held.has(chunk) === true ? 1 : 0);
-    min = Math.min(min, count);
-    sum += count;
-  }
-  return { min, mean: Math.round((sum / chunks) * 1000) / 1000 };
 }

@@ -15,7 +15,7 @@ export interface FieldStrip {
 /**
  * @param copies for each chunk, how many other nodes hold it
  */
-export function makeStrip(held: ChunkSet, copies: Uint16Array): FieldStrip {
+export function makeStrip(held: ChunkSet, copies: (chunk: number) => number): FieldStrip {
   const chunks = held.size;
   const parts = Math.min(chunks, MOST_PARTS);
   let text = '';
@@ -28,7 +28,7 @@ export function makeStrip(held: ChunkSet, copies: Uint16Array): FieldStrip {
     for (let chunk = start; chunk < end; chunk++) {
       const has = held.has(chunk) ? 1 : 0;
       own += has;
-      min = Math.min(min, (copies[chunk] ?? 0) + has);
+      min = Math.min(min, copies(chunk) + has);
     }
     const count = end - start;
     // 9 and 0 are said only of all and nothing
@@ -39,8 +39,8 @@ export function makeStrip(held: ChunkSet, copies: Uint16Array): FieldStrip {
 }
 
 /** Empty while the node does not know how many chunks the image has. */
-export function fieldStrip({ machine, node }: FieldNode): FieldStrip {
-  const { gossip, data } = machine;
+export function fieldStrip({ machine }: FieldNode): FieldStrip {
+  const { data } = machine;
   if (data === undefined) return { held: '', copies: [] };
-  return makeStrip(data.held, gossip.table.copies(data.lengths.count, node));
+  return makeStrip(data.held, data.keeper.copies());
 }

@@ -183,6 +183,29 @@ export function encodeChunkIndex(index: ChunkIndex): Uint8Array {
   return encodeParts(index);
 }
 
+/** The bytes [start, end) of what encodeChunkIndex gives, without making all of it. */
+export function encodeIndexPart(index: ChunkIndex, start: number, end: number): Uint8Array {
+  const size = chunkIndexFileSize(index.count);
+  const from = Math.max(0, Math.floor((start - HEAD.size) / ITEM_SIZE));
+  const to = Math.min(index.count, Math.max(from, Math.ceil((end - HEAD.size) / ITEM_SIZE)));
+  const items = new Uint8Array((to - from) * ITEM_SIZE);
+  writeItems(index, from, to, items, 0);
+  const part = new Uint8Array(end - start);
+  const place = (bytes: Uint8Array, at: number): void => {
+    const first = Math.max(at, start);
+    const last = Math.min(at + bytes.length, end);
+    if (first < last) part.set(bytes.subarray(first - at, last - at), first - start);
+  };
+  const head = new Uint8Array(HEAD.size);
+  HEAD.write({ featureFlags: index.featureFlags, ...index.sizes }, head, 0);
+  const tail = new Uint8Array(TAIL.size);
+  TAIL.write({ tableSize: size - INDEX_SIZE }, tail, 0);
+  place(head, 0);
+  place(items, HEAD.size + from * ITEM_SIZE);
+  place(tail, size - TAIL.size);
+  return part;
+}
+
 /** How many bytes encodeChunkIndex gives for `count` chunks. */
 export function chunkIndexFileSize(count: number): number {
   return HEAD.size + count * ITEM_SIZE + TAIL.size;
@@ -265,16 +288,26 @@ function checkEnds(ends: Float64Array, max: number): void {
 
 function encodeParts({ sizes, ends, digests, featureFlags }: ChunkIndexParts): Uint8Array {
   const bytes = new Uint8Array(chunkIndexFileSize(ends.length));
+  const offset = HEAD.write({ featureFlags, ...sizes }, bytes, 0);
+  writeItems({ ends, digests }, 0, ends.length, bytes, offset);
+  TAIL.write({ tableSize: bytes.length - INDEX_SIZE }, bytes, offset + ends.length * ITEM_SIZE);
+  return bytes;
+}
+
+function writeItems(
+  { ends, digests }: Pick<ChunkIndexParts, 'ends' | 'digests'>,
+  from: number,
+  to: number,
+  bytes: Uint8Array,
+  at: number,
+): void {
   const view = viewOf(bytes);
-  let offset = HEAD.write({ featureFlags, ...sizes }, bytes, 0);
-  for (let i = 0; i < ends.length; i++, offset += ITEM_SIZE) {
+  for (let i = from, offset = at; i < to; i++, offset += ITEM_SIZE) {
     const end = ends[i] as number;
     view.setUint32(offset, end % 2 ** 32, true);
     view.setUint32(offset + 4, Math.floor(end / 2 ** 32), true);
     bytes.set(digests.subarray(i * DIGEST_SIZE, (i + 1) * DIGEST_SIZE), offset + 8);
   }
-  TAIL.write({ tableSize: bytes.length - INDEX_SIZE }, bytes, offset);
-  return bytes;
 }
 
 function wrong(what: string): Error {

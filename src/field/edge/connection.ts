@@ -134,6 +134,11 @@ export class Connection {
     return this.#socket.writableLength;
   }
 
+  /** The same, and what has been written since the stack was last empty. */
+  get unsent(): number {
+    return this.#outgoing.reduce((sum, piece) => sum + piece.length, this.backlog);
+  }
+
   /** @throws CodecError when the frame cannot be said */
   send(frame: ControlFrame): void {
     this.#write(encodeControlFrame(frame));

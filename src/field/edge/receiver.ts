@@ -1,8 +1,9 @@
-import { type ChunkIndex, INDEX_SIZE_LIMIT } from '../../image/chunk-index.ts';
+import type { ChunkIndex } from '../../image/chunk-index.ts';
 import type { ConnectionId } from '../event.ts';
 import type { ChunkHolder } from '../store/chunk-holder.ts';
+import type { IndexPiece } from '../store/index-pieces.ts';
 import { isChunk } from '../store/verify.ts';
-import type { FrameSink } from '../wire/frame.ts';
+import type { FrameSink, IndexPieceHead } from '../wire/frame.ts';
 
 /** A chunk that is coming in. */
 interface Incoming {
@@ -26,7 +27,7 @@ export interface ReceiverLinks {
   /** It came after another's: nobody can say any more whether it was good. `isHeld`: and nobody needs it. */
   readonly late: (conn: ConnectionId, chunk: number, isHeld: boolean) => void;
   /** Not verified. */
-  readonly wholeIndex: (conn: ConnectionId, bytes: Uint8Array) => void;
+  readonly wholePiece: (conn: ConnectionId, piece: IndexPiece) => void;
 }
 
 /** What one connection's frames go into; `cut` when the connection ends in the middle of one. */
@@ -44,28 +45,27 @@ export class Receiver {
 
   /** @param mayGive the other side was dialled: it is one that gives */
   receiving(conn: ConnectionId, mayGive: boolean): Receiving {
-    const { index: indexOf, holder: holderOf, hasIndex, begun, wholeIndex } = this.#links;
+    const { index: indexOf, holder: holderOf, hasIndex, begun, wholePiece } = this.#links;
     let incoming: Incoming | undefined;
-    let indexParts: Uint8Array[] | undefined;
+    let index: { readonly head: IndexPieceHead; readonly bytes: Uint8Array; filled: number } | undefined;
     return {
       dataStart: (chunk, chosen, length) => {
-        const index = indexOf();
-        if (!mayGive || index === undefined || chunk >= index.count || index.length(chunk) !== length) {
+        const known = indexOf();
+        if (!mayGive || known === undefined || chunk >= known.count || known.length(chunk) !== length) {
           throw new Error(`sent chunk ${chunk} of ${length} bytes, which is none that was asked for`);
         }
         incoming = this.#place(chunk, length);
         begun(conn, chunk, chosen);
       },
-      indexStart: (length) => {
-        // A second one may still come after the first has been taken: it is let pass.
-        if (!mayGive || hasIndex || length > INDEX_SIZE_LIMIT) {
-          throw new Error(`sent an index of ${length} bytes that was not asked for`);
-        }
-        indexParts = [];
+      indexStart: (head, length) => {
+        // One may still come after all of it has been taken from others: it is let pass.
+        if (!mayGive || hasIndex) throw new Error('sent an index that was not asked for');
+        index = { head, bytes: new Uint8Array(length), filled: 0 };
       },
       body: (piece) => {
         if (incoming === undefined) {
-          if (indexOf() === undefined) indexParts?.push(piece.slice());
+          index?.bytes.set(piece, index.filled);
+          if (index !== undefined) index.filled += piece.length;
           return;
         }
         // Another source was sooner: what lies in this place has been verified, and this one may be a liar.
@@ -78,10 +78,10 @@ export class Receiver {
           const whole = incoming;
           incoming = undefined;
           this.#end(conn, whole);
-        } else if (indexParts !== undefined) {
-          const bytes = Buffer.concat(indexParts);
-          indexParts = undefined;
-          wholeIndex(conn, bytes);
+        } else if (index !== undefined) {
+          const { head, bytes } = index;
+          index = undefined;
+          wholePiece(conn, { ...head, bytes });
         }
       },
       cut: () => {

@@ -1,10 +1,12 @@
 import type { ChunkSet } from '../wire/chunk-set.ts';
 import { mix, type NodeId } from '../wire/record.ts';
-import { enoughFor } from './keep-policy.ts';
+import { type CopiesOf, enoughFor } from './keep-policy.ts';
 
 /** Chunks taken over at a time, at least (several nodes may have the same thought) and at most. */
 const SWAPS_LEAST = 4;
 const SWAPS_MOST = 256;
+/** Chunks looked at. */
+const LOOKED_AT = 1 << 16;
 
 /**
  * Which chunks a node whose budget is used up should fetch in idle time, because the field holds them less often than
@@ -17,16 +19,19 @@ const SWAPS_MOST = 256;
 export function planSwaps(
   held: ChunkSet,
   counted: Iterable<number>,
-  copies: Uint16Array,
+  copies: CopiesOf,
   members: number,
   random: () => number,
 ): number[] {
   let most = 0;
-  for (const chunk of counted) most = Math.max(most, copies[chunk] as number);
+  for (const chunk of counted) most = Math.max(most, copies(chunk));
   let fewest = Number.POSITIVE_INFINITY;
   let found: number[] = [];
-  for (let chunk = held.nextMissing(0); chunk >= 0; chunk = held.nextMissing(chunk + 1)) {
-    const count = copies[chunk] as number;
+  // Of very many chunks a part is looked at, another one each time.
+  const first = held.size > LOOKED_AT ? Math.floor(random() * (held.size - LOOKED_AT)) : 0;
+  const end = first + LOOKED_AT;
+  for (let chunk = held.nextMissing(first); chunk >= 0 && chunk < end; chunk = held.nextMissing(chunk + 1)) {
+    const count = copies(chunk);
     if (count > fewest || most < enoughFor(count)) continue;
     if (count < fewest) found = [];
     fewest = count;

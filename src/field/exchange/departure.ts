@@ -19,7 +19,7 @@ export class Departure {
   constructor(keeper: Keeper | undefined, now: number) {
     this.#since = now;
     this.#progressAt = now;
-    this.#left = keeper?.onlyHere().length ?? 0;
+    this.#left = keeper?.onlyHere() ?? 0;
   }
 
   /** Chunks that were held nowhere else when it was last looked. */
@@ -33,7 +33,7 @@ export class Departure {
    * @param members nodes in the field
    */
   mayGo(keeper: Keeper | undefined, sent: number, members: number, now: number): boolean {
-    const left = keeper?.onlyHere().length ?? 0;
+    const left = keeper?.onlyHere() ?? 0;
     // What was given is known from the table only when its new holders have told of it.
     if (left < this.#left || sent > this.#sent) this.#progressAt = now;
     this.#left = left;

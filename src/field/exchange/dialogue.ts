@@ -2,7 +2,7 @@ import type { Action, ConnectionId } from '../event.ts';
 import { Effort } from '../members/effort.ts';
 import { hostOf } from '../wire/address.ts';
 import type { ChunkRange } from '../wire/chunk-set.ts';
-import type { ControlFrame } from '../wire/frame.ts';
+import { type ControlFrame, LAST_PIECE } from '../wire/frame.ts';
 import { countIn } from '../wire/ranges.ts';
 import type { Guest } from './admission.ts';
 import type { Giver } from './giver.ts';
@@ -62,7 +62,7 @@ export class Dialogue {
     const fetcher = stock()?.fetcher;
     switch (frame.kind) {
       case 'holdings':
-        fetcher?.holdings(conn, frame.windows);
+        fetcher?.holdings(conn, frame.window);
         return;
       case 'have':
         fetcher?.have(conn, frame, now);
@@ -107,7 +107,8 @@ export class Dialogue {
         giver?.got(conn, frame.count, now);
         return;
       case 'get index':
-        indexes.ask(conn, guest, giver !== undefined, now, out);
+        if (frame.piece === LAST_PIECE) indexes.ask(conn, guest, giver !== undefined, now, out);
+        else if (giver !== undefined) indexes.askMore(conn, guest, frame.piece, now, out);
         return;
       default:
         out.push({ kind: 'close', conn, why: `'${frame.kind}' is not for the side that fetches` });
@@ -127,7 +128,7 @@ function costOf(frame: ControlFrame, chunks: number): number {
       return FRAME_COST + within(frame.added) + within(frame.removed);
     case 'holdings':
       // Taken in by words, most of the time.
-      return FRAME_COST + frame.windows.reduce((sum, { size }) => sum + size / 8, 0);
+      return FRAME_COST + frame.window.size / 8;
     default:
       return FRAME_COST;
   }

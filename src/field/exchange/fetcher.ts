@@ -61,8 +61,8 @@ export class Fetcher {
   readonly #longest: number;
   /** Chunks on order somewhere. */
   readonly #ordered: ChunkSet;
-  /** How many sources have each chunk. */
-  readonly #copies: Copies;
+  /** How many others have each chunk. */
+  readonly copies: Copies;
   readonly #choice: ChunkChoice;
   /** Chunks we were pointed away from: the source that did. The one pointed at is asked first. */
   readonly #pointed = new Map<number, { readonly from: NodeId; readonly to: NodeId; readonly at: number }>();
@@ -84,8 +84,8 @@ export class Fetcher {
     this.#longest = longest;
     this.#mean = options.lengths.size / options.lengths.count;
     this.#ordered = new ChunkSet(options.lengths.count);
-    this.#copies = new Copies(options.lengths.count);
-    this.#choice = new ChunkChoice({ ...options, ordered: this.#ordered, copies: this.#copies.counts });
+    this.copies = new Copies(options.lengths.count);
+    this.#choice = new ChunkChoice({ ...options, ordered: this.#ordered, copies: this.copies.counts });
   }
 
   /** Something is on order: the fetcher wants to be woken before long. */
@@ -100,7 +100,7 @@ export class Fetcher {
 
   /** How many of our sources have a chunk. */
   copiesSeen(chunk: number): number {
-    return this.#copies.counts[chunk] as number;
+    return this.copies.counts[chunk] as number;
   }
 
   /** When a node last sent a chunk or news; -Infinity when it is no source. */
@@ -120,15 +120,15 @@ export class Fetcher {
   closed(conn: ConnectionId): void {
     const source = this.sources.get(conn);
     if (source === undefined) return;
-    this.#copies.forget(source);
+    this.copies.forget(source);
     this.sources.delete(conn);
     for (const chunk of source.orders.keys()) this.#unmark(chunk);
   }
 
-  holdings(conn: ConnectionId, windows: readonly Holdings[]): void {
+  holdings(conn: ConnectionId, window: Holdings): void {
     const source = this.sources.get(conn);
     if (source === undefined) return;
-    this.#copies.replace(source, windows);
+    this.copies.replace(source, window);
     source.known = true;
   }
 
@@ -137,7 +137,7 @@ export class Fetcher {
     if (source === undefined) return;
     source.lastHeard = now;
     source.isChoiceVain = false;
-    this.#copies.change(source, added, removed);
+    this.copies.change(source, added, removed);
   }
 
   pointers(conn: ConnectionId, { pointers }: FrameBodies['pointers'], now: number): void {
@@ -164,7 +164,7 @@ export class Fetcher {
         if (!source.has.has(chunk)) continue;
         // What it gave up it would have told us of first: `have` comes before `lack` on the same connection.
         source.strikes++;
-        this.#copies.lose(source, chunk);
+        this.copies.lose(source, chunk);
       }
     }
     return source.strikes >= STRIKES;

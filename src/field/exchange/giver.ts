@@ -2,9 +2,9 @@ import type { Action, ConnectionId, Lengths } from '../event.ts';
 import type { Address } from '../wire/address.ts';
 import type { ChunkRange, ChunkSet } from '../wire/chunk-set.ts';
 import type { FrameBodies, Pointer } from '../wire/frame.ts';
-import { packHoldings } from '../wire/holdings.ts';
+import { packHoldings, windowsOf } from '../wire/holdings.ts';
 import { countIn, inMessages, NAMED_LIMIT, toRanges } from '../wire/ranges.ts';
-import { type NodeId, partCount, partRange } from '../wire/record.ts';
+import type { NodeId } from '../wire/record.ts';
 import { type Client, creditOf, isGivenUp, isStuck, newClient, WISHES_LIMIT } from './client.ts';
 
 /** Bytes on their way that nobody has confirmed: few uploads at a time, each quick, so that chains form. */
@@ -114,10 +114,9 @@ export class Giver {
     client.subscribed = true;
     client.news.clear();
     client.newsAt = Number.POSITIVE_INFINITY;
-    const windows = Array.from({ length: partCount(this.#lengths.count) }, (_, part) =>
-      packHoldings(this.#held, partRange(this.#lengths.count, part)),
-    );
-    out.push({ kind: 'frame', conn, frame: { kind: 'holdings', windows } });
+    for (const range of windowsOf(this.#lengths.count)) {
+      out.push({ kind: 'frame', conn, frame: { kind: 'holdings', window: packHoldings(this.#held, range) } });
+    }
     return true;
   }
 

@@ -1,5 +1,5 @@
 import type { Action, ConnectionId } from '../event.ts';
-import type { Peer } from '../wire/frame.ts';
+import { LAST_PIECE, type Peer } from '../wire/frame.ts';
 
 /** Indexes on their way at once. In a crowd of beginners the next ones are pointed at those who are getting one. */
 const AT_ONCE = 3;
@@ -18,6 +18,12 @@ export class IndexSpreader {
   readonly #getting = new Map<ConnectionId, Getter>();
   /** Who asked before we had it ourselves. */
   readonly #waiting = new Map<ConnectionId, Peer>();
+
+  /** A piece other than the first that is asked for: who asks for it is getting the index from us. */
+  askMore(conn: ConnectionId, peer: Peer, piece: number, now: number, out: Action[]): void {
+    this.#getting.set(conn, { pointed: 0, ...this.#getting.get(conn), ...peer, at: now });
+    out.push({ kind: 'give index', conn, piece });
+  }
 
   /** A beginner asks; `isKnown`: whether we have the index. */
   ask(conn: ConnectionId, peer: Peer, isKnown: boolean, now: number, out: Action[]): void {
@@ -52,6 +58,6 @@ export class IndexSpreader {
 
   #give(conn: ConnectionId, { node, address }: Peer, at: number, out: Action[]): void {
     this.#getting.set(conn, { node, address, at, pointed: 0 });
-    out.push({ kind: 'give index', conn });
+    out.push({ kind: 'give index', conn, piece: LAST_PIECE });
   }
 }

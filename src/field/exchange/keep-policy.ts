@@ -12,6 +12,12 @@ const LINGER = 4 << 20;
 const FULL_MS = 60_000;
 const FULL_MOST_MS = 3_600_000;
 
+/** How often the others hold a chunk. */
+export type CopiesOf = (chunk: number) => number;
+
+/** Of very many chunks, so many are compared at a time. */
+const SORTED = 4096;
+
 /** How often others must hold what is given up for a chunk that they hold `copies` times. */
 export function enoughFor(copies: number): number {
   return copies + (copies <= 1 ? MARGIN_OF_THE_LAST : MARGIN);
@@ -37,12 +43,13 @@ export class KeepPolicy {
   readonly #borrowed = new Map<number, number>();
   #borrowedBytes = 0;
   /** When each chunk last served a read: of two that the field holds alike, the staler goes. */
-  readonly #used: Float64Array;
+  readonly #used: Uint32Array;
   #bytes = 0;
   /** Held chunks as `#byUselessness` sorted them: good until the counts change or it is used up. */
   #order: readonly number[] = [];
-  #orderFor: Uint16Array | undefined;
+  #orderFor: CopiesOf | undefined;
   #orderedAt = 0;
+  #turn = -1;
   #now = 0;
 
   constructor(lengths: Lengths, held: ChunkSet, budget: number) {
@@ -51,7 +58,7 @@ export class KeepPolicy {
     this.#wanted = budget;
     this.#budget = budget;
     this.#free = new ChunkSet(lengths.count);
-    this.#used = new Float64Array(lengths.count);
+    this.#used = new Uint32Array(lengths.count);
   }
 
   /** Bytes held that count against the budget. */
@@ -145,26 +152,22 @@ export class KeepPolicy {
   planRoom(
     chunk: number,
     demanded: boolean,
-    copies: Uint16Array,
+    copies: CopiesOf,
     pinned: Pick<ChunkSet, 'has'>,
     isSafe: (chunk: number) => boolean = () => true,
   ): number[] | undefined {
     const needed = this.#bytes + this.#lengths.length(chunk) - this.#budget;
     if (needed <= 0) return [];
-    const worth = copies[chunk] as number;
+    const worth = copies(chunk);
     const mayGo = (victim: number): boolean => {
-      const others = copies[victim] as number;
+      const others = copies(victim);
       return others > 0 && (demanded || others >= enoughFor(worth)) && isSafe(victim);
     };
     return this.#collect(needed, copies, pinned, mayGo);
   }
 
   /** What to drop to come back within the budget, as far as that is safe for the field. */
-  planTrim(
-    copies: Uint16Array,
-    pinned: Pick<ChunkSet, 'has'>,
-    isSafe: (chunk: number) => boolean = () => true,
-  ): number[] {
+  planTrim(copies: CopiesOf, pinned: Pick<ChunkSet, 'has'>, isSafe: (chunk: number) => boolean = () => true): number[] {
     const victims: number[] = [];
     let over = this.#borrowedBytes - LINGER;
     for (const [chunk, bytes] of this.#borrowed) {
@@ -175,7 +178,7 @@ export class KeepPolicy {
     }
     const needed = this.#bytes - this.#budget;
     if (needed <= 0) return victims;
-    const isUseless = (chunk: number): boolean => (copies[chunk] as number) > 0 && isSafe(chunk);
+    const isUseless = (chunk: number): boolean => copies(chunk) > 0 && isSafe(chunk);
     return [...victims, ...(this.#collect(needed, copies, pinned, isUseless, true) ?? [])];
   }
 
@@ -185,7 +188,7 @@ export class KeepPolicy {
    */
   #collect(
     needed: number,
-    copies: Uint16Array,
+    copies: CopiesOf,
     pinned: Pick<ChunkSet, 'has'>,
     mayGo: (chunk: number) => boolean,
     takeLess = false,
@@ -205,7 +208,7 @@ export class KeepPolicy {
     }
   }
 
-  #sort(copies: Uint16Array): void {
+  #sort(copies: CopiesOf): void {
     this.#order = this.#byUselessness(copies);
     this.#orderFor = copies;
     this.#orderedAt = this.#now;
@@ -216,13 +219,23 @@ export class KeepPolicy {
     for (const chunk of this.#held) if (!this.#free.has(chunk)) yield chunk;
   }
 
+  /** All that count, or when there are very many the next ones in turn. */
+  #some(): number[] {
+    if (this.#held.count <= 2 * SORTED) return [...this.counted()];
+    const some: number[] = [];
+    for (let looked = 0; looked < 4 * SORTED && some.length < SORTED; looked++) {
+      this.#turn = this.#held.next(this.#turn + 1);
+      if (this.#turn >= 0 && !this.#free.has(this.#turn)) some.push(this.#turn);
+    }
+    return some;
+  }
+
   /** Held chunks that count, the one the field can best do without first. */
-  #byUselessness(copies: Uint16Array): number[] {
-    return [...this.counted()].sort(
+  #byUselessness(copies: CopiesOf): number[] {
+    return this.#some().sort(
       (a, b) =>
         // By powers of two: among chunks the field holds about alike, the one read longest ago goes.
-        Math.clz32(copies[a] as number) - Math.clz32(copies[b] as number) ||
-        (this.#used[a] as number) - (this.#used[b] as number),
+        Math.clz32(copies(a)) - Math.clz32(copies(b)) || (this.#used[a] as number) - (this.#used[b] as number),
     );
   }
 }

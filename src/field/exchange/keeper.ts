@@ -1,9 +1,11 @@
 import type { Action } from '../event.ts';
 import type { Gossip } from '../members/gossip.ts';
 import type { ChunkRange } from '../wire/chunk-set.ts';
-import { heldRanges } from '../wire/holdings.ts';
 import { type NodeId, STATE_LEAVING } from '../wire/record.ts';
+import { regionOf, regionRange } from '../wire/regions.ts';
+import { LEVEL, levelOf } from '../wire/summary.ts';
 import { planSwaps, rankOf } from './balance.ts';
+import type { CopiesOf } from './keep-policy.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { Stock } from './stock.ts';
 
@@ -30,7 +32,7 @@ export interface KeeperLinks {
 export class Keeper {
   readonly #stock: Stock;
   readonly #links: KeeperLinks;
-  #counted: { readonly at: number; readonly copies: Uint16Array } | undefined;
+  #counted: { readonly at: number; readonly copies: CopiesOf } | undefined;
   #balanceAt = 0;
   /** What must not be dropped: a read needs it, or what is the same bytes. */
   readonly #pinned = {
@@ -155,18 +157,73 @@ export class Keeper {
   }
 
   /** Chunks that, as far as the table says, nobody else holds who stays. */
-  onlyHere(): number[] {
+  onlyHere(): number {
+    const { held, fetcher } = this.#stock;
+    this.#lookAround();
+    const staying = [...fetcher.sources.values()].filter(({ node }) => this.#stays(node)).map(({ has }) => has.words);
+    let count = 0;
+    for (let i = 0; i < held.words.length; i++) {
+      let word = held.words[i] as number;
+      for (const words of staying) word &= ~(words[i] as number);
+      for (; word !== 0; word &= word - 1) {
+        if (fetcher.copies.farFrom((i << 5) + 31 - Math.clz32(word & -word)) === 0) count++;
+      }
+    }
+    return count;
+  }
+
+  /** Those whose holdings we should know exactly before we go: they hold a part of the image. */
+  partHolders(): NodeId[] {
+    const { gossip, node: self } = this.#links;
+    const { count } = this.#stock.lengths;
+    return gossip.table
+      .rows()
+      .filter(({ node, state, summary }) => {
+        return node !== self && state !== STATE_LEAVING && summary.count > 0 && summary.count < count;
+      })
+      .map(({ node }) => node);
+  }
+
+  /** How many nodes hold each chunk, this one counted: of the rarest, as far as is known, and in the mean. */
+  redundancy(): { min: number; mean: number } {
     const { held, lengths } = this.#stock;
-    const copies = this.#links.gossip.table.copies(lengths.count, this.#links.node);
-    return [...held].filter((chunk) => copies[chunk] === 0);
+    const { gossip, node: self } = this.#links;
+    const copies = this.#lookAround();
+    let min = Number.POSITIVE_INFINITY;
+    for (let chunk = 0; chunk < lengths.count; chunk++) min = Math.min(min, copies(chunk) + (held.has(chunk) ? 1 : 0));
+    let sum = held.count;
+    for (const { node, state, summary } of gossip.table.rows()) {
+      if (node !== self && state !== STATE_LEAVING) sum += summary.count;
+    }
+    return { min, mean: Math.round((sum / lengths.count) * 1000) / 1000 };
+  }
+
+  /** How many others hold each chunk, as far as is known. */
+  copies(): CopiesOf {
+    return this.#lookAround();
+  }
+
+  #stays(node: NodeId): boolean {
+    const { gossip, isBanned } = this.#links;
+    const record = gossip.table.get(node);
+    return record !== undefined && record.state !== STATE_LEAVING && !isBanned(node);
+  }
+
+  #lookAround(): CopiesOf {
+    const { gossip, node: self, isBanned } = this.#links;
+    const { copies, sources } = this.#stock.fetcher;
+    const known = new Set([...sources.values()].filter(({ known }) => known).map(({ node }) => node));
+    const leaving = [...sources.values()].filter(({ node }) => !this.#stays(node));
+    copies.lookAround(gossip.table, leaving, (node) => node !== self && !known.has(node) && !isBanned(node));
+    return (chunk) => copies.of(chunk);
   }
 
   /** Whether somebody who stays holds all: such a one drops nothing. */
   isAnotherComplete(): boolean {
     const { node: self, gossip, isBanned } = this.#links;
-    for (const { node, state } of gossip.table.nodes()) {
+    for (const { node, state, summary } of gossip.table.rows()) {
       if (node === self || state === STATE_LEAVING || isBanned(node)) continue;
-      if (gossip.table.heldBy(node) === this.#stock.lengths.count) return true;
+      if (summary.count === this.#stock.lengths.count) return true;
     }
     return false;
   }
@@ -193,10 +250,19 @@ export class Keeper {
 
   /** Whether somebody who stays holds a chunk and has more reason to keep it than we have. */
   #isOutranked(chunk: number): boolean {
-    const { node: self, gossip, isBanned } = this.#links;
+    const { node: self, gossip } = this.#links;
+    const { fetcher, lengths } = this.#stock;
     const rank = rankOf(self, chunk);
-    for (const node of gossip.table.holders(chunk, true)) {
-      if (node !== self && !isBanned(node) && rankOf(node, chunk) > rank) return true;
+    const known = new Set<NodeId>();
+    for (const { node, has, known: isKnown } of fetcher.sources.values()) {
+      if (isKnown) known.add(node);
+      if (has.has(chunk) && this.#stays(node) && rankOf(node, chunk) > rank) return true;
+    }
+    if (fetcher.copies.farFrom(chunk) === 0) return false;
+    const region = regionOf(chunk, lengths.count);
+    for (const { node, summary } of gossip.table.rows()) {
+      if (levelOf(summary, region) !== LEVEL.all || node === self || known.has(node)) continue;
+      if (this.#stays(node) && rankOf(node, chunk) > rank) return true;
     }
     return false;
   }
@@ -204,32 +270,33 @@ export class Keeper {
   /** Chunks that only somebody has who is about to leave: to be had there now or never. */
   #inherit(now: number): void {
     const copies = this.#copies(now);
-    for (const { node, state, holdings } of this.#links.gossip.table.rows()) {
+    const { held, lengths } = this.#stock;
+    for (const { node, state, summary } of this.#links.gossip.table.rows()) {
       if (state !== STATE_LEAVING) continue;
-      for (const { start, end } of heldRanges(holdings)) {
-        for (let chunk = start; chunk < end; chunk++) {
-          if (copies[chunk] !== 0 || this.#stock.held.has(chunk)) continue;
-          this.#links.neighbours.want(node);
-          return;
-        }
+      for (let region = 0; region < summary.regions; region++) {
+        if (levelOf(summary, region) === LEVEL.none) continue;
+        const { start, end } = regionRange(region, lengths.count);
+        const chunk = held.nextMissing(start);
+        if (chunk < 0 || chunk >= end || copies(chunk) !== 0) continue;
+        this.#links.neighbours.want(node);
+        return;
       }
     }
   }
 
   #wantHolder(chunk: number): void {
     const { node: self, gossip, neighbours, isBanned } = this.#links;
-    for (const node of gossip.table.holders(chunk)) {
-      if (node === self || isBanned(node)) continue;
+    for (const { node } of gossip.table.likelyHolders(chunk, this.#stock.lengths.count)) {
+      if (node === self || isBanned(node) || neighbours.isConnected(node)) continue;
       neighbours.want(node);
       return;
     }
   }
 
   /** How many others hold each chunk. */
-  #copies(now: number): Uint16Array {
+  #copies(now: number): CopiesOf {
     if (this.#counted === undefined || now - this.#counted.at > COUNT_MS) {
-      const { gossip, node } = this.#links;
-      this.#counted = { at: now, copies: gossip.table.copies(this.#stock.lengths.count, node) };
+      this.#counted = { at: now, copies: this.#lookAround() };
     }
     return this.#counted.copies;
   }

@@ -2,8 +2,8 @@ import type { ConnectionId } from '../event.ts';
 import type { VTable } from '../members/v-table.ts';
 import { type Address, hostOf } from '../wire/address.ts';
 import type { ChunkSet } from '../wire/chunk-set.ts';
-import { heldRanges } from '../wire/holdings.ts';
 import type { NodeId, NodeRecord } from '../wire/record.ts';
+import { LEVEL, levelOf, type Summary, summarize } from '../wire/summary.ts';
 import type { Fetcher } from './fetcher.ts';
 
 /** Nodes fetched from at a time, and as many more for what only they have. */
@@ -67,6 +67,10 @@ export class Neighbours {
     if (node !== this.#self && !this.#byNode.has(node) && this.#wanted.size < 64) this.#wanted.set(node, address);
   }
 
+  isConnected(node: NodeId): boolean {
+    return this.#byNode.get(node)?.isOpen === true;
+  }
+
   want(node: NodeId): void {
     const record = this.#table.get(node);
     if (record !== undefined) this.pointed(node, record.address);
@@ -80,9 +84,9 @@ export class Neighbours {
    * It is there, maybe again: what was held against it is forgotten.
    * @param isWaiting for the index: whoever has it is dialled without delay
    */
-  appeared({ node, holdings }: NodeRecord, isWaiting: boolean): void {
+  appeared({ node, summary }: NodeRecord, isWaiting: boolean): void {
     this.#avoided.delete(node);
-    if (isWaiting && holdings.size > 0) this.#planAt = 0;
+    if (isWaiting && summary.regions > 0) this.#planAt = 0;
   }
 
   refused(conn: ConnectionId, now: number): void {
@@ -129,22 +133,18 @@ export class Neighbours {
     const limit = held === undefined ? 2 : SOURCES;
     if (this.#wanted.size === 0 && (this.#dials.size >= limit || now < this.#planAt)) return [];
     let room = Math.min(DIALS - this.#dialling(), limit - this.#dials.size);
-    const planned: { conn: ConnectionId; address: Address }[] = [];
-    for (const [node, address] of this.#wanted) {
-      if (planned.length + this.#dials.size >= SOURCES_LIMIT) break;
-      this.#wanted.delete(node);
-      if (this.#isDialable(node, address, now)) planned.push(this.#dial(node, address, now));
-      room--;
-    }
+    const planned = this.planWanted(now);
+    room -= planned.length;
     if (room <= 0 || now < this.#planAt) return planned;
     const holders: NodeId[] = [];
     const others: NodeId[] = [];
-    for (const { node, address, holdings } of this.#table.rows()) {
+    const own = held && summarize(held);
+    for (const { node, address, summary } of this.#table.rows()) {
       if (!this.#isDialable(node, address, now)) continue;
-      if (held === undefined) {
-        // Who knows how many chunks there are knows the index.
-        if (holdings.size > 0) holders.push(node);
-      } else if (holdings.count > 0 && holdsOther(holdings, held)) holders.push(node);
+      if (own === undefined) {
+        // Who knows how many regions there are knows the index.
+        if (summary.regions > 0) holders.push(node);
+      } else if (mayHoldOther(summary, own)) holders.push(node);
       else others.push(node);
     }
     for (; room > 0 && holders.length + others.length > 0; room--) {
@@ -158,6 +158,17 @@ export class Neighbours {
     }
     // Looking through the table of a large field for nothing should not happen with every packet.
     if (planned.length === 0) this.#planAt = now + 200;
+    return planned;
+  }
+
+  /** Of those that somebody pointed at, or that alone have something, as many as may be. */
+  planWanted(now: number): { conn: ConnectionId; address: Address }[] {
+    const planned: { conn: ConnectionId; address: Address }[] = [];
+    for (const [node, address] of this.#wanted) {
+      if (this.#dials.size >= SOURCES_LIMIT) break;
+      this.#wanted.delete(node);
+      if (this.#isDialable(node, address, now)) planned.push(this.#dial(node, address, now));
+    }
     return planned;
   }
 
@@ -187,7 +198,10 @@ export class Neighbours {
   }
 }
 
-function holdsOther(holdings: Parameters<typeof heldRanges>[0], held: ChunkSet): boolean {
-  for (const range of heldRanges(holdings)) if (held.countIn(range) < range.end - range.start) return true;
+/** Whether somebody may hold what we do not. */
+function mayHoldOther(summary: Summary, own: Summary): boolean {
+  for (let region = 0; region < summary.regions; region++) {
+    if (levelOf(summary, region) !== LEVEL.none && levelOf(own, region) !== LEVEL.all) return true;
+  }
   return false;
 }

@@ -10,6 +10,8 @@ const FIND_MS = 2000;
 const LOOK_MS = 250;
 /** Chunks looked for at a time. */
 const AT_ONCE = 64;
+/** Nodes dialled for one chunk at a time. */
+const DIALLED_FOR = 3;
 
 export interface SearchLinks {
   readonly node: NodeId;
@@ -39,7 +41,7 @@ export class Search {
     }
   }
 
-  look({ reads, fetcher }: Stock, now: number, out: Action[]): void {
+  look({ lengths, reads, fetcher }: Stock, now: number, out: Action[]): void {
     if (now < this.#at) return;
     const missing: number[] = [];
     for (const chunk of reads.waitedChunks()) {
@@ -47,7 +49,7 @@ export class Search {
       if (!fetcher.hasSource(chunk) && !fetcher.isOrdered(chunk)) missing.push(chunk);
     }
     if (missing.length === 0) return;
-    const nowhere = missing.filter((chunk) => !this.#wantHolders(chunk));
+    const nowhere = missing.filter((chunk) => !this.#wantHolders(chunk, lengths.count));
     if (this.#links.hasOrigin) for (const chunk of missing) out.push({ kind: 'ask origin', chunk });
     this.#at = now + (nowhere.length > 0 ? FIND_MS : LOOK_MS);
     if (nowhere.length === 0) return;
@@ -61,12 +63,15 @@ export class Search {
   }
 
   /** Has those dialled that the table says hold a chunk; false when it names none. */
-  #wantHolders(chunk: number): boolean {
+  #wantHolders(chunk: number, chunks: number): boolean {
     const { node: self, gossip, neighbours, isBanned } = this.#links;
     let isSomewhere = false;
-    for (const node of gossip.table.holders(chunk)) {
-      if (node === self || isBanned(node)) continue;
+    let dials = DIALLED_FOR;
+    for (const { node } of gossip.table.likelyHolders(chunk, chunks)) {
+      // Who is connected has said that it does not have it.
+      if (node === self || isBanned(node) || neighbours.isConnected(node)) continue;
       isSomewhere = true;
+      if (dials-- === 0) break;
       neighbours.want(node);
     }
     return isSomewhere;

@@ -2,13 +2,13 @@ import type { Action } from '../event.ts';
 import type { Address } from '../wire/address.ts';
 import { type Datagram, datagramSize, type Sections } from '../wire/datagram.ts';
 import type { Kind } from '../wire/protocol.ts';
-import type { OwnRecords } from './own-records.ts';
-import { SUMMARY_ROWS, summariesOf, wholeScope } from './reconcile.ts';
+import type { OwnRecord } from './own-record.ts';
+import { hashesOf, SUMMARY_ROWS, wholeScope } from './reconcile.ts';
 import type { VTable } from './v-table.ts';
 
 export interface AnswerLinks {
   readonly table: VTable;
-  readonly own: OwnRecords;
+  readonly own: OwnRecord;
   readonly cookie: (address: Address) => Uint8Array;
   readonly make: (kind: Kind, sections: Sections) => Datagram;
   readonly send: (kind: Kind, to: Address, sections: Sections, out: Action[]) => void;
@@ -50,7 +50,7 @@ export class Answers {
     }
     if (isDifferent && table.size <= SUMMARY_ROWS && theirs.rows <= SUMMARY_ROWS * 4) {
       sections.scope = wholeScope();
-      sections.summaries = summariesOf(table, sections.scope);
+      sections.hashes = hashesOf(table, sections.scope);
     } else if (isDifferent) {
       // Both would not fit: our own record is one of the rows that will be found to differ.
       sections.records = [];

@@ -1,5 +1,6 @@
 import type { Action } from '../event.ts';
 import { type Address, hostOf, isLoopback, isUnspecified } from '../wire/address.ts';
+import { isSameBytes } from '../wire/bytes.ts';
 import type { ChunkRange, ChunkSet } from '../wire/chunk-set.ts';
 import { type Datagram, DOWN_LEFT, type Sections } from '../wire/datagram.ts';
 import type { Kind } from '../wire/protocol.ts';
@@ -7,13 +8,11 @@ import {
   compareRecords,
   fits,
   formatNode,
-  isSameBytes,
   makeRecord,
   type NodeId,
   type NodeRecord,
   STATE_DOWN,
   STATE_LEAVING,
-  saysTheSame,
 } from '../wire/record.ts';
 import { Acquaintances } from './acquaintances.ts';
 import { Answers, digestOf } from './answers.ts';
@@ -25,7 +24,7 @@ import { Joining } from './joining.ts';
 import { Liveness, type Question } from './liveness.ts';
 import { Members } from './members.ts';
 import { Namesakes } from './namesakes.ts';
-import { OwnRecords } from './own-records.ts';
+import { OwnRecord } from './own-record.ts';
 import { Rumours } from './rumours.ts';
 import { Suspicion } from './suspicion.ts';
 import { exchange, RECORD_BYTES } from './table-exchange.ts';
@@ -80,7 +79,7 @@ export interface GossipLinks {
 /** Membership and the V-Table's spreading: Join, Find, Notify Up, Notify Down. */
 export class Gossip {
   readonly table = new VTable();
-  readonly own: OwnRecords;
+  readonly own: OwnRecord;
   readonly #members: Members;
   readonly #options: GossipOptions;
   readonly #links: GossipLinks;
@@ -107,7 +106,7 @@ export class Gossip {
   constructor(options: GossipOptions, links: GossipLinks) {
     this.#options = options;
     this.#links = links;
-    this.own = new OwnRecords(options.node, options.life, options.address);
+    this.own = new OwnRecord(options.node, options.life, options.address);
     this.#liveness = new Liveness(options.random);
     this.#members = new Members(this.table, options.node, options.random);
     this.#joining = new Joining(options.peers, options.random);
@@ -264,7 +263,7 @@ export class Gossip {
     if (datagram.question !== undefined || datagram.kind === 'join')
       this.#answers.answer(from, datagram, size, isProven, out);
     if (isProven && this.#effort.spend(hostOf(from), this.#costOf(datagram), now)) {
-      for (const sections of exchange(this.table, datagram, this.#options.random)) {
+      for (const sections of exchange(this.table, datagram, this.own.chunks, this.#options.random)) {
         this.#send('notify up', from, sections, out);
       }
     }
@@ -349,7 +348,7 @@ export class Gossip {
     if (!isNew) return;
     this.#graves.close(record.node);
     this.#members.appeared(record.node);
-    if (record.part === 0) this.#links.onUp(record);
+    this.#links.onUp(record);
   }
 
   /** A full table forgets a node that only the one has told of who told of most. */
@@ -385,19 +384,15 @@ export class Gossip {
     if (forgotten !== undefined) this.table.forgetTombstone(forgotten);
   }
 
-  /** `all`: also what has not changed, because others may have forgotten it. */
-  #publish(now: number, all: boolean): void {
+  /** @param isUrgent it is more than what has been gained */
+  #publish(now: number, isUrgent: boolean): void {
     this.#isDirty = false;
     this.#publishedAt = now;
     this.own.bump();
-    for (const record of this.own.records()) {
-      const known = this.table.get(record.node, record.part);
-      // Part 0 stands for the node and goes out in any case.
-      if (!all && record.part > 0 && known !== undefined && saysTheSame(known, record)) continue;
-      this.table.merge(record);
-      this.#rumours.add(record, all, now);
-      if (record.part === 0) this.#published = record.version;
-    }
+    const record = this.own.record();
+    this.table.merge(record);
+    this.#rumours.add(record, isUrgent, now);
+    this.#published = record.version;
   }
 
   #tell(now: number, out: Action[], fanout: number): void {

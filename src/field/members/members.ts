@@ -76,7 +76,7 @@ export class Members {
     if (circle.length >= wanted) return;
     const rows = this.#table.rows();
     if (rows.length <= 2 * wanted) {
-      const others = [...this.#table.nodes()].map(({ node }) => node);
+      const others = this.#table.rows().map(({ node }) => node);
       shuffle(others, this.#random);
       for (const node of others) {
         if (circle.length >= wanted) return;

@@ -1,5 +1,5 @@
-import { type RowName, SCOPE_SIZE, type Summary } from '../wire/datagram.ts';
-import { keyOf, type NodeRecord } from '../wire/record.ts';
+import { type RowHash, SCOPE_SIZE } from '../wire/datagram.ts';
+import type { NodeId, NodeRecord } from '../wire/record.ts';
 import { BUCKETS, bucketOf, type VTable } from './v-table.ts';
 
 /** Rows that one datagram can name. */
@@ -31,12 +31,10 @@ export function differingScope(table: VTable, theirs: Uint32Array, first: number
 }
 
 /** Every row of the scope by name and content. */
-export function summariesOf(table: VTable, scope: Uint8Array): Summary[] {
-  const summaries: Summary[] = [];
-  for (const { node, part, hash } of table.rows()) {
-    if (inScope(scope, bucketOf(node))) summaries.push({ node, part, hash });
-  }
-  return summaries;
+export function hashesOf(table: VTable, scope: Uint8Array): RowHash[] {
+  const hashes: RowHash[] = [];
+  for (const { node, hash } of table.rows()) if (inScope(scope, bucketOf(node))) hashes.push({ node, hash });
+  return hashes;
 }
 
 /** What two tables must exchange to be alike in a scope, seen from one side. */
@@ -44,27 +42,26 @@ export interface Difference {
   /** What the other side lacks or has differently. */
   readonly send: NodeRecord[];
   /** What it has and we lack or have differently: which of two is newer only both together show. */
-  readonly want: RowName[];
+  readonly want: NodeId[];
 }
 
-export function compareTables(table: VTable, scope: Uint8Array, theirs: readonly Summary[]): Difference {
+export function compareTables(table: VTable, scope: Uint8Array, theirs: readonly RowHash[]): Difference {
   const send: NodeRecord[] = [];
-  const want: RowName[] = [];
-  const unseen = new Map<number, Summary>(theirs.map((each) => [keyOf(each.node, each.part), each]));
+  const want: NodeId[] = [];
+  const unseen = new Map<NodeId, number>(theirs.map(({ node, hash }) => [node, hash]));
   for (const record of table.rows()) {
     if (!inScope(scope, bucketOf(record.node))) continue;
-    const key = keyOf(record.node, record.part);
-    const their = unseen.get(key);
-    unseen.delete(key);
-    if (their?.hash === record.hash) continue;
+    const their = unseen.get(record.node);
+    unseen.delete(record.node);
+    if (their === record.hash) continue;
     send.push(record);
-    if (their !== undefined) want.push({ node: record.node, part: record.part });
+    if (their !== undefined) want.push(record.node);
   }
-  for (const { node, part } of unseen.values()) {
+  for (const node of unseen.keys()) {
     // What they still list and we know to be gone, they should know too.
     const grave = table.tombstone(node);
     if (grave !== undefined) send.push(grave);
-    want.push({ node, part });
+    want.push(node);
   }
   return { send, want };
 }

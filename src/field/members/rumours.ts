@@ -1,4 +1,4 @@
-import { keyOf, type NodeRecord, recordCodec } from '../wire/record.ts';
+import { type NodeId, type NodeRecord, recordCodec } from '../wire/record.ts';
 
 /**
  * Who came and went is told soon; what is held changes with every chunk in a crowd, and is told faster over the
@@ -17,7 +17,7 @@ interface Rumour {
 
 /** News of the table that are passed on, each until it has been told about as often as it takes to reach everybody. */
 export class Rumours {
-  readonly #rumours = new Map<number, Rumour>();
+  readonly #rumours = new Map<NodeId, Rumour>();
   #nextAt = Number.POSITIVE_INFINITY;
 
   /** When something is to be told at the latest; Infinity when there is nothing. */
@@ -25,11 +25,10 @@ export class Rumours {
     return this.#nextAt;
   }
 
-  /** A newer record of the same node and part takes the place of the older. */
+  /** A newer record of the same node takes the place of the older. */
   add(record: NodeRecord, isUrgent: boolean, now: number): void {
-    const key = keyOf(record.node, record.part);
-    this.#rumours.delete(key);
-    this.#rumours.set(key, { record, told: 0 });
+    this.#rumours.delete(record.node);
+    this.#rumours.set(record.node, { record, told: 0 });
     if (this.#rumours.size > RUMOURS_LIMIT) {
       for (const oldest of this.#rumours.keys()) {
         this.#rumours.delete(oldest);

@@ -5,7 +5,7 @@ import type { Kind } from '../wire/protocol.ts';
 import { compareRecords, type NodeId, type NodeRecord } from '../wire/record.ts';
 import type { Liveness } from './liveness.ts';
 import type { Members } from './members.ts';
-import type { OwnRecords } from './own-records.ts';
+import type { OwnRecord } from './own-record.ts';
 import type { VTable } from './v-table.ts';
 
 /** Whoever says so, nobody is told more often than this that he is suspected. */
@@ -16,7 +16,7 @@ const MESSENGERS = 3;
 
 export interface SuspicionLinks {
   readonly table: VTable;
-  readonly own: OwnRecords;
+  readonly own: OwnRecord;
   readonly members: Members;
   readonly liveness: Liveness;
   /** Whether something came from a node over a connection within the last few seconds: it is alive then. */

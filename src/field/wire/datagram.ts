@@ -7,15 +7,9 @@ import { type NodeId, type NodeRecord, recordCodec } from './record.ts';
 import { several, u48 } from './varint.ts';
 
 /** A row by name and content: what is enough to see whether two tables have it alike. */
-export interface Summary {
+export interface RowHash {
   readonly node: NodeId;
-  readonly part: number;
   readonly hash: number;
-}
-
-export interface RowName {
-  readonly node: NodeId;
-  readonly part: number;
 }
 
 export interface Digest {
@@ -48,11 +42,11 @@ export interface Sections {
   digest?: Digest;
   /** The sender's table in 256 numbers. */
   buckets?: Uint32Array;
-  /** One bit a bucket: `summaries` names every row the sender has in these. */
+  /** One bit a bucket: `hashes` names every row the sender has in these. */
   scope?: Uint8Array;
-  summaries?: readonly Summary[];
+  hashes?: readonly RowHash[];
   /** Rows the sender wants to see. */
-  wants?: readonly RowName[];
+  wants?: readonly NodeId[];
   down?: Down;
   /** In `find`: who holds these? */
   ranges?: readonly ChunkRange[];
@@ -95,13 +89,8 @@ const header = struct('datagram', [
 ]);
 export const HEADER_SIZE = 22;
 
-const rowName = struct('row', [
+const rowHash = struct('row', [
   ['node', u48],
-  ['part', u8],
-]);
-const summary = struct('summary', [
-  ['node', u48],
-  ['part', u8],
   ['hash', u32be],
 ]);
 const down = struct('down', [
@@ -131,8 +120,11 @@ const buckets: Codec<Uint32Array> = mapped(
 export const COOKIE_SIZE = 8;
 export const SCOPE_SIZE = 32;
 
+/** Rows that one datagram may name. */
+const ROWS_NAMED = 1024;
+
 const SECTIONS: { readonly [N in SectionName]: Codec<NonNullable<Sections[N]>> } = {
-  records: several(recordCodec, 1024),
+  records: several(recordCodec, 512),
   question: u32be,
   answer: u32be,
   cookie: bytes(COOKIE_SIZE),
@@ -140,8 +132,8 @@ const SECTIONS: { readonly [N in SectionName]: Codec<NonNullable<Sections[N]>> }
   digest,
   buckets,
   scope: bytes(SCOPE_SIZE),
-  summaries: several(summary, 2048),
-  wants: several(rowName, 2048),
+  hashes: several(rowHash, ROWS_NAMED),
+  wants: several(u48, ROWS_NAMED),
   down,
   ranges: namedCodec,
 };

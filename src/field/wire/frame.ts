@@ -4,7 +4,7 @@ import type { ChunkRange } from './chunk-set.ts';
 import { type Holdings, holdingsCodec } from './holdings.ts';
 import { CONTROL_FRAME_LIMIT, FRAME, type FrameName } from './protocol.ts';
 import { countIn, NAMED_LIMIT, namedCodec, rangesCodec } from './ranges.ts';
-import { type NodeId, PARTS_LIMIT } from './record.ts';
+import type { NodeId } from './record.ts';
 import { several, u48, varint } from './varint.ts';
 
 /** Who is getting a chunk, or has it. */
@@ -40,9 +40,10 @@ export interface FrameBodies {
   cancel: { readonly ranges: readonly ChunkRange[] };
   /** So many more chunks have arrived whole. What the giver's window is counted by. */
   got: { readonly count: number };
-  'get index': Bare;
-  /** All that is held, window by window. */
-  holdings: { readonly windows: readonly Holdings[] };
+  /** The piece of that number, or the last one if there are fewer. */
+  'get index': { readonly piece: number };
+  /** All that is held of one window of the image, instead of what was said of it before. */
+  holdings: { readonly window: Holdings };
   /** What has come, and what has gone, since. */
   have: { readonly added: readonly ChunkRange[]; readonly removed: readonly ChunkRange[] };
   /** These you asked for go to others now; ask there. The requests are done with. */
@@ -69,6 +70,13 @@ const flags: Codec<{ choose: boolean; urgent: boolean; insist: boolean }> = mapp
 );
 
 const bare: Codec<Bare> = { sizeOf: () => 0, write: (_value, _target, offset) => offset, read: (_s, at) => [{}, at] };
+
+/** Bytes of each piece of an index but the last: whole blocks of SHA-256. */
+export const PIECE_BYTES = 256 << 10;
+/** Pieces of an index, at most: 256 MiB of it. */
+const PIECES_LIMIT = 1024;
+/** What asks for the last piece, whatever its number is. */
+export const LAST_PIECE = 2 ** 32 - 1;
 
 /** Chunks that a source may be left to choose at a time. */
 const CHOICES_LIMIT = 1 << 16;
@@ -98,8 +106,8 @@ const BODIES: { readonly [N in ControlName]: Codec<FrameBodies[N]> } = {
   get,
   cancel: struct('cancel', [['ranges', namedCodec]]),
   got: struct('got', [['count', varint]]),
-  'get index': bare,
-  holdings: struct('holdings', [['windows', several(holdingsCodec, PARTS_LIMIT)]]),
+  'get index': struct('get index', [['piece', u32be]]),
+  holdings: struct('holdings', [['window', holdingsCodec]]),
   have: struct('have', [
     ['added', rangesCodec],
     ['removed', rangesCodec],
@@ -130,6 +138,8 @@ const NAME_BY_TYPE = new Map<number, FrameName>(Object.entries(FRAME).map(([name
 export const FRAME_HEADER_SIZE = 5;
 /** Behind the frame header of `data`: chunk (4), flags (1). */
 export const DATA_HEADER_SIZE = 5;
+/** Behind the frame header of `index`: piece (4), pieces (4), SHA-256's state before the piece (32). */
+export const INDEX_HEADER_SIZE = 40;
 
 export function controlFrameSize(frame: ControlFrame): number {
   return FRAME_HEADER_SIZE + (BODIES[frame.kind] as Codec<unknown>).sizeOf(frame);
@@ -153,11 +163,21 @@ export function encodeDataHeader(chunk: number, chosen: boolean, length: number)
   return target;
 }
 
-export function encodeIndexHeader(length: number): Uint8Array<ArrayBuffer> {
-  const target = new Uint8Array(FRAME_HEADER_SIZE);
-  u32be.write(length, target, 0);
+/** What goes before the bytes of a piece of the index. */
+export function encodeIndexHeader({ piece, pieces, state }: IndexPieceHead, length: number): Uint8Array<ArrayBuffer> {
+  const target = new Uint8Array(FRAME_HEADER_SIZE + INDEX_HEADER_SIZE);
+  u32be.write(INDEX_HEADER_SIZE + length, target, 0);
   u8.write(FRAME.index, target, 4);
+  u32be.write(piece, target, 5);
+  u32be.write(pieces, target, 9);
+  target.set(state, 13);
   return target;
+}
+
+export interface IndexPieceHead {
+  readonly piece: number;
+  readonly pieces: number;
+  readonly state: Uint8Array;
 }
 
 /** What comes out of a connection's bytes; a body of `data` or `index` comes in as many pieces as it arrives in. */
@@ -165,8 +185,8 @@ export interface FrameSink {
   control(frame: ControlFrame): void;
   /** A chunk begins. Throws what makes the connection worthless: a chunk not asked for, a length that is not its. */
   dataStart(chunk: number, chosen: boolean, length: number): void;
-  /** Throws when no index was asked for, or one of that length is refused. */
-  indexStart(length: number): void;
+  /** Throws when no index was asked for. */
+  indexStart(head: IndexPieceHead, length: number): void;
   /** The next bytes of the body that has begun. The view is good only during the call. */
   body(piece: Uint8Array): void;
   bodyEnd(): void;
@@ -178,7 +198,7 @@ export interface FrameSink {
  */
 export class FrameDecoder {
   readonly #sink: FrameSink;
-  readonly #head = new Uint8Array(FRAME_HEADER_SIZE + DATA_HEADER_SIZE);
+  readonly #head = new Uint8Array(FRAME_HEADER_SIZE + INDEX_HEADER_SIZE);
   #headFilled = 0;
   #headWanted = FRAME_HEADER_SIZE;
   #control: Uint8Array | undefined;
@@ -227,9 +247,13 @@ export class FrameDecoder {
       this.#bodyLeft = length - DATA_HEADER_SIZE;
       this.#sink.dataStart(chunk, chosen === 1, this.#bodyLeft);
     } else if (type === FRAME.index) {
-      if (length === 0) throw new CodecError('empty index');
-      this.#bodyLeft = length;
-      this.#sink.indexStart(length);
+      if (this.#headWanted === FRAME_HEADER_SIZE) {
+        if (length <= INDEX_HEADER_SIZE) throw new CodecError(`index frame of ${length} bytes`);
+        this.#headWanted += INDEX_HEADER_SIZE;
+        return;
+      }
+      this.#bodyLeft = length - INDEX_HEADER_SIZE;
+      this.#sink.indexStart(this.#indexHead(this.#bodyLeft), this.#bodyLeft);
     } else {
       const name = NAME_BY_TYPE.get(type);
       if (name === undefined) throw new CodecError(`unknown frame ${type}`);
@@ -240,6 +264,14 @@ export class FrameDecoder {
     }
     this.#headFilled = 0;
     this.#headWanted = FRAME_HEADER_SIZE;
+  }
+
+  #indexHead(length: number): IndexPieceHead {
+    const [piece] = u32be.read(this.#head, FRAME_HEADER_SIZE);
+    const [pieces] = u32be.read(this.#head, FRAME_HEADER_SIZE + 4);
+    if (pieces > PIECES_LIMIT || piece >= pieces) throw new CodecError(`piece ${piece} of ${pieces} of an index`);
+    if (length > PIECE_BYTES) throw new CodecError(`${length} bytes of an index at once`);
+    return { piece, pieces, state: this.#head.slice(FRAME_HEADER_SIZE + 8, FRAME_HEADER_SIZE + INDEX_HEADER_SIZE) };
   }
 
   #takeControl(control: Uint8Array, bytes: Uint8Array, offset: number): number {

@@ -2,8 +2,16 @@ import { type Codec, CodecError, u8 } from '../../codec/struct.ts';
 import type { ChunkRange, ChunkSet } from './chunk-set.ts';
 import { varint } from './varint.ts';
 
-/** Chunks in one window of holdings, at most: bounds what a packet can make a receiver allocate. */
+/** Chunks in one window of holdings, at most: its bits fit a frame, and what a frame can make a receiver do is bounded. */
 export const WINDOW_LIMIT = 1 << 18;
+
+/** The windows that an image of so many chunks is told of in. */
+export function windowsOf(chunks: number): ChunkRange[] {
+  return Array.from({ length: Math.ceil(chunks / WINDOW_LIMIT) }, (_, i) => ({
+    start: i * WINDOW_LIMIT,
+    end: Math.min(chunks, (i + 1) * WINDOW_LIMIT),
+  }));
+}
 
 const NONE = 0;
 const ALL = 1;

@@ -16,7 +16,7 @@
  *       frame             length of body (4) · type (1) · body
  */
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 export const DATAGRAM_MAGIC = 0x5646;
 export const HELLO_MAGIC = 'VIVER-FD';
@@ -36,7 +36,7 @@ export const SECTION = {
   digest: 6,
   buckets: 7,
   scope: 8,
-  summaries: 9,
+  hashes: 9,
   wants: 10,
   down: 11,
   ranges: 12,
@@ -67,7 +67,7 @@ export const MULTICAST_GROUP = '239.255.20.7';
 
 /** Bytes of a datagram that fit any path without fragments (IPv6 minimum MTU less headers). */
 export const DATAGRAM_TARGET = 1200;
-/** A single record may need more than that (a bitmap of a very large image): then IP fragments it. */
+/** Answers that name every row of a bucket may need more than that: then IP fragments them. */
 export const DATAGRAM_LIMIT = 16 * 1024;
 
 /** Bytes in a frame other than `data` and `index`. */

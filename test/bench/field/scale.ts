@@ -2,8 +2,8 @@
 
 import { VTable } from '../../../src/field/members/v-table.ts';
 import { ChunkSet } from '../../../src/field/wire/chunk-set.ts';
-import { packHoldings } from '../../../src/field/wire/holdings.ts';
 import { makeRecord, STATE_UP } from '../../../src/field/wire/record.ts';
+import { summarize } from '../../../src/field/wire/summary.ts';
 import { makeLengths } from './crowd.ts';
 import { generator, Simulator } from './simulator.ts';
 
@@ -74,10 +74,10 @@ function tableBytes(nodes: number): number {
   for (let i = 0; i < nodes; i++) {
     const held = new ChunkSet(3000);
     for (let chunk = 0; chunk < 3000; chunk++) if (random() < 0.5) held.add(chunk);
-    const holdings = packHoldings(held, { start: 0, end: 3000 });
+    const summary = summarize(held);
     const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}:20070`;
     const node = Math.floor(random() * 2 ** 48);
-    table.merge(makeRecord({ node, life: 1, version: 1, state: STATE_UP, address, part: 0, holdings }));
+    table.merge(makeRecord({ node, life: 1, version: 1, state: STATE_UP, address, summary }));
   }
   const after = memory();
   if (table.size !== nodes) throw new Error('rows were lost');

@@ -198,7 +198,7 @@ export class Simulator {
         this.#give(node, action.conn, action.chunk, action.chosen);
         break;
       case 'give index':
-        this.#giveIndex(node, action.conn);
+        this.#giveIndex(node, action.conn, action.piece);
         break;
       case 'ready':
         this.onReady(node, action.read);
@@ -304,13 +304,13 @@ export class Simulator {
     }
   }
 
-  #giveIndex(node: SimulatedNode, conn: ConnectionId): void {
+  #giveIndex(node: SimulatedNode, conn: ConnectionId, piece: number): void {
     const found = this.#streamOf(node, conn);
     if (found === undefined) return;
     const { stream, other } = found;
     const { lengths } = this.#options;
     this.#push(stream, (lengths.count * 40 + 160) / GOODPUT, () => {
-      this.event(stream.to, { kind: 'index', conn: other, good: true });
+      this.event(stream.to, { kind: 'index', conn: other, piece, good: true, wanted: [] });
       if (stream.to.machine.data === undefined)
         this.event(stream.to, { kind: 'layout', lengths, held: [], free: false });
     });

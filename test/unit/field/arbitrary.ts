@@ -7,6 +7,7 @@ import { type Holdings, packHoldings } from '../../../src/field/wire/holdings.ts
 import { KIND, type Kind } from '../../../src/field/wire/protocol.ts';
 import { toRanges } from '../../../src/field/wire/ranges.ts';
 import { LIFE_LIMIT, makeRecord, type NodeRecord, VERSION_LIMIT } from '../../../src/field/wire/record.ts';
+import { type Summary, summarize } from '../../../src/field/wire/summary.ts';
 
 /** Plain objects, as decoders make them. */
 const PLAIN = { noNullPrototype: true } as const;
@@ -38,6 +39,14 @@ export const anyHoldings: fc.Arbitrary<Holdings> = fc
     return packHoldings(set, { start, end: start + size });
   });
 
+export const anySummary: fc.Arbitrary<Summary> = fc
+  .tuple(fc.integer({ min: 1, max: 3000 }), fc.array(fc.nat(3000), { maxLength: 40 }), fc.boolean())
+  .map(([chunks, held, isFull]) => {
+    const set = isFull ? ChunkSet.full(chunks) : new ChunkSet(chunks);
+    for (const chunk of held) set.add(chunk);
+    return summarize(set);
+  });
+
 export const anyRecord: fc.Arbitrary<NodeRecord> = fc
   .record(
     {
@@ -46,15 +55,13 @@ export const anyRecord: fc.Arbitrary<NodeRecord> = fc
       version: fc.integer({ min: 0, max: VERSION_LIMIT - 1 }),
       state: fc.nat(2),
       address: anyAddress,
-      part: fc.nat(31),
-      holdings: anyHoldings,
+      summary: anySummary,
     },
     PLAIN,
   )
   .map(makeRecord);
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
-const row = fc.record({ node: u48, part: fc.nat(255) }, PLAIN);
 
 const anySections: fc.Arbitrary<Sections> = fc.record(
   {
@@ -66,8 +73,8 @@ const anySections: fc.Arbitrary<Sections> = fc.record(
     digest: fc.record({ sum: u32, rows: u32 }, PLAIN),
     buckets: fc.array(u32, { minLength: 256, maxLength: 256 }).map((sums) => Uint32Array.from(sums)),
     scope: bytes(32),
-    summaries: fc.array(fc.record({ node: u48, part: fc.nat(255), hash: u32 }, PLAIN), { maxLength: 20 }),
-    wants: fc.array(row, { maxLength: 20 }),
+    hashes: fc.array(fc.record({ node: u48, hash: u32 }, PLAIN), { maxLength: 20 }),
+    wants: fc.array(u48, { maxLength: 20 }),
     down: fc.record({ node: u48, reason: fc.nat(255) }, PLAIN),
     ranges: anyRanges,
   },
@@ -92,7 +99,8 @@ export const anyDatagram: fc.Arbitrary<Datagram> = fc
 const peers = fc.array(fc.record({ node: u48, address: anyAddress }, PLAIN), { maxLength: 8 });
 
 export const anyFrame: fc.Arbitrary<ControlFrame> = fc.oneof(
-  fc.constantFrom({ kind: 'subscribe' as const }, { kind: 'get index' as const }),
+  fc.constant({ kind: 'subscribe' as const }),
+  fc.record({ kind: fc.constant('get index' as const), piece: u32 }, PLAIN),
   fc.record(
     {
       kind: fc.constant('get' as const),
@@ -107,7 +115,7 @@ export const anyFrame: fc.Arbitrary<ControlFrame> = fc.oneof(
   fc.record({ kind: fc.constant('cancel' as const), ranges: anyRanges }, PLAIN),
   fc.record({ kind: fc.constant('lack' as const), choices: fc.nat(), ranges: anyRanges }, PLAIN),
   fc.record({ kind: fc.constant('got' as const), count: fc.nat() }, PLAIN),
-  fc.record({ kind: fc.constant('holdings' as const), windows: fc.array(anyHoldings, { maxLength: 4 }) }, PLAIN),
+  fc.record({ kind: fc.constant('holdings' as const), window: anyHoldings }, PLAIN),
   fc.record({ kind: fc.constant('have' as const), added: anyRanges, removed: anyRanges }, PLAIN),
   fc.record(
     {

@@ -10,6 +10,7 @@ import { decodeDatagram, encodeDatagram, type Sections } from '../../../src/fiel
 import { encodeDataHeader } from '../../../src/field/wire/frame.ts';
 import { packHoldings } from '../../../src/field/wire/holdings.ts';
 import { makeRecord, STATE_UP } from '../../../src/field/wire/record.ts';
+import { summarize } from '../../../src/field/wire/summary.ts';
 import { createChunkIndex } from '../../../src/image/chunk-index.ts';
 
 const LENGTH = 100_000;
@@ -48,7 +49,7 @@ async function startTrickster(
       opened: () => {},
       control: (frame) => {
         if (frame.kind === 'subscribe') {
-          made.send({ kind: 'holdings', windows: [holdings] });
+          made.send({ kind: 'holdings', window: holdings });
         }
         if (frame.kind !== 'get' || connection !== undefined) return;
         connection = made;
@@ -67,7 +68,7 @@ async function startTrickster(
   const { port } = server.address() as AddressInfo;
   const udp = createSocket('udp4').bind(port, HOST);
   const address = `${HOST}:${port}`;
-  const record = makeRecord({ node: 66, life: 1, version: 1, state: STATE_UP, address, part: 0, holdings });
+  const record = makeRecord({ node: 66, life: 1, version: 1, state: STATE_UP, address, summary: summarize(first) });
   const say = (kind: 'join' | 'notify up', sections: Sections): void => {
     const head = { kind, field: index.id.slice(0, 16), sender: 66, chunks: 2, records: [record] };
     udp.send(encodeDatagram({ ...head, ...sections }), Number(victim.split(':')[1]), HOST);

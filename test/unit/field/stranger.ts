@@ -7,9 +7,9 @@ import { type Address, parseAddress } from '../../../src/field/wire/address.ts';
 import { decodeDatagram, encodeDatagram, type Sections } from '../../../src/field/wire/datagram.ts';
 import { type ControlFrame, encodeControlFrame } from '../../../src/field/wire/frame.ts';
 import { HELLO_SIZE, hello } from '../../../src/field/wire/hello.ts';
-import { emptyHoldings } from '../../../src/field/wire/holdings.ts';
 import type { Kind } from '../../../src/field/wire/protocol.ts';
 import { makeRecord, type NodeRecord, STATE_UP } from '../../../src/field/wire/record.ts';
+import { UNKNOWN } from '../../../src/field/wire/summary.ts';
 
 export const within = <T>(promise: Promise<T>, ms: number, what: string): Promise<T> => {
   let timer: NodeJS.Timeout | undefined;
@@ -66,8 +66,7 @@ export class Stranger implements Disposable {
   /** From now on what this address says is listened to. */
   async prove(to: Address): Promise<void> {
     // As long as the answer: nobody gets more bytes than came from there.
-    const holdings = emptyHoldings(0, 0);
-    const own = { node: this.#node, life: 1, version: 1, state: STATE_UP, address: this.address, part: 0, holdings };
+    const own = { node: this.#node, life: 1, version: 1, state: STATE_UP, address: this.address, summary: UNKNOWN };
     this.say(to, 'join', { records: [makeRecord(own)] });
     await until('a cookie', () => this.#cookie !== undefined);
     this.say(to, 'join', { cookie: this.#cookie as Uint8Array });

@@ -11,7 +11,7 @@ const CHUNKS = 70;
 function holdings(chunks: readonly number[]) {
   const set = new ChunkSet(CHUNKS);
   for (const chunk of chunks) set.add(chunk);
-  return [packHoldings(set, { start: 0, end: CHUNKS })];
+  return packHoldings(set, { start: 0, end: CHUNKS });
 }
 
 test('whatever sources tell and take back, each chunk is counted once for every source that holds it', () => {

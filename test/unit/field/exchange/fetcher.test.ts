@@ -7,7 +7,7 @@ import { packHoldings } from '../../../../src/field/wire/holdings.ts';
 
 const COUNT = 100;
 const lengths = { count: COUNT, size: COUNT * 1000, length: () => 1000 };
-const all = [packHoldings(ChunkSet.full(COUNT), { start: 0, end: COUNT })];
+const all = packHoldings(ChunkSet.full(COUNT), { start: 0, end: COUNT });
 
 function fetcher() {
   const held = new ChunkSet(COUNT);

@@ -3,7 +3,8 @@ import { KeepPolicy } from '../../../../src/field/exchange/keep-policy.ts';
 import { ChunkSet } from '../../../../src/field/wire/chunk-set.ts';
 
 const lengths = { count: 10, size: 1000, length: () => 100 };
-const copies = Uint16Array.of(0, 1, 5, 9, 9, 2, 3, 0, 1, 8);
+const counts = [0, 1, 5, 9, 9, 2, 3, 0, 1, 8];
+const copies = (chunk: number): number => counts[chunk] ?? 0;
 
 function policy(budget: number, held: readonly number[], free: readonly number[] = []) {
   const set = new ChunkSet(10);

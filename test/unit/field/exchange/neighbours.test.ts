@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { Neighbours } from '../../../../src/field/exchange/neighbours.ts';
 import { VTable } from '../../../../src/field/members/v-table.ts';
 import { ChunkSet } from '../../../../src/field/wire/chunk-set.ts';
-import { emptyHoldings, packHoldings } from '../../../../src/field/wire/holdings.ts';
 import { makeRecord, type NodeId, STATE_UP } from '../../../../src/field/wire/record.ts';
+import { summarize, UNKNOWN } from '../../../../src/field/wire/summary.ts';
 
 const CHUNKS = 10;
 const all = new ChunkSet(CHUNKS);
@@ -21,9 +21,9 @@ function makeBeginner() {
   );
   return {
     join(node: NodeId, hasIndex: boolean): void {
-      const holdings = hasIndex ? packHoldings(all, { start: 0, end: CHUNKS }) : emptyHoldings(0, 0);
+      const summary = hasIndex ? summarize(all) : UNKNOWN;
       const address = addressOf(node);
-      const record = makeRecord({ node, life: 1, version: 1, state: STATE_UP, address, part: 0, holdings });
+      const record = makeRecord({ node, life: 1, version: 1, state: STATE_UP, address, summary });
       table.merge(record);
       neighbours.appeared(record, true);
     },

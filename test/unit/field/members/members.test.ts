@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { Members } from '../../../../src/field/members/members.ts';
 import { VTable } from '../../../../src/field/members/v-table.ts';
-import { emptyHoldings } from '../../../../src/field/wire/holdings.ts';
 import { makeRecord, type NodeId, STATE_UP } from '../../../../src/field/wire/record.ts';
+import { emptySummary } from '../../../../src/field/wire/summary.ts';
 import { generator } from '../../../bench/field/simulator.ts';
 
 function record(node: NodeId) {
   const address = `10.0.${node >> 8}.${node & 255}:20070`;
-  return makeRecord({ node, life: 1, version: 1, state: STATE_UP, address, part: 0, holdings: emptyHoldings(0, 8) });
+  return makeRecord({ node, life: 1, version: 1, state: STATE_UP, address, summary: emptySummary(8) });
 }
 
 /** The members that node 1 sees of a field of nodes 1, 2, 3 … */

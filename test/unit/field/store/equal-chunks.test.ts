@@ -38,7 +38,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   for (const node of nodes.splice(0)) node.close();
-  rmSync(directory, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true, maxRetries: 9, retryDelay: 50 });
   logs.length = 0;
 });
 

@@ -8,24 +8,27 @@ import {
   encodeIndexHeader,
   FrameDecoder,
   type FrameSink,
+  type IndexPieceHead,
 } from '../../../../src/field/wire/frame.ts';
 import { anyFrame } from '../arbitrary.ts';
 
 type Part =
   | { readonly control: ControlFrame }
   | { readonly chunk: number; readonly chosen: boolean; readonly bytes: Uint8Array }
-  | { readonly index: Uint8Array };
+  | { readonly head: IndexPieceHead; readonly index: Uint8Array };
 
 const body = fc.uint8Array({ minLength: 1, maxLength: 300 });
 const anyPart: fc.Arbitrary<Part> = fc.oneof(
   anyFrame.map((control) => ({ control })),
   fc.record({ chunk: fc.nat(), chosen: fc.boolean(), bytes: body }, { noNullPrototype: true }),
-  body.map((index) => ({ index })),
+  fc
+    .tuple(fc.nat(1022), fc.integer({ min: 1, max: 1 }), fc.uint8Array({ minLength: 32, maxLength: 32 }), body)
+    .map(([piece, more, state, index]) => ({ head: { piece, pieces: piece + more, state }, index })),
 );
 
 function encodePart(part: Part): Uint8Array {
   if ('control' in part) return encodeControlFrame(part.control);
-  if ('index' in part) return Buffer.concat([encodeIndexHeader(part.index.length), part.index]);
+  if ('index' in part) return Buffer.concat([encodeIndexHeader(part.head, part.index.length), part.index]);
   return Buffer.concat([encodeDataHeader(part.chunk, part.chosen, part.bytes.length), part.bytes]);
 }
 
@@ -38,8 +41,8 @@ function collector(): { parts: Part[]; sink: FrameSink } {
     dataStart: (chunk, chosen) => {
       open = { make: (bytes) => ({ chunk, chosen, bytes }), pieces: [] };
     },
-    indexStart: () => {
-      open = { make: (index) => ({ index }), pieces: [] };
+    indexStart: (head) => {
+      open = { make: (index) => ({ head, index }), pieces: [] };
     },
     body: (piece) => void open?.pieces.push(piece.slice()),
     bodyEnd: () => {

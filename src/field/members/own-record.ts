@@ -1,20 +1,18 @@
 import { type Address, isUnspecified } from '../wire/address.ts';
 import type { ChunkSet } from '../wire/chunk-set.ts';
-import { emptyHoldings, packHoldings } from '../wire/holdings.ts';
 import {
   LIFE_LIMIT,
   makeRecord,
   type NodeId,
   type NodeRecord,
-  partCount,
-  partRange,
   STATE_DOWN,
   STATE_UP,
   VERSION_LIMIT,
 } from '../wire/record.ts';
+import { emptySummary, type Summary, summarize, UNKNOWN } from '../wire/summary.ts';
 
 /** What this node says of itself, and how it takes what others say of it. */
-export class OwnRecords {
+export class OwnRecord {
   readonly node: NodeId;
   #life: number;
   #version = 0;
@@ -22,6 +20,8 @@ export class OwnRecords {
   #address: Address;
   #chunks = 0;
   #held: ChunkSet | undefined;
+  /** Of the version that is said: one version never says two things. */
+  #summary: Summary = UNKNOWN;
 
   constructor(node: NodeId, life: number, address: Address) {
     this.node = node;
@@ -61,33 +61,24 @@ export class OwnRecords {
   /** Something has changed: what is said from now on supersedes what was said before. */
   bump(): void {
     this.#version++;
-    if (this.#version < VERSION_LIMIT) return;
-    // Only a claim of somebody else's can have brought it there.
-    this.#life = nextLife(this.#life);
-    this.#version = 1;
+    if (this.#version >= VERSION_LIMIT) {
+      // Only a claim of somebody else's can have brought it there.
+      this.#life = nextLife(this.#life);
+      this.#version = 1;
+    }
+    if (this.#held === undefined) this.#summary = UNKNOWN;
+    else this.#summary = this.isDown ? emptySummary(this.#chunks) : summarize(this.#held);
   }
 
-  /** The record of one part as it is now. */
-  record(part = 0): NodeRecord {
-    const range = this.#held === undefined ? { start: 0, end: 0 } : partRange(this.#chunks, part);
-    const holdings =
-      this.#held === undefined || this.#state === STATE_DOWN
-        ? emptyHoldings(range.start, range.end - range.start)
-        : packHoldings(this.#held, range);
+  record(): NodeRecord {
     return makeRecord({
       node: this.node,
       life: this.#life,
       version: this.#version,
       state: this.#state,
       address: this.#address,
-      part,
-      holdings,
+      summary: this.#summary,
     });
-  }
-
-  records(): NodeRecord[] {
-    const parts = this.#held === undefined ? 1 : partCount(this.#chunks);
-    return Array.from({ length: parts }, (_, part) => this.record(part));
   }
 
   /**
