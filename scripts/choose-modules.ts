@@ -29,7 +29,7 @@ const index = readModuleIndex(directory, { configPaths: [], config: [BOOT_CONFIG
 const plan = planModules(
   [...new Set(names)].map((name) => ({ name, reason: 'the list' })),
   index,
-  { everything: true },
+  { everything: true, weakdeps: true },
 );
 if (plan.modules.length === 0) throw new Error(`no row of ${list} chooses a module of ${modules}`);
 const chosen = plan.modules.map((module) => relative(directory, module.path)).sort();

@@ -72,7 +72,7 @@ find "$target" -name '*.ko.gz' -exec gunzip {} +
 find "$target" -name '*.ko.zst' -exec unzstd -q --rm {} +
 (cd "$target" && find . -name '*.ko' | sed "s|^\./||" | LC_ALL=C sort | LC_ALL=C comm -23 - "$target.plain" | xargs -P "$(nproc)" -n 32 zstd -q --rm "-${ZSTD_LEVEL:-19}")
 rm "$target.chosen" "$target.plain"
-for table in modules.order modules.builtin modules.builtin.modinfo; do
+for table in modules.order modules.builtin modules.builtin.modinfo modules.weakdep; do
   [ ! -e "$modules/$table" ] || cp "$modules/$table" "$target/"
 done
 depmod -b "$tree" "$version"

@@ -173,6 +173,8 @@ interface DeferredRow {
   /** Of the module's path below kernel/. */
   readonly path: RegExp;
   readonly reason: string;
+  /** Also where nobody else would load it. */
+  readonly always?: true;
 }
 
 /**
@@ -189,7 +191,11 @@ const DEFERRED: readonly DeferredRow[] = [
     reason: "the console runs on the firmware's frame buffer; the image loads the full driver, with its firmware",
   },
   { path: /\/(sound|drivers\/media|drivers\/accel)\//, reason: 'sound and pictures are of no use to the boot' },
-  { path: /\/drivers\/block\/floppy\./, reason: 'looking for a floppy drive takes seconds, and no image fits on one' },
+  {
+    path: /\/drivers\/block\/floppy\./,
+    reason: 'looking for a floppy drive takes seconds, and no image fits on one',
+    always: true,
+  },
   {
     path: /\/drivers\/input\/(mouse|joystick|tablet|touchscreen|gameport|misc|serio\/serio_raw|evdev|joydev|mousedev)/,
     reason: 'the console needs a keyboard only',
@@ -205,10 +211,13 @@ const DEFERRED: readonly DeferredRow[] = [
   { path: /\/drivers\/(watchdog|hwmon|thermal|edac|leds|power|rtc)\//, reason: 'of no use to the boot' },
 ];
 
-/** Why this module is left to the image; undefined: it is loaded. */
-export function deferredReason(path: string): string | undefined {
-  const reason = DEFERRED.find((row) => row.path.test(path))?.reason;
-  return reason === '' ? undefined : reason;
+/**
+ * Why this module is left to the image; undefined: it is loaded.
+ * @param alone the image has no modules for the running kernel, so what is left to it nobody drives
+ */
+export function deferredReason(path: string, alone = false): string | undefined {
+  const row = DEFERRED.find((each) => each.path.test(path));
+  return row === undefined || row.reason === '' || (alone && row.always !== true) ? undefined : row.reason;
 }
 
 /** Whether a module drives a network card, to whatever bus the card is connected. */

@@ -16,6 +16,8 @@ export interface ModprobeConfig {
   /** Modules with an install or remove command, in order: kmod finds them by that name. */
   readonly commands: readonly string[];
   readonly softdeps: ReadonlyMap<string, Softdep>;
+  /** Module → what it may ask the kernel for while it looks at its device. */
+  readonly weakdeps: ReadonlyMap<string, readonly string[]>;
 }
 
 /** One file of configuration, or text from elsewhere in the same words. */
@@ -54,7 +56,7 @@ function refuses(command: string): boolean {
 }
 
 /**
- * modprobe.d(5) files, `modules.softdep`, and the kernel command line put into the same words. A bad line gives a line
+ * modprobe.d(5) files, `modules.softdep`, `modules.weakdep`, and the kernel command line put into the same words. A bad line gives a line
  * in `problems`. Unlike kmod, which takes the first softdep line of a module, all of them count: depmod writes one line
  * for each `MODULE_SOFTDEP`, and before the root is there nobody answers when the kernel asks for what is missing.
  */
@@ -65,6 +67,7 @@ export function parseModprobeConfig(files: readonly ConfigFile[], problems: stri
   const options = new Map<string, string[]>();
   const commands: string[] = [];
   const softdeps = new Map<string, Softdep>();
+  const weakdeps = new Map<string, readonly string[]>();
   const add: Record<string, (name: string, rest: string, where: string) => boolean> = {
     alias: (pattern, rest) => {
       const module = normalizeAlias(wordsOf(rest)[0] ?? '');
@@ -104,6 +107,10 @@ export function parseModprobeConfig(files: readonly ConfigFile[], problems: stri
       softdeps.set(name, { pre: [...(known?.pre ?? []), ...pre], post: [...(known?.post ?? []), ...post] });
       return true;
     },
+    weakdep: (name, rest) => {
+      weakdeps.set(name, [...(weakdeps.get(name) ?? []), ...wordsOf(rest)]);
+      return true;
+    },
   };
   for (const { name, text } of files) {
     for (const { line, number } of logicalLines(text)) {
@@ -118,7 +125,7 @@ export function parseModprobeConfig(files: readonly ConfigFile[], problems: stri
       }
     }
   }
-  return { aliases, blacklist, forbidden, options, commands, softdeps };
+  return { aliases, blacklist, forbidden, options, commands, softdeps, weakdeps };
 }
 
 /** Splits the kernel's command line at blanks outside double quotes; the quotes stay. */

@@ -37,7 +37,7 @@ function moduleFiles(directory: string): ModuleFiles {
 
 /** The configuration files under `paths` (directories or files), in kmod's order: by name. */
 export function readConfigFiles(directory: string, paths: readonly string[]): ConfigFile[] {
-  const byName = new Map([['modules.softdep', join(directory, 'modules.softdep')]]);
+  const byName = new Map(['modules.softdep', 'modules.weakdep'].map((name) => [name, join(directory, name)]));
   for (const path of paths) {
     const isDirectory = unlessMissing(() => statSync(path).isDirectory());
     if (isDirectory === undefined) continue;

@@ -6,7 +6,7 @@ import { PciMap } from './pcimap.ts';
 import { TrieIndex } from './trie-index.ts';
 import { UsbMap } from './usbmap.ts';
 
-/** A module's file, and by name the modules it needs first, as modules.dep has them: all of them, not only the nearest. */
+/** A module's file, and by name the modules it needs first: all of them, not only the nearest, the farthest last. */
 export interface ModuleFile {
   readonly name: string;
   /** Absolute path. */
@@ -36,6 +36,8 @@ export interface ModuleIndex {
   file(name: string): ModuleFile | undefined;
   isBuiltin(name: string): boolean;
   softdep(name: string): Softdep | undefined;
+  /** What a module may ask the kernel for while it looks at its device; modprobe does not load it beforehand. */
+  weakdeps(name: string): readonly string[];
 }
 
 /** Reads on the first use only: most boots never ask for symbols, and a machine has few buses. */
@@ -47,16 +49,24 @@ function lazy<T>(make: () => T): () => T {
   };
 }
 
-/** `modules.dep` without its index: the line of each module. */
+/** `modules.dep` without its index: the line of each module. The depmod of Linux 2.4 continues lines by a backslash. */
 function parseDependencies(text: string, problems: string[]): Map<string, string> {
   const lines = new Map<string, string>();
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line === '' || line.startsWith('#')) continue;
-    const colon = line.indexOf(':');
-    const name = colon < 0 ? '' : moduleNameOfPath(line.slice(0, colon));
-    if (name === '') problems.push(`modules.dep:${index + 1}: no 'path:' line: '${line.slice(0, 60)}'`);
-    else if (!lines.has(name)) lines.set(name, line);
+  let number = 0;
+  let line = '';
+  for (const row of text.split('\n')) {
+    number++;
+    line += row.endsWith('\\') ? `${row.slice(0, -1)} ` : row;
+    if (row.endsWith('\\')) continue;
+    const whole = line;
+    line = '';
+    if (whole === '' || whole.startsWith('#')) continue;
+    const colon = whole.indexOf(':');
+    const name = colon < 0 ? '' : moduleNameOfPath(whole.slice(0, colon));
+    if (name === '') problems.push(`modules.dep:${number}: no 'path:' line: '${whole.slice(0, 60)}'`);
+    else if (!lines.has(name)) lines.set(name, whole);
   }
+  if (line !== '') problems.push(`modules.dep:${number}: ends within a line that goes on`);
   return lines;
 }
 
@@ -119,16 +129,19 @@ export function moduleIndex(files: ModuleFiles, config: ModprobeConfig, problems
     const line = dependencies()(name);
     const colon = line?.indexOf(':') ?? -1;
     const path = line?.slice(0, colon) ?? '';
-    const needed = (line?.slice(colon + 1) ?? '').split(/[ \t]+/).filter((word) => word !== '');
+    const named = (line?.slice(colon + 1) ?? '').split(/[ \t]+/).filter((word) => word !== '');
+    const needed = new Set(named.map(moduleNameOfPath));
     const found =
       colon < 1
         ? undefined
-        : {
-            name,
-            path: path.startsWith('/') ? path : `${files.directory}/${path}`,
-            dependencies: needed.map(moduleNameOfPath),
-          };
+        : { name, path: path.startsWith('/') ? path : `${files.directory}/${path}`, dependencies: [] as string[] };
+    // Before its own dependencies are looked at: a table that goes round ends here.
     knownFiles.set(name, found);
+    if (found === undefined) return undefined;
+    // Tables that name only the nearest (2.4, by hand): what those need is needed as well.
+    for (const dependency of needed) for (const further of file(dependency)?.dependencies ?? []) needed.add(further);
+    needed.delete(name);
+    found.dependencies.push(...needed);
     return found;
   };
 
@@ -146,5 +159,6 @@ export function moduleIndex(files: ModuleFiles, config: ModprobeConfig, problems
     file,
     isBuiltin: (name) => builtins().has(name),
     softdep: (name) => config.softdeps.get(name),
+    weakdeps: (name) => config.weakdeps.get(name) ?? [],
   };
 }

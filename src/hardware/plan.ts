@@ -68,8 +68,15 @@ export interface ModulePlan {
 export interface PlanOptions {
   /** Why network drivers are left out; undefined: they are loaded. */
   readonly deferNetwork?: string;
+  /** The image has no modules for the running kernel: what can be driven is driven from here. */
+  readonly alone?: boolean;
   /** Nothing is left to the image: what the class rules defer is loaded as well. */
   readonly everything?: boolean;
+  /**
+   * What a module may ask the kernel for while it looks at its device (weakdep) is loaded beforehand: before the root is
+   * there, nobody answers the kernel. modprobe leaves it to the kernel.
+   */
+  readonly weakdeps?: boolean;
   /** The first plan of a boot: no driver is probing yet that the next would have to wait for. */
   readonly calm?: boolean;
 }
@@ -111,62 +118,104 @@ interface Entry {
   readonly name: string;
   readonly path: string;
   readonly needs: readonly string[];
-  readonly after: string[];
+  readonly after: Set<string>;
   readonly reason: string;
   optional: boolean;
   readonly wantedBy: Set<string>;
 }
 
-/** Collects what is to be loaded: each module once, after what it needs. */
+/** What is asked for, and on whose behalf. */
+interface Asked {
+  readonly want: string;
+  readonly optional: boolean;
+  /** Modules whose soft dependencies have been gone through for this want. */
+  readonly visited: Set<string>;
+}
+
+/**
+ * Collects what is to be loaded: each module once, after what it needs, and otherwise in the order of `modprobe`, wants
+ * one after another (kmod_module_get_probe_list in libkmod/libkmod-module.c).
+ */
 class Closure {
   readonly entries = new Map<string, Entry>();
   readonly #index: ModuleIndex;
-  readonly #visiting = new Set<string>();
+  readonly #weakdeps: boolean;
 
-  constructor(index: ModuleIndex) {
+  constructor(index: ModuleIndex, weakdeps: boolean) {
     this.#index = index;
+    this.#weakdeps = weakdeps;
   }
 
-  /** Adds a module with all it needs; `resolved` says that all of it is there. */
-  add(name: string, reason: string, want: string, optional = false): void {
-    const known = this.entries.get(name);
-    if (known?.wantedBy.has(want) && (optional || !known.optional)) return;
-    known?.wantedBy.add(want);
-    if (known !== undefined && !optional) known.optional = false;
-    const file = this.#index.file(name);
+  /** Adds a module with all it needs; that all of it is there was checked before. */
+  add(name: string, reason: string, want: string): void {
+    this.#visit(name, reason, { want, optional: false, visited: new Set() });
+  }
+
+  #visit(name: string, reason: string, asked: Asked): void {
     // A softdep may lead back to where it came from; whoever is visited first goes on without the other.
-    if (file === undefined || this.#visiting.has(name)) return;
-    this.#visiting.add(name);
-    // modules.dep lists the farthest dependency last.
-    for (const dependency of file.dependencies.toReversed()) this.add(dependency, `${name} needs it`, want, optional);
-    const { pre = [], post = [] } = this.#index.softdep(name) ?? {};
-    const after = pre.flatMap((soft) => this.#addSoft(soft, `${name} works better after it`, want));
-    if (known === undefined) {
-      this.entries.set(name, {
-        name,
-        path: file.path,
-        needs: file.dependencies,
-        after,
-        reason,
-        optional,
-        wantedBy: new Set([want]),
-      });
+    if (asked.visited.has(name)) {
+      if (this.entries.has(name)) this.#enter(name, reason, asked);
+      return;
     }
-    for (const soft of post) {
-      for (const late of this.#addSoft(soft, `${name} wants it afterwards`, want))
-        this.entries.get(late)?.after.push(name);
-    }
-    this.#visiting.delete(name);
+    asked.visited.add(name);
+    // The farthest first.
+    for (const dependency of this.#dependencies(name)) this.#withSoft(dependency, `${name} needs it`, asked);
+    this.#withSoft(name, reason, asked);
   }
 
-  #addSoft(alias: string, reason: string, want: string): string[] {
+  #dependencies(name: string): readonly string[] {
+    return this.#index.file(name)?.dependencies.toReversed() ?? [];
+  }
+
+  #withSoft(name: string, reason: string, asked: Asked): void {
+    const { pre = [], post = [] } = this.#index.softdep(name) ?? {};
+    const weak = this.#weakdeps ? this.#index.weakdeps(name) : [];
+    const before = [...pre, ...weak].flatMap((soft) => this.#addSoft(soft, `${name} works better after it`, asked));
+    const entry = this.#enter(name, reason, asked);
+    for (const soft of before) if (soft !== name) entry?.after.add(soft);
+    for (const soft of post) {
+      for (const late of this.#addSoft(soft, `${name} wants it afterwards`, asked)) {
+        if (late !== name) this.entries.get(late)?.after.add(name);
+      }
+    }
+  }
+
+  #addSoft(alias: string, reason: string, { want, visited }: Asked): string[] {
     const names: string[] = [];
     for (const { module, verdict } of resolveModule(alias, this.#index, 'device')) {
-      if (verdict !== 'load' || this.#visiting.has(module)) continue;
-      this.add(module, reason, want, true);
+      if (verdict !== 'load') continue;
+      this.#visit(module, reason, { want, optional: true, visited });
       names.push(module);
     }
     return names;
+  }
+
+  /** At the end of the list, unless it is there; whatever led here, what the module needs comes before it. */
+  #enter(name: string, reason: string, asked: Asked): Entry | undefined {
+    const known = this.entries.get(name);
+    if (known !== undefined) {
+      known.wantedBy.add(asked.want);
+      if (!asked.optional) known.optional = false;
+      return known;
+    }
+    const file = this.#index.file(name);
+    if (file === undefined) return undefined;
+    const needs = this.#dependencies(name);
+    for (const dependency of needs) {
+      const isRound = this.#index.file(dependency)?.dependencies.includes(name) === true;
+      if (!isRound) this.#enter(dependency, `${name} needs it`, asked);
+    }
+    const entry: Entry = {
+      name,
+      path: file.path,
+      needs: file.dependencies,
+      after: new Set(),
+      reason,
+      optional: asked.optional,
+      wantedBy: new Set([asked.want]),
+    };
+    this.entries.set(name, entry);
+    return entry;
   }
 }
 
@@ -174,7 +223,7 @@ function choose(resolved: Resolved, index: ModuleIndex, why: string, options: Pl
   const { module, verdict, reason } = resolved;
   if (verdict !== 'load') return { module, verdict, reason };
   const path = index.file(module)?.path ?? '';
-  const deferred = options.everything ? undefined : deferredReason(path);
+  const deferred = options.everything ? undefined : deferredReason(path, options.alone);
   if (deferred !== undefined) return { module, verdict: 'deferred', reason: deferred };
   if (options.deferNetwork !== undefined && isNetworkModule(path)) {
     return { module, verdict: 'deferred', reason: options.deferNetwork };
@@ -189,9 +238,8 @@ function planDevice(device: Device, index: ModuleIndex, options: PlanOptions): P
     if (!choices.has(resolved.module)) choices.set(resolved.module, choose(resolved, index, why, options));
   };
   for (const modalias of device.modaliases) {
-    for (const name of index.lookup(modalias)) {
-      for (const resolved of resolveModule(name, index, 'device')) take(resolved, `drives ${modalias}`);
-    }
+    if (index.lookup(modalias).length === 0) continue;
+    for (const resolved of resolveModule(modalias, index, 'device')) take(resolved, `drives ${modalias}`);
   }
   for (const companion of companions) {
     for (const resolved of resolveModule(companion.module, index, 'device')) take(resolved, companion.reason);
@@ -220,7 +268,7 @@ export function planModules(
     'modaliases' in want ? planDevice(want, index, options) : planName(want, index, options),
   );
   const order = (want: PlannedWant) => (want.device === undefined ? -1 : DEVICE_CLASSES.indexOf(want.class));
-  const closure = new Closure(index);
+  const closure = new Closure(index, options.weakdeps === true);
   for (const { want, choices } of planned.toSorted((a, b) => order(a) - order(b))) {
     for (const { module, verdict, reason } of choices) if (verdict === 'load') closure.add(module, reason, want);
   }
@@ -228,6 +276,7 @@ export function planModules(
     planned.flatMap(({ device, choices }) => (device === undefined ? [] : choices)).map(({ module }) => module),
   );
   const entries = [...closure.entries.values()];
+  const places = new Map(entries.map(({ name }, place) => [name, place]));
   const settles = entries.findIndex(({ name }) => name === SETTLES);
   const classes = new Map(
     planned.flatMap(({ device, want, class: of }) => (device === undefined ? [] : [[want, of] as const])),
@@ -245,7 +294,8 @@ export function planModules(
       ...start,
       class: first === undefined ? undefined : classes.get(first),
       parameters: [...(index.config.options.get(normalizeModuleName(entry.name)) ?? []), ...parameters].join(' '),
-      after: [...new Set(entry.after)],
+      // Of softdeps that go round, one comes first.
+      after: [...entry.after].filter((name) => (places.get(name) ?? place) < place),
       wantedBy: [...entry.wantedBy],
     };
   });

@@ -32,32 +32,42 @@ function resolveFile(module: string, index: ModuleIndex, by: 'device' | 'name'):
   return { module, verdict: 'load', reason: '' };
 }
 
+/** What a module of this name is; undefined: no table knows one. */
+function resolveNamed(module: string, index: ModuleIndex, by: 'device' | 'name'): Resolved | undefined {
+  return (
+    resolveFile(module, index, by) ??
+    (index.isBuiltin(module) ? { module, verdict: 'builtin', reason: 'built into the kernel' } : undefined)
+  );
+}
+
+/** What aliases lead to that stand for no module: modprobe.conf(5), modules.conf(5) of Linux 2.4. */
+const NOTHING = new Set(['off', 'null']);
+
 /**
- * What a module name or alias comes to, through aliases of aliases.
+ * What a module name or alias comes to, in kmod's order: an alias of the configuration counts before the module of that
+ * name, and one of modules.alias before what is built in. Unlike kmod, aliases of aliases are followed.
  * @param by a blacklist (modprobe.d) refuses what a device asks for, not what is asked for by name
  */
 export function resolveModule(name: string, index: ModuleIndex, by: 'device' | 'name'): Resolved[] {
   const found = new Map<string, Resolved>();
   const seen = new Set<string>();
   const follow = (alias: string, steps: number): void => {
-    const module = normalizeAlias(alias) ?? alias;
-    if (seen.has(module)) return;
-    seen.add(module);
-    const direct =
-      resolveFile(module, index, by) ??
-      (index.isBuiltin(module)
-        ? ({ module, verdict: 'builtin', reason: 'built into the kernel' } as const)
-        : undefined) ??
-      (module === 'off' ? ({ module: name, verdict: 'blacklisted', reason: `alias ${name} off` } as const) : undefined);
-    if (direct !== undefined) {
-      found.set(direct.module, direct);
-      return;
+    const key = normalizeAlias(alias) ?? alias;
+    if (seen.has(key)) return;
+    seen.add(key);
+    const names = index.lookup(key);
+    for (const module of names) {
+      const resolved =
+        resolveNamed(module, index, by) ??
+        (NOTHING.has(module)
+          ? ({ module: name, verdict: 'blacklisted', reason: `alias ${alias} ${module}` } as const)
+          : undefined);
+      if (resolved !== undefined) found.set(resolved.module, resolved);
+      else if (steps < MAX_ALIAS_STEPS && module !== key) follow(module, steps + 1);
     }
-    const further = steps < MAX_ALIAS_STEPS ? index.lookup(module).filter((next) => next !== module) : [];
-    for (const next of further) follow(next, steps + 1);
-    if (further.length === 0) {
-      found.set(module, { module, verdict: 'missing', reason: `no such module in ${index.directory}` });
-    }
+    if (names.length > 0) return;
+    const resolved = resolveNamed(key, index, by);
+    found.set(key, resolved ?? { module: key, verdict: 'missing', reason: `no such module in ${index.directory}` });
   };
   follow(name, 0);
   if (found.size === 0) found.set(name, { module: name, verdict: 'missing', reason: 'its aliases lead to no module' });

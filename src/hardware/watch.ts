@@ -170,6 +170,15 @@ export class HardwareWatch {
     return true;
   }
 
+  /** The image has no modules for this kernel: what was left to it is driven with the next scan. */
+  includeAll(): void {
+    const { deferNetwork: _, ...options } = this.#planOptions;
+    this.#planOptions = { ...options, alone: true };
+    for (const [path, { choices }] of this.#wants) {
+      if (choices.some(({ verdict }) => verdict === 'deferred')) this.#wants.delete(path);
+    }
+  }
+
   /** What may still bring a medium: drivers that are starting, and what sysfs shows. Empty: nothing more comes by itself. */
   pending(): Pending[] {
     const now = this.#now();

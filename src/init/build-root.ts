@@ -1,10 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { describeError } from '../linux/describe-error.ts';
 import { attachLoop } from '../linux/loop.ts';
 import { MS, mount, umount } from '../linux/mount.ts';
 import { mountsOf } from '../media/candidate.ts';
 import { mountBeside, mountUnit } from '../root/beside.ts';
 import { type Cow, cowModules, mountDeviceCow, mountRamCow } from '../root/cow.ts';
-import { type FoundInit, findInit, hasUdev } from '../root/find-init.ts';
+import { type FoundInit, findInit, hasUdev, resolveBelow, rootReader } from '../root/find-init.ts';
+import { mountInContext, startSelinux } from '../root/selinux.ts';
 import {
   installShutdownHooks,
   keepMountsFromSystemd,
@@ -19,6 +21,7 @@ import { type Drivers, ROOT_MODULES } from './drivers.ts';
 import { findCowDevice } from './find-cow-device.ts';
 import type { SoundImage } from './first-sound-image.ts';
 import { openField, waitOf } from './join-field.ts';
+import type { LabelledRoot } from './label-written.ts';
 import { PRIVATE_DIRECTORY } from './private-directory.ts';
 
 export interface BuiltRoot {
@@ -27,6 +30,8 @@ export interface BuiltRoot {
   readonly lower: string;
   readonly cow: Cow;
   readonly init: FoundInit;
+  /** The image's policy is loaded, and what VIVER writes is to be labelled. */
+  readonly selinux: LabelledRoot | undefined;
   /** The image loads drivers by itself. */
   readonly hasUdev: boolean;
   readonly environment: Readonly<Record<string, string>>;
@@ -59,7 +64,19 @@ export async function buildRoot(
     device = loop.path;
     undo.defer(() => loop[Symbol.dispose]());
   }
-  mountUnion({ device, lower: LOWER, cow, target: TARGET });
+  let selinux: LabelledRoot | undefined;
+  mountUnion({
+    device,
+    lower: LOWER,
+    cow,
+    target: TARGET,
+    mountOverlay: (request) => {
+      selinux = startLabels(cow, options.init, log);
+      const context = selinux?.selinux.initContext;
+      if (context === undefined) mount(request);
+      else mountInContext(context, request);
+    },
+  });
   undo.defer(() => umount(LOWER));
   undo.defer(() => umount(TARGET));
   const init = findInit(TARGET, options.init);
@@ -82,9 +99,19 @@ export async function buildRoot(
     Object.entries(kernels).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
   return {
-    value: { target: TARGET, lower: LOWER, cow, init, hasUdev: hasUdev(TARGET), environment, imagePath },
+    value: { selinux, target: TARGET, lower: LOWER, cow, init, hasUdev: hasUdev(TARGET), environment, imagePath },
     note: `${init.system} at ${init.path}; ${cow.note}`,
   };
+}
+
+/** @throws Error when the policy cannot be loaded: a system that is to enforce it does not run without */
+function startLabels(cow: Cow, asked: string | undefined, log: BootLog): LabelledRoot | undefined {
+  const sinceMs = Date.now();
+  const init = () => LOWER + (resolveBelow(LOWER, findInit(LOWER, asked).path, rootReader) ?? '');
+  const selinux = startSelinux(LOWER, init, readFileSync('/proc/cmdline', 'utf8'));
+  if (selinux === undefined) return undefined;
+  log.choose('SELinux', `the policy ${selinux.config.type} of the image, ${selinux.config.mode}`);
+  return { selinux, target: TARGET, upper: cow.upper, sinceMs };
 }
 
 /** Without them the system boots as well: its containers get a slower kind of layers. */

@@ -67,16 +67,18 @@ export class Drivers {
 
   /**
    * Drives all that was left, the network too: the image has nothing that would.
+   * @param alone the image has no modules for this kernel either, so what is of no use to the boot is driven as well
    * @returns whether all of it has started within `limitMs`
    */
-  async driveRest(limitMs: number): Promise<boolean> {
+  async driveRest(limitMs: number, alone: boolean): Promise<boolean> {
     this.#queue.leaveRest(false);
     using limit = new DisposableStack();
     const late = new Promise<boolean>((resolve) => {
       const timer = setTimeout(() => resolve(false), limitMs);
       limit.defer(() => clearTimeout(timer));
     });
-    this.#watch.includeNetwork();
+    if (alone) this.#watch.includeAll();
+    else this.#watch.includeNetwork();
     return Promise.race([this.#watch.rescan().then(() => true), late]);
   }
 
@@ -129,7 +131,9 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
     index,
     loader: queue,
     // Who boots from the network waits for its card, others for a disk and for nothing else.
-    ...(wantsNetwork(options) ? {} : { plan: { deferNetwork: NETWORK_DEFERRED }, quiet: () => queue.quiet() }),
+    ...(wantsNetwork(options)
+      ? { plan: { weakdeps: true } }
+      : { plan: { weakdeps: true, deferNetwork: NETWORK_DEFERRED }, quiet: () => queue.quiet() }),
     onFailure: (text) => {
       // What the threads had not begun when the root took over, the image's udev does.
       if (!stop.signal.aborted) log.warn(text);

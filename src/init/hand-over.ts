@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeError } from '../linux/describe-error.ts';
 import { useConsole } from '../linux/process.ts';
+import { enforce } from '../root/selinux.ts';
 import { freeModules, KEPT_INITRAMFS, keepInitramfs, prepareSwitch, switchRoot } from '../root/switch.ts';
 import { beforeSwitch } from '../runes/before-switch.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
@@ -11,6 +12,8 @@ import type { Drivers } from './drivers.ts';
 import { BootFailure } from './failure.ts';
 import { type FieldDaemon, localDaemon, startFieldDaemon } from './field-daemon.ts';
 import type { SoundImage } from './first-sound-image.ts';
+import { explainUnfit, findImageModules, runningKernel, showModules } from './image-modules.ts';
+import { labelWritten } from './label-written.ts';
 import type { Network } from './network.ts';
 import type { Undo } from './undo.ts';
 
@@ -38,6 +41,8 @@ exit 1
 export interface PreparedSwitch {
   readonly root: BuiltRoot;
   readonly drivers: Drivers;
+  /** The image has no others for this kernel. */
+  readonly keepsModules: boolean;
 }
 
 /**
@@ -55,8 +60,15 @@ export async function prepareHandOver(
 ): Promise<StageDone<PreparedSwitch>> {
   undo.add('the initramfs at its new place', keepInitramfs());
   writeIntoRoot(root);
-  if (root.hasUdev) log.choose('other devices', "the image's udev drives what holds no disk");
-  else await driveRest(drivers, log);
+  const modules = findImageModules(root.target, runningKernel());
+  const here = drivers.problem === undefined;
+  if (!modules.fits) {
+    log.warn(explainUnfit(modules, here));
+    if (here) undo.add('the modules in the root', showModules(root.target, modules.running));
+  }
+  if (!modules.fits) await driveRest(drivers, 'the image has no modules for this kernel', true, log);
+  else if (root.hasUdev) log.choose('other devices', "the image's udev drives what holds no disk");
+  else await driveRest(drivers, 'the image has no udev', false, log);
   const field = serveImage(image, root, options);
   if (field.daemon !== undefined) undo.add('the field daemon for others', () => field.daemon?.stop());
   log.choose('field', field.why);
@@ -70,18 +82,26 @@ export async function prepareHandOver(
     note: (what, why) => log.choose(what, why),
     warn: (text) => log.warn(text),
   });
-  return { value: { root, drivers }, note: '' };
+  if (root.selinux !== undefined) labelWritten(root.selinux, log);
+  return { value: { root, drivers, keepsModules: !modules.fits }, note: '' };
 }
 
 /**
  * The switch: this process becomes the image's init. Nothing of it can be taken back.
  * @throws what the kernel refuses, although all was made ready
  */
-export function commitHandOver({ root, drivers }: PreparedSwitch, args: readonly string[], log: BootLog): never {
+export function commitHandOver(
+  { root, drivers, keepsModules }: PreparedSwitch,
+  args: readonly string[],
+  log: BootLog,
+): never {
   drivers.close();
   // Not awaited: what is left of it runs under the image's init.
-  freeModules('/lib/modules').catch((error) => log.warn(`modules stay in RAM: ${describeError(error)}`));
+  if (!keepsModules)
+    freeModules('/lib/modules').catch((error) => log.warn(`modules stay in RAM: ${describeError(error)}`));
   useConsole();
+  // systemd turns it on by itself
+  if (root.selinux !== undefined && root.init.system !== 'systemd') enforce(root.selinux.selinux);
   switchRoot(root.target, root.init.path, args, root.environment);
 }
 
@@ -106,10 +126,14 @@ function writeIntoRoot({ target, cow }: BuiltRoot): void {
   }
 }
 
-/** Whatever of the machine VIVER does not drive, nobody will: without udev there is no network, perhaps no keyboard. */
-async function driveRest(drivers: Drivers, log: BootLog): Promise<void> {
-  log.choose('other devices', 'the image has no udev: their drivers are loaded before it takes over');
-  if (!(await drivers.driveRest(REST_MS))) log.warn(`drivers still start after ${REST_MS / 1000} s: not waited for`);
+/**
+ * Whatever of the machine VIVER does not drive, nobody will: without udev there is no network, perhaps no keyboard.
+ * @param alone there are no other modules either
+ */
+async function driveRest(drivers: Drivers, why: string, alone: boolean, log: BootLog): Promise<void> {
+  log.choose('other devices', `${why}: their drivers are loaded before it takes over`);
+  if (!(await drivers.driveRest(REST_MS, alone)))
+    log.warn(`drivers still start after ${REST_MS / 1000} s: not waited for`);
 }
 
 /**

@@ -1,7 +1,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
+import { tooOld } from '../linux/kernel-version.ts';
 import { type BootLog, REPORT_DIRECTORY, type StageDone } from './boot-log.ts';
 import { type BootOptions, parseCommandLine } from './command-line.ts';
+import { BootFailure } from './failure.ts';
 import { closeFieldKey } from './field-daemon.ts';
+import { runningKernel } from './image-modules.ts';
 import { POLICY_FILE } from './policy.ts';
 import { enforcePolicy, readPolicy } from './policy-file.ts';
 import { makePrivateDirectory } from './private-directory.ts';
@@ -21,5 +24,8 @@ export function openSystem(log: BootLog): StageDone<BootOptions> {
   log.debug = options.debug;
   log.quiet = options.quiet && !options.debug;
   for (const warning of options.warnings) log.warn(warning);
+  const why = tooOld(runningKernel());
+  if (why !== undefined)
+    throw new BootFailure(why, { tryThis: ['the kernel that was built beside this initrd (vmlinuz)'] });
   return { value: options, note: '' };
 }

@@ -93,7 +93,7 @@ function indexOf(words: Words, cmdline: string): ModuleIndex {
 }
 
 function explainMachine(words: Words, devices: readonly Device[], index: ModuleIndex): string {
-  const plan = planModules(devices, index);
+  const plan = planModules(devices, index, { weakdeps: true });
   if (words.json !== true) return explainPlan(plan);
   const { wants, modules } = plan;
   return `${JSON.stringify({ kernel: release(), directory: index.directory, devices: wants, modules }, undefined, 2)}\n`;

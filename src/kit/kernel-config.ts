@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { getAsset, getAssetKeys, isSea } from 'node:sea';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
+import { tooOld } from '../linux/kernel-version.ts';
 import { type Command, UsageError } from './command.ts';
 
 /** An option VIVER wants a kernel to have. */
@@ -12,6 +13,8 @@ export interface Requirement {
   /** `y`: built in; `m`: built in or as a module. */
   readonly value: 'y' | 'm';
   readonly reason: string;
+  /** Sets of options each of which, all of it built in, serves as well. */
+  readonly instead: readonly (readonly string[])[];
 }
 
 export interface Fragment {
@@ -22,6 +25,8 @@ export interface Fragment {
 
 export interface Checked extends Requirement {
   readonly found: 'ok' | 'module' | 'missing';
+  /** The other options that serve in its place. */
+  readonly by?: readonly string[];
 }
 
 /** The fragment without which there is no boot; the others drive one kind of hardware each. */
@@ -29,8 +34,15 @@ const REQUIRED = 'required';
 /** A fragment of this name counts for kernels of that architecture only. */
 const ARCHITECTURES = ['x86', 'arm64'];
 
+/** `or CONFIG_A and CONFIG_B`: what serves as well, as one alternative. */
+function parseInstead(comment: string): readonly (readonly string[])[] | undefined {
+  const options = /^or (CONFIG_[A-Z0-9_]+(?: and CONFIG_[A-Z0-9_]+)*)$/.exec(comment)?.[1];
+  return options === undefined ? undefined : [options.split(' and ')];
+}
+
 /**
- * A fragment: `CONFIG_NAME=y` or `=m`, the comment lines right above it being its reason; an empty line ends a comment.
+ * A fragment: `CONFIG_NAME=y` or `=m`, the comment lines right above it being its reason; an empty line ends a comment. A
+ * comment line `or CONFIG_OTHER` (`and CONFIG_THIRD`) names what serves as well.
  * @throws Error naming the line that is no option, or the option without a reason
  */
 export function parseFragment(text: string, name: string): Fragment {
@@ -47,7 +59,9 @@ export function parseFragment(text: string, name: string): Fragment {
         throw new Error(`${name}.config:${index + 1}: not CONFIG_NAME=y or =m: '${line}'`);
       }
       if (comment.length === 0) throw new Error(`${name}.config:${index + 1}: ${option} has no reason above it`);
-      requirements.push({ option, value, reason: comment.join(' ') });
+      const instead = comment.flatMap((row) => parseInstead(row) ?? []);
+      const reason = comment.filter((row) => parseInstead(row) === undefined).join(' ');
+      requirements.push({ option, value, reason, instead });
     }
     comment = [];
   }
@@ -58,11 +72,13 @@ export function parseFragment(text: string, name: string): Fragment {
 export function parseKernelConfig(text: string): {
   readonly options: ReadonlyMap<string, string>;
   readonly architecture?: string;
+  /** As its head has it: `6.1.0`. */
+  readonly release?: string;
 } {
   const options = new Map<string, string>();
   for (const match of text.matchAll(/^(CONFIG_\w+)=(.*)$/gm)) options.set(match[1] ?? '', match[2] ?? '');
-  const architecture = /^# Linux\/(\w+) /m.exec(text)?.[1];
-  return architecture === undefined ? { options } : { options, architecture };
+  const [, architecture, release] = /^# Linux\/(\w+) (\S+) /m.exec(text) ?? [];
+  return architecture === undefined || release === undefined ? { options } : { options, architecture, release };
 }
 
 /** What of a fragment the kernel has. An option that must be built in and is a module counts as missing. */
@@ -70,7 +86,8 @@ export function checkFragment(fragment: Fragment, options: ReadonlyMap<string, s
   return fragment.requirements.map((requirement) => {
     const has = options.get(requirement.option);
     const found = has === 'y' ? 'ok' : has === 'm' && requirement.value === 'm' ? 'module' : 'missing';
-    return { ...requirement, found };
+    const by = requirement.instead.find((others) => others.every((option) => options.get(option) === 'y'));
+    return found === 'missing' && by !== undefined ? { ...requirement, found: 'ok', by } : { ...requirement, found };
   });
 }
 
@@ -105,22 +122,25 @@ export function reportKernelConfig(
   text: string,
   fragments: readonly Fragment[],
 ): { readonly report: string; readonly boots: boolean } {
-  const { options, architecture } = parseKernelConfig(text);
+  const { options, architecture, release } = parseKernelConfig(text);
   const lines: string[] = [];
   const lacking: string[] = [];
   const without: string[] = [];
   for (const fragment of fragments.toSorted((a, b) => Number(b.name === REQUIRED) - Number(a.name === REQUIRED))) {
     if (ARCHITECTURES.includes(fragment.name) && fragment.name !== architecture) continue;
-    for (const { option, found, value, reason } of checkFragment(fragment, options)) {
+    for (const { option, found, value, reason, by } of checkFragment(fragment, options)) {
       const must =
         found === 'missing' && options.get(option) === 'm' && value === 'y' ? ' (a module, must be built in)' : '';
-      lines.push(`${found.padEnd(7)} ${option}${must}: ${reason}`);
+      const served = by === undefined ? '' : ` (by ${by.join(' and ')})`;
+      lines.push(`${found.padEnd(7)} ${option}${must}${served}: ${reason}`);
       if (found === 'missing') (fragment.name === REQUIRED ? lacking : without).push(option);
     }
   }
   if (without.length > 0) lines.push(`boots, but not from everything: ${without.join(', ')}`);
   if (lacking.length > 0) lines.push(`does not boot: ${lacking.join(', ')}`);
-  return { report: `${lines.join('\n')}\n`, boots: lacking.length === 0 };
+  const why = release === undefined ? undefined : tooOld(release);
+  if (why !== undefined) lines.push(`does not boot: ${why}`);
+  return { report: `${lines.join('\n')}\n`, boots: lacking.length === 0 && why === undefined };
 }
 
 export const kernelConfig: Command = {
@@ -144,6 +164,6 @@ Prints ok (built in), module or missing for each option VIVER wants, with the re
     if (!/^CONFIG_\w+=/m.test(text)) throw new Error(`${path} is no kernel configuration: it has no CONFIG_ line`);
     const { report, boots } = reportKernelConfig(text, readFragments());
     process.stdout.write(report);
-    if (!boots) throw new Error(`the kernel of ${path} lacks options without which VIVER does not boot`);
+    if (!boots) throw new Error(`the kernel of ${path} does not boot VIVER: the report's last lines say why`);
   },
 };

@@ -19,6 +19,8 @@ const SIGNATURES = {
   getsockopt: { arguments: ['i32', 'i32', 'i32', 'buffer', 'buffer'], return: 'i32' },
   init_module: { arguments: ['buffer', 'u64', 'string'], return: 'i32' },
   ioctl: { arguments: ['i32', 'u64', 'u64'], return: 'i32' },
+  lgetxattr: { arguments: ['string', 'string', 'buffer', 'u64'], return: 'i64' },
+  lsetxattr: { arguments: ['string', 'string', 'buffer', 'u64', 'i32'], return: 'i32' },
   madvise: { arguments: ['u64', 'u64', 'i32'], return: 'i32' },
   memfd_create: { arguments: ['string', 'u32'], return: 'i32' },
   mlock2: { arguments: ['u64', 'u64', 'u32'], return: 'i32' },

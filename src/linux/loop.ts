@@ -4,7 +4,15 @@ import { hasCode } from './errno.ts';
 import { ioctl } from './ioctl.ts';
 
 /** include/uapi/linux/loop.h */
-const LOOP = { CLR_FD: 0x4c01, CONFIGURE: 0x4c0a, CTL_GET_FREE: 0x4c82 } as const;
+const LOOP = {
+  SET_FD: 0x4c00,
+  CLR_FD: 0x4c01,
+  SET_STATUS64: 0x4c04,
+  SET_DIRECT_IO: 0x4c08,
+  SET_BLOCK_SIZE: 0x4c09,
+  CONFIGURE: 0x4c0a,
+  CTL_GET_FREE: 0x4c82,
+} as const;
 const LO_FLAGS = { READ_ONLY: 1, AUTOCLEAR: 4, PARTSCAN: 8, DIRECT_IO: 16 } as const;
 const LO_NAME_SIZE = 64;
 
@@ -96,13 +104,53 @@ function freeDevice(): string {
   }
 }
 
+/** Where struct loop_info64 begins in struct loop_config, and how long it is. */
+const INFO = { start: 8, end: 8 + 232 };
+
+/** As a test may have it answered; ioctl.ts is the real one. */
+export type LoopControl = typeof ioctl;
+
+/** Linux before 5.8 takes a file in several calls, and what it does not know of LOOP_CONFIGURE is EINVAL. */
+function configureInSteps(
+  target: string,
+  fd: number,
+  request: LoopRequest,
+  fileFd: number,
+  control: LoopControl,
+): void {
+  control('LOOP_SET_FD', target, fd, LOOP.SET_FD, fileFd);
+  try {
+    if (request.blockSize) control('LOOP_SET_BLOCK_SIZE', target, fd, LOOP.SET_BLOCK_SIZE, request.blockSize);
+    const info = encodeLoopConfig({ ...request, directIo: false }, fileFd).subarray(INFO.start, INFO.end);
+    control('LOOP_SET_STATUS64', target, fd, LOOP.SET_STATUS64, info);
+  } catch (error) {
+    control('LOOP_CLR_FD', target, fd, LOOP.CLR_FD, 0);
+    throw error;
+  }
+  if (request.directIo === false) return;
+  try {
+    control('LOOP_SET_DIRECT_IO', target, fd, LOOP.SET_DIRECT_IO, 1);
+  } catch (error) {
+    // Taken where the file system can: LoopDevice.directIo says whether.
+    if (!hasCode(error, 'EINVAL')) throw error;
+  }
+}
+
+function configureAtOnce(target: string, fd: number, request: LoopRequest, fileFd: number, control: LoopControl): void {
+  try {
+    control('LOOP_CONFIGURE', target, fd, LOOP.CONFIGURE, encodeLoopConfig(request, fileFd));
+  } catch (error) {
+    if (!hasCode(error, 'EINVAL', 'ENOTTY')) throw error;
+    configureInSteps(target, fd, request, fileFd, control);
+  }
+}
+
 /** Gives the device's open descriptor, or undefined when another took the device first. */
-function configure(name: string, request: LoopRequest, fileFd: number): number | undefined {
+function configure(name: string, request: LoopRequest, fileFd: number, control: LoopControl): number | undefined {
   const access = request.readOnly === false ? constants.O_RDWR : constants.O_RDONLY;
   const fd = openSync(`/dev/${name}`, access);
   try {
-    const target = `${request.file} on /dev/${name}`;
-    ioctl('LOOP_CONFIGURE', target, fd, LOOP.CONFIGURE, encodeLoopConfig(request, fileFd));
+    configureAtOnce(`${request.file} on /dev/${name}`, fd, request, fileFd, control);
     return fd;
   } catch (error) {
     closeSync(fd);
@@ -136,16 +184,16 @@ function loopDevice(name: string, fd: number): LoopDevice {
 }
 
 /**
- * Makes a block device of a file (LOOP_CONFIGURE, Linux 5.8).
+ * Makes a block device of a file: by LOOP_CONFIGURE (Linux 5.8), or by the older calls where the kernel has only those.
  * @throws SyscallError, or node:fs's error when the file cannot be opened
  */
-export function attachLoop(request: LoopRequest): LoopDevice {
+export function attachLoop(request: LoopRequest, control: LoopControl = ioctl): LoopDevice {
   const access = request.readOnly === false ? constants.O_RDWR : constants.O_RDONLY;
   const fileFd = openSync(request.file, access);
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const name = freeDevice();
-      const fd = configure(name, request, fileFd);
+      const fd = configure(name, request, fileFd, control);
       if (fd !== undefined) return loopDevice(name, fd);
     }
     throw new Error(`attach ${request.file}: every free loop device was taken by others, ${ATTEMPTS} times`);

@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync } from 'node:fs';
 import { encode, struct, u64le } from '../codec/struct.ts';
+import { hasCode } from './errno.ts';
 import { addressOf, call, cString, libc } from './libc.ts';
 
 const SIGNAL_COUNT = 64;
@@ -9,7 +10,9 @@ const SIGPIPE = 13;
 const SIGXFSZ = 25;
 const SIG_SETMASK = 2;
 const CLOSE_RANGE_CLOEXEC = 4;
+/** include/uapi/linux/fcntl.h */
 const F_SETFD = 2;
+const FD_CLOEXEC = 1n;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
@@ -96,6 +99,33 @@ function stringArray(values: readonly string[]): { pointers: Uint8Array; strings
   return { pointers: new Uint8Array(pointers.buffer), strings };
 }
 
+/** Of descriptors from `first` on, none goes on to the next program. */
+export function closeOnExec(first: number, atOnce: (first: number) => void = closeRangeOnExec): void {
+  try {
+    atOnce(first);
+  } catch (error) {
+    // Linux before 5.9 has no close_range, before 5.11 not with this flag.
+    if (!hasCode(error, 'ENOSYS', 'EINVAL')) throw error;
+    closeOnExecOneByOne(first);
+  }
+}
+
+function closeRangeOnExec(first: number): void {
+  call('close_range', `descriptors from ${first}`, (c) => c.close_range(first, 0xffff_ffff, CLOSE_RANGE_CLOEXEC));
+}
+
+function closeOnExecOneByOne(first: number): void {
+  for (const fd of readdirSync('/proc/self/fd').map(Number)) {
+    if (fd < first) continue;
+    try {
+      call('fcntl', `descriptor ${fd}`, (c) => c.fcntl(fd, F_SETFD, FD_CLOEXEC));
+    } catch (error) {
+      // the one that the list was read through
+      if (!hasCode(error, 'EBADF')) throw error;
+    }
+  }
+}
+
 /**
  * execve(2): this process becomes the program at `path`, as if the kernel had started it: default signals, no descriptor
  * but 0, 1, 2, blocking standard streams, umask 022, 1024 open files.
@@ -105,7 +135,7 @@ function stringArray(values: readonly string[]): { pointers: Uint8Array; strings
 export function exec(path: string, argv: readonly string[], env: Readonly<Record<string, string>>): never {
   const args = stringArray(argv);
   const variables = stringArray(Object.entries(env).map(([name, value]) => `${name}=${value}`));
-  call('close_range', 'descriptors from 3', (c) => c.close_range(3, 0xffff_ffff, CLOSE_RANGE_CLOEXEC));
+  closeOnExec(3);
   handOverStandardStreams();
   restoreOpenFileLimit();
   process.umask(KERNEL_UMASK);

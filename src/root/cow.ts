@@ -2,7 +2,9 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { MS } from '../linux/mount.ts';
+import { getXattr, setXattr } from '../linux/xattr.ts';
 import { type Mounter, mounter } from './mounter.ts';
+import { LABEL } from './selinux.ts';
 
 /** Where writes go: the two directories overlayfs wants, on one file system. */
 export interface Cow {
@@ -126,9 +128,11 @@ export function mountDeviceCow(device: CowDevice, image: CowImage, mountpoint: s
   return { kind: device.path, mountpoint, ...layers, note: `${key} on ${device.path} ${state}${kept}` };
 }
 
-/** overlayfs shows the upper layer's own owner and mode on the root directory: they are to be the image's. */
+/** overlayfs shows the upper layer's own owner, mode and label on the root directory: they are to be the image's. */
 export function adoptRootAttributes(lower: string, upper: string): void {
   const { mode, uid, gid } = statSync(lower);
   chownSync(upper, uid, gid);
   chmodSync(upper, mode & 0o7777);
+  const label = getXattr(lower, LABEL);
+  if (label !== undefined) setXattr(upper, LABEL, label);
 }

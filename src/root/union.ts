@@ -22,6 +22,8 @@ export interface UnionRequest {
   readonly cow: Cow;
   /** Where the root is put together; must not lie below what is moved into it later (/run). */
   readonly target: string;
+  /** How the overlay is mounted, once the image is there; left out: by this process as it is. */
+  readonly mountOverlay?: Mounter['mount'];
 }
 
 /** A colon or comma in a path would end it for overlayfs, and it takes a backslash before them. */
@@ -44,9 +46,12 @@ export function mountImage(device: string, target: string, system: Mounter = mou
 }
 
 /** Puts the root together: image below, writes above. */
-export function mountUnion({ device, lower, cow, target }: UnionRequest, system: Mounter = mounter): void {
+export function mountUnion(request: UnionRequest, system: Mounter = mounter): void {
+  const { device, lower, cow, target, mountOverlay = system.mount } = request;
   mountImage(device, lower, system);
   adoptRootAttributes(lower, cow.upper);
   mkdirSync(target, { recursive: true });
-  system.mount({ source: 'viver-root', target, type: 'overlay', data: overlayData(lower, cow) });
+  // AppArmor sees what lies in the upper layer by its path in its own file system; snapd finds that path by taking the
+  // source of the overlay away from the front of upperdir, as live systems with a source of this kind need it too.
+  mountOverlay({ source: cow.mountpoint, target, type: 'overlay', data: overlayData(lower, cow) });
 }

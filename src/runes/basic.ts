@@ -1,6 +1,7 @@
 import type { AnyPlugin } from './plugin.ts';
 import address from './plugins/address.ts';
 import bootLoader from './plugins/boot-loader.ts';
+import bootPackages from './plugins/boot-packages.ts';
 import dhcp from './plugins/dhcp.ts';
 import field from './plugins/field.ts';
 import fstab from './plugins/fstab.ts';
@@ -18,6 +19,6 @@ import x11 from './plugins/x11.ts';
 
 /** The plugins in the executable, in the order a role's `basic` names them. */
 export const BASIC_PLUGINS: readonly AnyPlugin[] = [
-  ...[hostname, fstab, otherHardware, networkQuiet, sleep, x11, time],
+  ...[hostname, fstab, otherHardware, networkQuiet, sleep, x11, time, bootPackages],
   ...[address, resolv, field, otherImages, bootLoader, http, tftp, dhcp, noRouter],
 ];

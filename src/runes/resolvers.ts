@@ -85,7 +85,8 @@ export async function tellResolvers(interfaceName: string, names: Names, ours: s
   const told = [await tellResolved(names), await tellResolvconf(interfaceName, names)].filter(
     (one) => one !== undefined,
   );
-  return told.length > 0 || hasServer(RESOLV) ? told : [linkTo(ours)];
+  // resolved may only just be starting; resolvconf has written when it answers, or its file is not the one that is read
+  return told.includes('systemd-resolved') || hasServer(RESOLV) ? told : [...told, linkTo(ours)];
 }
 
 const hasServer = (path: string) => existsSync(path) && /^\s*nameserver\s/m.test(readFileSync(path, 'utf8'));

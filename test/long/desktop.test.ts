@@ -31,7 +31,7 @@ const GRAPHICAL_LOGIN: readonly Step[] = [
 
 /** For a person to look at: build/vm/made/desktop-NAME.png. */
 const screenshot = (name: string): readonly Step[] => [
-  { pauseSeconds: 5, because: 'the greeter draws' },
+  { pauseSeconds: 30, because: 'the greeter draws, slowly where its programs come over the network' },
   { qmp: 'screendump', arguments: { filename: join(vmDirectory('made'), `desktop-${name}.png`), format: 'png' } },
 ];
 
@@ -110,7 +110,7 @@ test('a Debian 13 desktop boots by network to its login screen, and NetworkManag
         { run: '! systemctl suspend', within: 60 },
         {
           run: 'busctl call org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager CanSuspend',
-          output: '"na"',
+          output: 's "no"',
         },
         ...POWER_OFF,
       ],

@@ -37,6 +37,14 @@ test('several softdep lines of a module add up', () => {
   expect(softdeps.get('btrfs')).toEqual({ pre: ['sha256', 'crc32c'], post: ['x'] });
 });
 
+test('weakdep lines add up; one that names nothing is no fault', () => {
+  const { weakdeps, problems } = parse(
+    'weakdep mod-loop-a\nweakdep mod-loop-b mod-loop-a mod-simple\nweakdep mod-loop-b x\n',
+  );
+  expect(weakdeps.get('mod_loop_b')).toEqual(['mod-loop-a', 'mod-simple', 'x']);
+  expect(problems).toEqual([]);
+});
+
 test('softdep words before pre: and post: mean nothing', () => {
   expect(parseSoftdep(['gcm', 'pre:', 'a', 'post:', 'b', 'pre:', 'c'])).toEqual({ pre: ['a', 'c'], post: ['b'] });
 });

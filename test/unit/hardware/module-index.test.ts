@@ -64,3 +64,31 @@ test('no file at all gives no answers and no exception', () => {
   expect(index.isBuiltin('x')).toBe(false);
   expect(index.softdep('x')).toBeUndefined();
 });
+
+test('the modules.dep of Linux 2.4: lines that go on after a backslash, and only what a module needs next', () => {
+  const dep = [
+    '/lib/modules/2.4.37/kernel/drivers/net/8139too.o:\t/lib/modules/2.4.37/kernel/drivers/net/mii.o \\',
+    '\t/lib/modules/2.4.37/kernel/lib/crc32.o',
+    '',
+    '/lib/modules/2.4.37/kernel/drivers/net/mii.o:\t/lib/modules/2.4.37/kernel/lib/base.o',
+    '/lib/modules/2.4.37/kernel/lib/crc32.o:',
+    '/lib/modules/2.4.37/kernel/lib/base.o:',
+    '/lib/modules/2.4.37/kernel/round.o: /lib/modules/2.4.37/kernel/trip.o',
+    '/lib/modules/2.4.37/kernel/trip.o: /lib/modules/2.4.37/kernel/round.o',
+    '',
+  ].join('\n');
+  const index = memoryModules({ 'modules.dep': dep });
+  expect(index.file('8139too')).toEqual({
+    name: '8139too',
+    path: '/lib/modules/2.4.37/kernel/drivers/net/8139too.o',
+    dependencies: ['mii', 'crc32', 'base'],
+  });
+  expect(index.file('round')?.dependencies).toEqual(['trip']);
+  expect(index.problems).toEqual([]);
+});
+
+test('a modules.dep that ends within a continued line says so', () => {
+  const index = memoryModules({ 'modules.dep': 'a.ko:\nb.ko: a.ko \\' });
+  expect(index.file('a')?.path).toBe('/lib/modules/6.1/a.ko');
+  expect(index.problems).toEqual(['modules.dep:2: ends within a line that goes on']);
+});

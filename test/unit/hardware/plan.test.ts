@@ -96,6 +96,32 @@ test('softdeps come before and after, and one that goes round ends', () => {
   expect(modules.map(({ name, after }) => `${name} after ${after}`)).toEqual(['b after ', 'a after b', 'c after a']);
 });
 
+test('what a module may ask the kernel for is loaded beforehand where nobody would answer', () => {
+  const files = {
+    'modules.dep': 'a.ko:\nb.ko:\nc.ko: b.ko\n',
+    'modules.weakdep': 'weakdep a c none\n',
+  };
+  const index = memoryModules(files, [{ name: 'modules.weakdep', text: files['modules.weakdep'] }]);
+  const names = (weakdeps: boolean) =>
+    planModules([{ name: 'a', reason: 'x' }], index, { weakdeps }).modules.map(
+      ({ name, optional }) => `${name}${optional ? '?' : ''}`,
+    );
+  expect(names(true)).toEqual(['b?', 'c?', 'a']);
+  expect(names(false)).toEqual(['a']);
+});
+
+test('a module comes after what it needs, also when a softdep of that led to it', () => {
+  const files = {
+    'modules.dep': 'a.ko: b.ko\nb.ko:\n',
+    'modules.softdep': 'softdep b pre: a\n',
+  };
+  const { modules } = planModules([{ name: 'b', reason: 'x' }], memoryModules(files));
+  expect(modules.map(({ name, needs, after }) => [name, needs, after])).toEqual([
+    ['b', [], []],
+    ['a', ['b'], []],
+  ]);
+});
+
 test('a module is optional as long as nothing depends on it', () => {
   const files = {
     'modules.dep': 'a.ko:\nsoft.ko: lib.ko\nlib.ko:\nb.ko: lib.ko\n',

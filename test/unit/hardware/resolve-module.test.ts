@@ -40,3 +40,19 @@ test('what is forbidden is refused to everybody, also as a dependency', () => {
 test('a module whose dependency is not there is missing, with the name of what it lacks', () => {
   expect(resolve('c', 'device')).toEqual(['c missing needs gone, which is not in /lib/modules/6.1']);
 });
+
+test('an alias that leads to off or null says no, to devices too', () => {
+  expect(resolve('zap', 'device', 'alias zap null\n')).toEqual(['zap blacklisted alias zap null']);
+  // The configuration's alias counts before the module of that name and before modules.alias.
+  expect(resolve('a', 'name', 'alias a off\n')).toEqual(['a blacklisted alias a off']);
+  expect(resolve('pci:x', 'device', 'alias pci:* off\n', 'alias pci:x a\n')).toEqual([
+    'pci:x blacklisted alias pci:x off',
+  ]);
+  // As in kmod, what an alias led to is a module's name and no alias once more.
+  expect(resolve('pci:x', 'device', 'alias a off\n', 'alias pci:x a\n')).toEqual(['a load']);
+});
+
+test('a name that is built in and an alias at once means the modules of the alias, as in kmod', () => {
+  expect(resolve('inside', 'name', '', 'alias inside a\n')).toEqual(['a load']);
+  expect(resolve('inside', 'name', '', 'alias inside inside\n')).toEqual(['inside builtin built into the kernel']);
+});

@@ -19,8 +19,8 @@ const fragments: readonly Fragment[] = readdirSync(folder)
 const required: Fragment = {
   name: 'required',
   requirements: [
-    { option: 'CONFIG_A', value: 'y', reason: 'first' },
-    { option: 'CONFIG_B', value: 'm', reason: 'second' },
+    { option: 'CONFIG_A', value: 'y', reason: 'first', instead: [] },
+    { option: 'CONFIG_B', value: 'm', reason: 'second', instead: [] },
   ],
 };
 
@@ -52,7 +52,7 @@ test('what is missing is told with its weight', () => {
   const drivers = {
     ...required,
     name: 'drivers',
-    requirements: [{ option: 'CONFIG_C', value: 'm', reason: 'third' } as const],
+    requirements: [{ option: 'CONFIG_C', value: 'm', reason: 'third', instead: [] } as const],
   };
   expect(reportKernelConfig('CONFIG_A=m\nCONFIG_B=m\n', [drivers, required])).toEqual({
     report: [
@@ -81,4 +81,30 @@ test('a fragment with a line that is no option, or with no reason, is refused', 
 
 test('any text as a configuration is read without an exception', () => {
   fc.assert(fc.property(fc.string(), (text) => void reportKernelConfig(text, fragments)));
+});
+
+test('an option for which another serves is not missing, and the other is named', () => {
+  const x86 = fragments.find(({ name }) => name === 'x86');
+  const about = (text: string) =>
+    reportKernelConfig(`# Linux/x86 6.12.0 Kernel Configuration\n${text}`, x86 === undefined ? [] : [x86])
+      .report.split('\n')
+      .filter((line) => line.includes('CONFIG_FB_EFI:') || line.includes('CONFIG_FB_EFI ('));
+  expect(about('CONFIG_DRM_SIMPLEDRM=y\nCONFIG_SYSFB_SIMPLEFB=y\n')).toEqual([
+    'ok      CONFIG_FB_EFI (by CONFIG_DRM_SIMPLEDRM and CONFIG_SYSFB_SIMPLEFB): the console after UEFI',
+  ]);
+  expect(about('CONFIG_FB_EFI=y\n')).toEqual(['ok      CONFIG_FB_EFI: the console after UEFI']);
+  // As a module it comes after the console it is for.
+  expect(about('CONFIG_DRM_SIMPLEDRM=m\nCONFIG_SYSFB_SIMPLEFB=y\n')).toEqual([
+    'missing CONFIG_FB_EFI: the console after UEFI',
+  ]);
+});
+
+test('a kernel that is too old for the boot is refused by its version', () => {
+  const report = (release: string) =>
+    reportKernelConfig(`#\n# Linux/x86 ${release} Kernel Configuration\n#\nCONFIG_A=y\nCONFIG_B=y\n`, [required]);
+  expect(report('4.9.0')).toMatchObject({
+    boots: false,
+    report: expect.stringContaining('does not boot: Linux 4.9.0 is too old: VIVER needs 4.19 or newer'),
+  });
+  for (const release of ['4.19.0', '5.4.0-rc1', '6.1.158', '10.0.0']) expect(report(release).boots).toBe(true);
 });

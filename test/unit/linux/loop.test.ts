@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { readBlockDevice, readDirect, rereadPartitions } from '../../../src/linux/block.ts';
+import { SyscallError } from '../../../src/linux/errno.ts';
+import { ioctl } from '../../../src/linux/ioctl.ts';
 import { attachLoop, detachLoop, encodeLoopConfig, type LoopRequest } from '../../../src/linux/loop.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'viver-loop-'));
@@ -50,6 +52,30 @@ test('direct I/O is used where the file system can, and the device says whether'
     expect(readFileSync(`/sys/block/${loop.name}/loop/dio`, 'utf8')).toBe(directIo ? '1\n' : '0\n');
     loop.detach();
   }
+});
+
+test('a kernel without LOOP_CONFIGURE is served by the older calls, with the same result', async () => {
+  const EINVAL = 22;
+  const asked: string[] = [];
+  const older: typeof ioctl = (op, target, fd, request, argument) => {
+    asked.push(op);
+    if (op === 'LOOP_CONFIGURE') throw new SyscallError(op, target, EINVAL);
+    return ioctl(op, target, fd, request, argument);
+  };
+  const request = { file, offset: 8192, sizeLimit: 16384, blockSize: 4096, autoclear: true };
+  const loop = attachLoop(request, older);
+  expect(readBlockDevice(loop.path)).toEqual({ sizeBytes: 16384, logicalBlockSize: 4096, readOnly: true });
+  expect((await readDirect(loop.path, 100, 1 << 20)).equals(content.subarray(8292, 8192 + 16384))).toBe(true);
+  expect(readFileSync(`/sys/block/${loop.name}/loop/autoclear`, 'utf8')).toBe('1\n');
+  expect(asked).toEqual([
+    'LOOP_CONFIGURE',
+    'LOOP_SET_FD',
+    'LOOP_SET_BLOCK_SIZE',
+    'LOOP_SET_STATUS64',
+    'LOOP_SET_DIRECT_IO',
+  ]);
+  loop.release();
+  expect(attached(loop.name)).toBe(false);
 });
 
 test('writing is possible when asked for', async () => {

@@ -1,6 +1,8 @@
-import { readlinkSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
-import { chroot, exec } from '../../../src/linux/process.ts';
+import { SyscallError } from '../../../src/linux/errno.ts';
+import { libc } from '../../../src/linux/libc.ts';
+import { chroot, closeOnExec, exec } from '../../../src/linux/process.ts';
 import { isolated } from './isolated.ts';
 
 let found: Record<string, unknown>;
@@ -52,3 +54,24 @@ test('a failed chroot names its directory', () => {
 test('a string with NUL is refused, not cut', () => {
   expect(() => exec('/bin/true', ['a\0b'], {})).toThrow('has a NUL');
 });
+
+test.each(['ENOSYS', 'EINVAL'])(
+  'where close_range says %s, descriptors are kept from the next program one by one',
+  (code) => {
+    const errno = { ENOSYS: 38, EINVAL: 22 }[code] ?? 0;
+    const fd = openSync('/dev/null', 'r');
+    const F_SETFD = 2;
+    const O_CLOEXEC = 0o2000000;
+    const closes = () =>
+      (Number.parseInt(/flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '', 8) &
+        O_CLOEXEC) !==
+      0;
+    libc().fcntl(fd, F_SETFD, 0n);
+    expect(closes()).toBe(false);
+    closeOnExec(fd, () => {
+      throw new SyscallError('close_range', 'descriptors', errno);
+    });
+    expect(closes()).toBe(true);
+    closeSync(fd);
+  },
+);

@@ -73,7 +73,7 @@ test('a disk that hangs hides no other', async () => {
   };
   const found = await findDevice(parseDeviceName('LABEL=store'), [device('sdz'), device('sda', { path })], {
     access,
-    deviceTimeoutMs: 20,
+    deviceTimeoutMs: 1000,
   });
   expect(found?.device.name).toBe('sda');
 });
