@@ -9,6 +9,7 @@ INITRD_FILES := $(shell find initrd -type f)
 # The tree the initrd's modules come from: Debian's kernel package, or the one named.
 ROOTFS ?= build/kernel
 KERNEL ?=
+FIRMWARE ?=
 
 .PHONY: help setup initrd image iso demo test test-unit test-field test-vm test-long bench check format clean
 
@@ -23,12 +24,15 @@ build/.setup: scripts/setup.sh scripts/apt-packages.txt package.json package-loc
 build/kernel/version: scripts/kernel.sh | build/.setup
 	scripts/kernel.sh build/kernel $(KERNEL)
 
-build/viver: $(SOURCES) scripts/executable.ts | build/.setup
+build/firmware/packages: scripts/firmware.sh initrd/firmware-packages.list | build/.setup
+	scripts/firmware.sh build/firmware
+
+build/viver: $(SOURCES) scripts/executable.ts scripts/elf-cut.ts scripts/icu-data.ts | build/.setup
 	$(BIN) node scripts/executable.ts $@
 
-initrd: build/viverrd.zst ## build/vmlinuz and build/viverrd.zst (COMPRESS=zstd|gzip|xz|none, KERNEL=version, ROOTFS=tree with lib/modules)
-build/viverrd.zst: build/viver $(if $(filter build/kernel,$(ROOTFS)),build/kernel/version) $(INITRD_FILES) scripts/initrd.sh scripts/choose-modules.ts
-	$(BIN) scripts/initrd.sh $(ROOTFS) "$(KERNEL)" build/viver build/initrd $@ $(COMPRESS)
+initrd: build/viverrd.zst ## build/vmlinuz and build/viverrd.zst (COMPRESS=zstd|gzip|xz|none, KERNEL=version, ROOTFS=tree with lib/modules, FIRMWARE=yes)
+build/viverrd.zst: build/viver $(if $(filter build/kernel,$(ROOTFS)),build/kernel/version) $(if $(filter yes,$(FIRMWARE)),build/firmware/packages) $(INITRD_FILES) scripts/initrd.sh scripts/choose-modules.ts scripts/firmware-table.ts
+	$(BIN) scripts/initrd.sh $(ROOTFS) "$(KERNEL)" build/viver build/initrd $@ $(COMPRESS) $(if $(filter yes,$(FIRMWARE)),build/firmware)
 
 image: build/debian.sqfs ## build/debian.sqfs and build/debian.caibx: a small Debian with kernel and viverrd inside (IMAGE_LEVEL=1..22: of compression)
 build/%.sqfs: build/%.tar build/viverrd.zst scripts/image.sh

@@ -1,13 +1,15 @@
 #!/bin/sh
 # Lays out the initrd's tree from the lists in initrd/ and packs it: the same inputs give the same bytes.
-# usage: initrd.sh ROOTFS VERSION VIVER TREE OUT COMPRESS
+# usage: initrd.sh ROOTFS VERSION VIVER TREE OUT COMPRESS [FIRMWARE]
 #   ROOTFS    a tree with boot/vmlinuz-VERSION and lib/modules/VERSION (and lib/firmware)
 #   VERSION   as in uname -r; empty: the newest there is
 #   VIVER     the executable that becomes /init
 #   TREE      where the tree is laid out
 #   COMPRESS  zstd | gzip | xz | none
+#   FIRMWARE  a tree with more of lib/firmware
 set -eu
 rootfs=$(realpath "$1") version=$2 viver=$(realpath "$3") tree=$(realpath -m "$4") out=$(realpath -m "$5") compress=$6
+firmware=${7:+$(realpath "$7")}
 here=$(cd "$(dirname "$0")/.." && pwd)
 if [ -z "$version" ]; then # the newest the tree has
   version=$(cd "$rootfs/lib/modules" && ls | sort -V | tail -n 1)
@@ -78,15 +80,22 @@ done
 depmod -b "$tree" "$version"
 rm -f "$target/modules.symbols" "$target/modules.devname"
 
-# Firmware: what the chosen modules name, and the rows.
-if [ -d "$rootfs/lib/firmware" ]; then
-  { find "$target" -name '*.ko*' -print0 | xargs -0 modinfo -F firmware 2>/dev/null
-    rows firmware.list | while read -r glob; do (cd "$rootfs/lib/firmware" && find . -path "./$glob" -type f | sed 's|^\./||'); done
+# Firmware: what the chosen modules name, and the rows; Debian's non-free packages are a tree of their own (firmware.sh).
+"$here/node_modules/.bin/node" "$here/scripts/firmware-table.ts" "$target" > "$target/modules.firmware"
+for tree_of in "$rootfs" ${firmware:+"$firmware"}; do
+  [ -d "$tree_of/lib/firmware" ] || continue
+  { sed 's/^[^:]*: //' "$target/modules.firmware" | tr ' ' '\n'
+    rows firmware.list | while read -r glob; do (cd "$tree_of/lib/firmware" && find . -path "./$glob" -type f | sed 's|^\./||'); done
   } | sort -u | while read -r file; do
     for found in "$file" "$file.xz" "$file.zst"; do
-      [ ! -e "$rootfs/lib/firmware/$found" ] || (cd "$rootfs" && cp -L --parents "lib/firmware/$found" "$tree/")
+      [ ! -e "$tree_of/lib/firmware/$found" ] || (cd "$tree_of" && cp -L --parents "lib/firmware/$found" "$tree/")
     done
   done
+done
+
+# The kernel unpacks firmware by itself, if it was built so (CRC-32 is the only sum it knows).
+if [ -d "$tree/lib/firmware" ] && grep -qs '^CONFIG_FW_LOADER_COMPRESS_XZ=y' "$rootfs/boot/config-$version"; then
+  find "$tree/lib/firmware" -type f ! -name '*.xz' ! -name '*.zst' -size +16k -exec xz -T1 --check=crc32 {} +
 fi
 
 # What sbin/init says when it was not enough: the archive may fill half of the memory, and the kernel takes some.

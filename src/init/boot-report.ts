@@ -8,12 +8,14 @@ import { type BootLog, REPORT_DIRECTORY, uptimeMs } from './boot-log.ts';
 import type { BuiltRoot } from './build-root.ts';
 import type { Drivers } from './drivers.ts';
 import type { SoundImage } from './first-sound-image.ts';
+import type { FirmwareFit } from './image-firmware.ts';
 
 /** What a whole boot came to, for its summary line and its report. */
 export interface BootResult {
   readonly image: SoundImage;
   readonly root: BuiltRoot;
   readonly drivers: Drivers;
+  readonly firmware: readonly FirmwareFit[];
   readonly outcomes: readonly LoadOutcome[];
 }
 
@@ -77,6 +79,8 @@ export function writeReport(log: BootLog, result?: BootResult): void {
           init: result.root.init,
           modules: result.outcomes.map(describeOutcome),
           devices: result.drivers.wants.map(({ want, what, choices }) => ({ device: want, what, choices })),
+          // Drivers whose firmware the initrd lacks; what of it the image has, it loads itself.
+          firmware: result.firmware,
           seconds: uptimeMs() / 1000,
         }),
     stages: log.stages,

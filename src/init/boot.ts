@@ -34,7 +34,7 @@ export async function boot(log: BootLog): Promise<never> {
   const policy = new ErrorPolicy(log);
   // The pool's thread comes up meanwhile.
   const machine: Machine = { pool: new SyscallPool(), refused: new Refusals() };
-  policy.saw = () => [machine.drivers?.problem ?? []].flat();
+  policy.saw = () => [machine.drivers?.problem ?? [], machine.drivers?.undriven() ?? []].flat();
   // A person at the prompt wants a keyboard, which may hang on what was left.
   policy.readyPrompt = () => machine.drivers?.leaveRest(false);
   for (;;) {
@@ -85,7 +85,7 @@ async function attempt(machine: Machine, policy: ErrorPolicy, signal: AbortSigna
   daemon = image.daemon;
   const root = await stage('root', () => buildRoot(image, options, drivers, log));
   const ready = await stage('handover', () => prepareHandOver(image, root, options, drivers, network, undo, log));
-  const result = { image, root, drivers, outcomes: await drivers.outcomes() };
+  const result = { image, root, drivers, firmware: ready.firmware, outcomes: await drivers.outcomes() };
   log.routine(summaryLine(result));
   writeReport(log, result);
   signal.throwIfAborted();

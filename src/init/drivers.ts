@@ -1,4 +1,14 @@
+import { existsSync } from 'node:fs';
+import {
+  chosenModules,
+  type FirmwareLack,
+  firmwareBelow,
+  lackingFirmware,
+  readNamedFirmware,
+  undrivenForFirmware,
+} from '../hardware/firmware.ts';
 import type { LoadOutcome } from '../hardware/load.ts';
+import type { ModuleIndex } from '../hardware/module-index.ts';
 import type { Pending } from '../hardware/pending.ts';
 import type { PlannedWant } from '../hardware/plan.ts';
 import { sysTree } from '../hardware/sys-tree.ts';
@@ -9,8 +19,9 @@ import { openUevents } from '../linux/uevent.ts';
 import { type MediaAccess, mediaAccess } from '../media/media-access.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
+import { runningKernel } from './image-modules.ts';
 import { ModuleQueue } from './module-queue.ts';
-import { modulePlaces, openOwnModules } from './own-modules.ts';
+import { modulePlaces, type OwnModules, openOwnModules } from './own-modules.ts';
 import { wantsNetwork } from './source-order.ts';
 
 /** The hardware of this machine while it boots: its drivers, and the threads that load them and mount media. */
@@ -23,15 +34,17 @@ export class Drivers {
 
   /** Why the initrd has no modules for this kernel; undefined: it has. */
   readonly problem: string | undefined;
+  readonly #index: ModuleIndex;
 
   constructor(
     watch: HardwareWatch,
     queue: ModuleQueue,
     pool: SyscallPool,
     stop: AbortController,
-    problem: string | undefined,
+    { index, problem }: OwnModules,
   ) {
     this.problem = problem;
+    this.#index = index;
     this.#watch = watch;
     this.#queue = queue;
     this.#pool = pool;
@@ -101,10 +114,28 @@ export class Drivers {
     return this.#watch.wants;
   }
 
+  /** Drivers that were loaded, and whose firmware is not in the initrd. */
+  firmwareLacks(): FirmwareLack[] {
+    const chosen = chosenModules(this.#watch.wants, ['load']);
+    const here = firmwareBelow((path) => path, runningKernel());
+    return lackingFirmware(chosen, readNamedFirmware(this.#index, chosen), here);
+  }
+
+  /** A line for each device that may hold the image, or lead to it, and that stands still for lack of firmware. */
+  undriven(): string[] {
+    const lines = undrivenForFirmware(this.#watch.wants, this.firmwareLacks(), isDriven);
+    return lines.map((line) => `${line} (make initrd FIRMWARE=yes)`);
+  }
+
   close(): void {
     this.#stop.abort();
     this.#pool.close();
   }
+}
+
+/** Whether a driver has taken a device, by its path in sysfs. */
+export function isDriven(device: string): boolean {
+  return existsSync(`/sys${device}/driver`);
 }
 
 /** What every root is made of (build-root.ts): loaded while disks are still looked for. */
@@ -124,7 +155,8 @@ const NETWORK_DEFERRED = 'the network is not needed for a local medium: left to 
 export async function startDrivers(options: BootOptions, pool: SyscallPool, log: BootLog): Promise<StageDone<Drivers>> {
   const stop = new AbortController();
   const queue = new ModuleQueue(pool, (path, parameters) => log.detail(`loaded ${path} ${parameters}`));
-  const { index, problem } = openOwnModules(modulePlaces());
+  const own = openOwnModules(modulePlaces());
+  const { index, problem } = own;
   if (problem !== undefined) log.warn(problem);
   const { watch, cold } = watchHardware({
     tree: sysTree(),
@@ -150,7 +182,7 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
   );
   for (const problem of index.problems) log.warn(problem);
   return {
-    value: new Drivers(watch, queue, pool, stop, problem),
+    value: new Drivers(watch, queue, pool, stop, own),
     note: `${watch.wants.length} controllers and buses, their drivers are starting`,
   };
 }

@@ -8,10 +8,11 @@ import { beforeSwitch } from '../runes/before-switch.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BuiltRoot } from './build-root.ts';
 import type { BootOptions } from './command-line.ts';
-import type { Drivers } from './drivers.ts';
+import { type Drivers, isDriven } from './drivers.ts';
 import { BootFailure } from './failure.ts';
 import { type FieldDaemon, localDaemon, startFieldDaemon } from './field-daemon.ts';
 import type { SoundImage } from './first-sound-image.ts';
+import { type FirmwareFit, firmwareInImage, imageFirmware, leaveToImage, unload } from './image-firmware.ts';
 import { explainUnfit, findImageModules, runningKernel, showModules } from './image-modules.ts';
 import { labelWritten } from './label-written.ts';
 import type { Network } from './network.ts';
@@ -43,6 +44,8 @@ export interface PreparedSwitch {
   readonly drivers: Drivers;
   /** The image has no others for this kernel. */
   readonly keepsModules: boolean;
+  /** What drivers lack here, and the image may have. */
+  readonly firmware: readonly FirmwareFit[];
 }
 
 /**
@@ -69,6 +72,10 @@ export async function prepareHandOver(
   if (!modules.fits) await driveRest(drivers, 'the image has no modules for this kernel', true, log);
   else if (root.hasUdev) log.choose('other devices', "the image's udev drives what holds no disk");
   else await driveRest(drivers, 'the image has no udev', false, log);
+  const firmware = firmwareInImage(drivers.firmwareLacks(), imageFirmware(root.target, modules.running));
+  if (root.hasUdev && modules.fits) {
+    for (const [module, why] of leaveToImage(firmware, { isDriven, unload })) log.choose(`driver ${module}`, why);
+  }
   const field = serveImage(image, root, options);
   if (field.daemon !== undefined) undo.add('the field daemon for others', () => field.daemon?.stop());
   log.choose('field', field.why);
@@ -83,7 +90,7 @@ export async function prepareHandOver(
     warn: (text) => log.warn(text),
   });
   if (root.selinux !== undefined) labelWritten(root.selinux, log);
-  return { value: { root, drivers, keepsModules: !modules.fits }, note: '' };
+  return { value: { root, drivers, keepsModules: !modules.fits, firmware }, note: '' };
 }
 
 /**

@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Device, readAllDevices } from '../hardware/device.ts';
+import {
+  chosenModules,
+  describeLack,
+  type FirmwareLack,
+  firmwareBelow,
+  lackingFirmware,
+  readNamedFirmware,
+} from '../hardware/firmware.ts';
 import { parseModprobeConfig } from '../hardware/modprobe-config.ts';
 import { MODPROBE_PATHS, readModuleIndex } from '../hardware/module-directory.ts';
 import { type ModuleIndex, moduleIndex } from '../hardware/module-index.ts';
@@ -25,18 +34,20 @@ const VERDICTS = {
   deferred: 'left to the image',
 } as const;
 
-function explainDevice({ want, what, device, choices }: PlannedWant): string[] {
+function explainDevice({ want, what, device, choices }: PlannedWant, lacks: readonly FirmwareLack[]): string[] {
   const driver = device?.driver === undefined ? '' : `, driven by ${device.driver}`;
   const rows = choices.map(({ module, verdict, reason }) => `    ${VERDICTS[verdict]} ${module}: ${reason}`);
+  const mine = lacks.filter(({ module }) => choices.some((choice) => choice.module === module));
   return [
     `${want.replace(/^\/devices\//, '')}: ${what}${driver}`,
     ...(device?.modaliases ?? []).map((modalias) => `    ${modalias}`),
     ...(rows.length > 0 ? rows : ['    no module of this kernel is for it']),
+    ...mine.map((lack) => `    firmware ${describeLack(lack)}`),
   ];
 }
 
 /** Each device, its driver, every module that matches and what becomes of it; then what would be loaded, in order. */
-export function explainPlan(plan: ModulePlan): string {
+export function explainPlan(plan: ModulePlan, lacks: readonly FirmwareLack[] = []): string {
   const devices = plan.wants.filter(
     ({ device, choices }) => choices.length > 0 || (device?.modaliases.length ?? 0) > 0,
   );
@@ -44,7 +55,7 @@ export function explainPlan(plan: ModulePlan): string {
     ({ name, parameters, reason }) => `    ${[name, parameters].join(' ').trimEnd()}: ${reason}`,
   );
   return [
-    ...devices.flatMap(explainDevice),
+    ...devices.flatMap((want) => explainDevice(want, lacks)),
     `to be loaded, in this order (${plan.modules.length}):`,
     ...modules,
     '',
@@ -94,9 +105,15 @@ function indexOf(words: Words, cmdline: string): ModuleIndex {
 
 function explainMachine(words: Words, devices: readonly Device[], index: ModuleIndex): string {
   const plan = planModules(devices, index, { weakdeps: true });
-  if (words.json !== true) return explainPlan(plan);
+  const chosen = chosenModules(plan.wants, ['load', 'deferred']);
+  // A tree of modules elsewhere has its own lib/firmware beside it.
+  const root = words.modules === undefined ? '/' : join(words.modules, '../../..');
+  const has = firmwareBelow((path) => join(root, path), basename(index.directory));
+  const firmware = lackingFirmware(chosen, readNamedFirmware(index, chosen), has);
+  if (words.json !== true) return explainPlan(plan, firmware);
   const { wants, modules } = plan;
-  return `${JSON.stringify({ kernel: release(), directory: index.directory, devices: wants, modules }, undefined, 2)}\n`;
+  const report = { kernel: release(), directory: index.directory, devices: wants, modules, firmware };
+  return `${JSON.stringify(report, undefined, 2)}\n`;
 }
 
 export const explain: Command = {
@@ -105,7 +122,8 @@ export const explain: Command = {
   usage: `usage: viver explain [--json] [--modules DIR] [--config PATH]…
        viver explain --modalias - [--modules DIR] [--config PATH]…
 
-Without --modalias: this machine's devices, what drives them, and why.
+Without --modalias: this machine's devices, what drives them, and why; and which firmware their drivers name that is
+not there.
   --json           the same as JSON
   --modules DIR    a /lib/modules/VERSION directory instead of the running kernel's
   --config PATH    a modprobe.d directory or file instead of the system's; may be repeated

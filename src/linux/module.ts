@@ -68,14 +68,24 @@ export function insertModuleFile(path: string, params = ''): void {
     finitModule(path, params, compression === 'xz' ? MODULE_INIT_COMPRESSED_FILE : 0);
     return;
   }
+  initModule(decompressed(path, decompress), params, path);
+}
+
+function decompressed(path: string, decompress: (packed: Uint8Array) => Uint8Array): Uint8Array {
   const packed = readFileSync(path);
-  let bytes: Uint8Array;
   try {
-    bytes = decompress(packed);
+    return decompress(packed);
   } catch (cause) {
     throw new Error(`load ${path}: it is damaged: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
-  initModule(bytes, params, path);
+}
+
+/** A module's own bytes, however its file is compressed. */
+export function readModule(path: string): Uint8Array {
+  const compression = compressionOf(path);
+  const decompress = Object.hasOwn(DECOMPRESSED_HERE, compression) ? DECOMPRESSED_HERE[compression] : undefined;
+  if (decompress !== undefined) return decompressed(path, decompress);
+  return compression === 'xz' ? decompressXz(path) : readFileSync(path);
 }
 
 /** Whether `error` of insertModuleFile says: no decompression in this kernel, or for another format only (kernel/module/). */
