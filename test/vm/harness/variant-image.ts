@@ -50,7 +50,9 @@ async function mmdebstrap(suite: string | undefined, args: readonly string[], ta
   const list = join(work, 'sources.list');
   await writeFile(list, `${sources.lines}\n`);
   const all = [...args, '--format=tar', sources.suite, target, list];
-  await run('mmdebstrap', all, MOST_OUTPUT).catch((error: Error & { stderr?: string }) => {
+  // tar-in sends a tar through a pipe: a tar that stopped reading at its end mark would kill the sender by SIGPIPE.
+  const env = { ...process.env, TAR_OPTIONS: '--ignore-zeros' };
+  await run('mmdebstrap', all, { ...MOST_OUTPUT, env }).catch((error: Error & { stderr?: string }) => {
     throw new Error(`mmdebstrap: ${error.stderr?.slice(-3000) ?? error.message}`, { cause: error });
   });
 }
