@@ -82,10 +82,14 @@ export async function buildRoot(
   const init = findInit(TARGET, options.init);
   const beside = containerStores(cow, log);
   for (const path of beside) undo.defer(() => umount(TARGET + path));
-  if (cow.kind !== 'ram') {
-    const hooks = planShutdownHooks(init.system, rootHookReader(TARGET));
-    installShutdownHooks(hooks, TARGET, cow.mountpoint);
-    log.choose('clean end of the cow disk', hooks.note);
+  const needs = {
+    cowMountpoint: cow.kind === 'ram' ? undefined : cow.mountpoint,
+    daemon: image.daemon !== undefined,
+  };
+  if (needs.cowMountpoint !== undefined || needs.daemon) {
+    const hooks = planShutdownHooks(init.system, rootHookReader(TARGET), needs.daemon);
+    installShutdownHooks(hooks, TARGET, needs);
+    log.choose('clean end', hooks.note);
   }
   if (init.system === 'systemd') {
     keepMountsFromSystemd('/run');

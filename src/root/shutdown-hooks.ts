@@ -57,6 +57,31 @@ exit 0
 }
 
 /**
+ * What the rest of a shutdown reads must be in memory before its init kills all that is left, the daemon below the root
+ * among it: from then on a page that has to be read is never there, and the machine would not go off.
+ */
+const KEEP_INIT = `while read -r range permissions offset device inode path; do
+  case $path in /*) cat "$path" > /dev/null 2>&1 ;; esac
+done < /proc/1/maps
+`;
+
+/** What the end of a machine depends on. */
+export interface EndNeeds {
+  /** Where the disk with the upper layer is mounted; undefined: it is in RAM. */
+  readonly cowMountpoint: string | undefined;
+  /** The root is read through a daemon. */
+  readonly daemon: boolean;
+}
+
+/** The program that all hooks run, for what this machine needs. */
+export function lastStepsScript({ cowMountpoint, daemon }: EndNeeds): string {
+  const clean = cowMountpoint === undefined ? '#!/bin/sh\nexit 0\n' : cleanCowScript(cowMountpoint);
+  if (!daemon) return clean;
+  const [head = '', ...rest] = clean.split('\n');
+  return [head, KEEP_INIT, ...rest].join('\n');
+}
+
+/**
  * Debian's init scripts all read these files first. halt and reboot are the last of a shutdown, after umountroot; they
  * are called so under sysvinit (with startpar as `/etc/init.d/halt`, without as `/etc/rc0.d/K08halt`), OpenRC and runit.
  */
@@ -93,6 +118,37 @@ start() {
 const RUNIT_HOOK: HookFile = {
   path: '/etc/runit/shutdown.d/85-viver.sh',
   content: { text: `[ ! -x ${CLEAN_COW_PATH} ] || ${CLEAN_COW_PATH}\n`, executable: false },
+};
+
+/**
+ * OpenRC's own killprocs gives these to its kill_all: processes to omit. Debian's sendsigs knows the directory by itself.
+ */
+const OPENRC_OMITS: HookFile = {
+  path: '/etc/conf.d/killprocs',
+  content: {
+    text: `# VIVER: the daemon below the root is not killed.
+killall5_opts="$(for file in /run/sendsigs.omit.d/*; do [ -s "$file" ] && read -r id < "$file" && printf ' -o %s' "$id"; done)"
+`,
+    executable: false,
+  },
+};
+
+/**
+ * Void's stage 3 kills all that is left before it unmounts, and needs programs of the root for that. VIVER ends the machine
+ * in its stead; whether it is to start again is told as runit(8) is.
+ */
+const RUNIT_END: HookFile = {
+  path: '/etc/runit/shutdown.d/65-viver.sh',
+  content: {
+    text: `# VIVER: the root hangs on a daemon, which what comes next would kill.
+verb=poweroff
+for file in /run/runit/reboot /run/runit.reboot /etc/runit/reboot; do
+  [ ! -x "$file" ] && [ "$(stat -c %a "$file" 2> /dev/null)" != 100 ] || verb=reboot
+done
+/usr/local/bin/viver shutdown "$verb" --now
+`,
+    executable: false,
+  },
 };
 
 /** What BusyBox' init does when there is no inittab (init/init.c, parse_inittab). */
@@ -142,10 +198,19 @@ const HOOKS: Readonly<Record<Exclude<InitSystem, 'systemd' | 'unknown'>, (reader
     ],
   };
 
-/** What to put into the root so that a disk with the upper layer is left clean. Pure. */
-export function planShutdownHooks(system: InitSystem, reader: HookReader): HookPlan {
+/** More, where the root is read through a daemon. */
+function daemonHooks(system: InitSystem, reader: HookReader): readonly HookFile[] {
+  if (system === 'openrc' && reader.has('/etc/init.d/killprocs')) return [OPENRC_OMITS];
+  return system === 'runit' && reader.has('/etc/runit/shutdown.d') ? [RUNIT_END] : [];
+}
+
+/**
+ * What to put into the root so that a disk with the upper layer is left clean, and a daemon below the root outlives its
+ * users. Pure.
+ */
+export function planShutdownHooks(system: InitSystem, reader: HookReader, daemon = false): HookPlan {
   if (system === 'systemd') return { files: [], note: `systemd ends in ${KEPT_INITRAMFS}/shutdown` };
-  const files = system === 'unknown' ? [] : HOOKS[system](reader);
+  const files = system === 'unknown' ? [] : [...HOOKS[system](reader), ...(daemon ? daemonHooks(system, reader) : [])];
   if (files.length > 0) return { files, note: `${system}: ${files.map((file) => file.path).join(', ')}` };
   return {
     files,
@@ -182,11 +247,11 @@ export function keepMountUnits(run: string, units: readonly string[]): void {
 }
 
 /** Writes the plan and the script it runs into the root. */
-export function installShutdownHooks(plan: HookPlan, root: string, cowMountpoint: string): void {
+export function installShutdownHooks(plan: HookPlan, root: string, needs: EndNeeds): void {
   if (plan.files.length === 0) return;
   const script: HookFile = {
     path: CLEAN_COW_PATH,
-    content: { text: cleanCowScript(cowMountpoint), executable: true },
+    content: { text: lastStepsScript(needs), executable: true },
   };
   for (const { path, content } of [script, ...plan.files]) {
     const target = join(root, path);

@@ -74,7 +74,8 @@ export function planService(init: InitSystem, root: Pick<NewRoot, 'read' | 'has'
         note: 'an OpenRC service',
       };
     case 'runit': {
-      const directory = ['/etc/service', '/var/service', '/service'].find((path) => root.has(path));
+      // Void's /var/service and Debian's /etc/service are links that lead to the current run level only once that runs.
+      const directory = ['/etc/runit/runsvdir/default', '/etc/service', '/service'].find((path) => root.has(path));
       if (directory === undefined) break;
       return {
         files: [{ path: `${directory}/viver-runes/run`, text: `#!/bin/sh\nexec ${COMMAND} 2>&1\n`, mode: 0o755 }],

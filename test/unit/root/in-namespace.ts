@@ -106,7 +106,10 @@ const plays: Readonly<Record<string, () => unknown | Promise<unknown>>> = {
   /** The last step of the init systems that stay on their root. */
   hook() {
     onDisk();
-    installShutdownHooks(planShutdownHooks('busybox', rootHookReader(target)), target, '/cow');
+    installShutdownHooks(planShutdownHooks('busybox', rootHookReader(target)), target, {
+      cowMountpoint: '/cow',
+      daemon: false,
+    });
     mkdirSync(join(target, 'cow'));
     mkdirSync(join(target, 'dev'));
     bindMount('/dev', join(target, 'dev'));

@@ -7,6 +7,7 @@ import {
   cleanCowScript,
   type HookReader,
   installShutdownHooks,
+  lastStepsScript,
   planShutdownHooks,
   rootHookReader,
 } from '../../../src/root/shutdown-hooks.ts';
@@ -34,6 +35,25 @@ test('Debian’s sysvinit and runit get a file that every init script reads', ()
 test('runit gets its own place too where it has one', () => {
   const { files } = planShutdownHooks('runit', reader({ '/etc/runit/shutdown.d/80-filesystems.sh': '' }));
   expect(files.map((file) => file.path)).toEqual(['/etc/runit/shutdown.d/85-viver.sh']);
+});
+
+test('what the init needs at its end is read before the daemon below the root is killed', () => {
+  const script = lastStepsScript({ cowMountpoint: undefined, daemon: true });
+  expect(execFileSync('sh', ['-c', script.replaceAll('/proc/1/', '/proc/self/')], { encoding: 'utf8' })).toBe('');
+  expect(script).toContain('/proc/1/maps');
+  expect(lastStepsScript({ cowMountpoint: '/cow', daemon: true })).toMatch(/^#!\/bin\/sh\n.*maps.*remount,ro \/cow/s);
+  expect(lastStepsScript({ cowMountpoint: '/cow', daemon: false })).toBe(cleanCowScript('/cow'));
+});
+
+test('Void’s runit and OpenRC’s killprocs do not kill the daemon below the root', () => {
+  const paths = (system: 'runit' | 'openrc', files: Readonly<Record<string, string>>) =>
+    planShutdownHooks(system, reader(files), true).files.map((file) => file.path);
+  const tree = { '/etc/runit/shutdown.d/70-pkill.sh': '', '/etc/init.d/killprocs': '' };
+  expect(paths('runit', tree)).toContain('/etc/runit/shutdown.d/65-viver.sh');
+  expect(paths('openrc', tree)).toContain('/etc/conf.d/killprocs');
+  expect(planShutdownHooks('runit', reader(tree)).files.map((file) => file.path)).not.toContain(
+    '/etc/runit/shutdown.d/65-viver.sh',
+  );
 });
 
 test('OpenRC gets a service in its last run levels', () => {
@@ -78,7 +98,10 @@ test('the files are written, executable where they are run, and again without ha
   mkdirSync(join(root, 'etc/runlevels/shutdown'), { recursive: true });
   mkdirSync(join(root, 'lib/lsb/init-functions.d'), { recursive: true });
   for (let boot = 1; boot <= 2; boot++) {
-    installShutdownHooks(planShutdownHooks('openrc', rootHookReader(root)), root, '/run/viver/cow');
+    installShutdownHooks(planShutdownHooks('openrc', rootHookReader(root)), root, {
+      cowMountpoint: '/run/viver/cow',
+      daemon: false,
+    });
     expect(readFileSync(join(root, SCRIPT), 'utf8')).toContain('mount -o remount,ro /run/viver/cow');
     expect(statSync(join(root, SCRIPT)).mode & 0o777).toBe(0o755);
     expect(statSync(join(root, 'etc/init.d/viver-cow')).mode & 0o777).toBe(0o755);

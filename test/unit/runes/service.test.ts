@@ -28,6 +28,8 @@ test('OpenRC and runit get a service of theirs', () => {
     path: '/etc/service/viver-runes/run',
     mode: 0o755,
   });
+  const voids = planService('runit', root({ '/var/service': '', '/etc/runit/runsvdir/default': '' }));
+  expect(voids.files[0]?.path).toBe('/etc/runit/runsvdir/default/viver-runes/run');
 });
 
 test('where no place is known it says what to run by hand', () => {
