@@ -24,6 +24,9 @@ import { ModuleQueue } from './module-queue.ts';
 import { modulePlaces, type OwnModules, openOwnModules } from './own-modules.ts';
 import { wantsNetwork } from './source-order.ts';
 
+/** A card shows its address some time after its driver has started, which no event of a module tells. */
+const CARD_LOOK_MS = 20;
+
 /** The hardware of this machine while it boots: its drivers, and the threads that load them and mount media. */
 export class Drivers {
   readonly mediaAccess: MediaAccess;
@@ -93,6 +96,22 @@ export class Drivers {
     if (alone) this.#watch.includeAll();
     else this.#watch.includeNetwork();
     return Promise.race([this.#watch.rescan().then(() => true), late]);
+  }
+
+  /**
+   * Loads the network's drivers, with what else comes in the meantime, until `isEnough` or `limitMs` is over.
+   * @returns whether it was enough
+   */
+  async driveCards(isEnough: () => boolean, limitMs: number): Promise<boolean> {
+    const endMs = performance.now() + limitMs;
+    this.#queue.leaveRest(false);
+    this.#watch.includeNetwork();
+    // Not awaited: it ends with the boot, when the rest is left again. Modules that fail are told of by the watch.
+    const scan = this.#watch.rescan().then(() => undefined);
+    const failed = new Promise<never>((_, reject) => scan.catch(reject));
+    while (!isEnough() && performance.now() < endMs) await Promise.race([this.changed(CARD_LOOK_MS), failed]);
+    this.#queue.leaveRest(true);
+    return isEnough();
   }
 
   /** What may still bring a medium by itself. */

@@ -14,6 +14,7 @@ import { type FieldDaemon, localDaemon, startFieldDaemon } from './field-daemon.
 import type { SoundImage } from './first-sound-image.ts';
 import { type FirmwareFit, firmwareInImage, imageFirmware, leaveToImage, unload } from './image-firmware.ts';
 import { explainUnfit, findImageModules, runningKernel, showModules } from './image-modules.ts';
+import { knowMachine } from './known-machine.ts';
 import { labelWritten } from './label-written.ts';
 import type { Network } from './network.ts';
 import type { Undo } from './undo.ts';
@@ -76,6 +77,7 @@ export async function prepareHandOver(
   if (root.hasUdev && modules.fits) {
     for (const [module, why] of leaveToImage(firmware, { isDriven, unload })) log.choose(`driver ${module}`, why);
   }
+  await knowMachine(drivers, log);
   const field = serveImage(image, root, options);
   if (field.daemon !== undefined) undo.add('the field daemon for others', () => field.daemon?.stop());
   log.choose('field', field.why);

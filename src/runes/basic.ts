@@ -4,9 +4,12 @@ import bootLoader from './plugins/boot-loader.ts';
 import bootPackages from './plugins/boot-packages.ts';
 import dhcp from './plugins/dhcp.ts';
 import field from './plugins/field.ts';
+import firstBoot from './plugins/first-boot.ts';
 import fstab from './plugins/fstab.ts';
+import hostKeys from './plugins/host-keys.ts';
 import hostname from './plugins/hostname.ts';
 import http from './plugins/http.ts';
+import identity from './plugins/identity.ts';
 import networkQuiet from './plugins/network-quiet.ts';
 import noRouter from './plugins/no-router.ts';
 import otherHardware from './plugins/other-hardware.ts';
@@ -19,6 +22,6 @@ import x11 from './plugins/x11.ts';
 
 /** The plugins in the executable, in the order a role's `basic` names them. */
 export const BASIC_PLUGINS: readonly AnyPlugin[] = [
-  ...[hostname, fstab, otherHardware, networkQuiet, sleep, x11, time, bootPackages],
+  ...[hostname, identity, hostKeys, firstBoot, fstab, otherHardware, networkQuiet, sleep, x11, time, bootPackages],
   ...[address, resolv, field, otherImages, bootLoader, http, tftp, dhcp, noRouter],
 ];

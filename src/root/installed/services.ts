@@ -34,3 +34,22 @@ export const FOREIGN_SERVICES: readonly ForeignService[] = [
 export const FOREIGN_GENERATORS: readonly ForeignService[] = [
   { name: 'zfs-mount-generator', why: 'data sets of another machine', by: '/etc/zfs/zfs-list.cache' },
 ];
+
+/** What services learned of one machine's clock, screen and radios, and would set on another's: each file of a directory. */
+export const HARDWARE_STATES: readonly { readonly directory: string; readonly name: RegExp; readonly why: string }[] = [
+  { directory: '/var/lib/systemd/backlight', name: /./, why: 'the brightness of another screen' },
+  { directory: '/var/lib/systemd/rfkill', name: /./, why: 'radios of another machine that are off' },
+  { directory: '/var/lib/chrony', name: /^(chrony\.drift|.*\.dat)$/, why: 'the drift of another clock' },
+  { directory: '/var/lib/ntp', name: /^ntp\.drift$/, why: 'the drift of another clock' },
+  { directory: '/var/lib/ntpsec', name: /^ntp\.drift$/, why: 'the drift of another clock' },
+];
+
+/**
+ * adjtime(5) without the drift that was measured on another machine's clock, which hwclock would add up over all the days
+ * since; whether the clock is in UTC stays. Undefined: it says nothing else. Pure.
+ */
+export function adjtimeFor(before: string): string | undefined {
+  const [first = '', last = '', zone = 'UTC'] = before.split('\n');
+  const text = `0.0 0 0.0\n0\n${zone.trim() === 'LOCAL' ? 'LOCAL' : 'UTC'}\n`;
+  return /^0(\.0*)? 0 0(\.0*)?$/.test(first.trim()) && last.trim() === '0' ? undefined : text;
+}

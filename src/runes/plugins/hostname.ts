@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { setHostname } from '../../linux/process.ts';
 import { sha256 } from '../../linux/sha256.ts';
+import {
+  type HardwareMarks,
+  hardwareMark,
+  isMachineId,
+  isRealUuid,
+  machineIdOf,
+} from '../../root/installed/machine-id.ts';
+import { readHardwareMarks } from '../hardware-marks.ts';
 import { type Machine, wordOf } from '../machine.ts';
+import type { NewRoot } from '../new-root.ts';
 import { definePlugin } from '../plugin.ts';
 
 /** The name in the image, as far as it tells the machines of one image apart: not at all. */
@@ -18,8 +27,7 @@ export interface Marks extends Pick<Machine, 'commandLine' | 'bootMac' | 'macs'>
 function markOf({ bootMac, macs, uuid, chance }: Marks): string {
   const mac = bootMac ?? [...macs].sort()[0];
   if (mac !== undefined) return mac.replaceAll(':', '').slice(6);
-  const isReal = uuid !== undefined && /^[0-9a-f-]{36}$/i.test(uuid) && !/^[0f-]+$/i.test(uuid);
-  return isReal ? sha256(Buffer.from(uuid.toLowerCase())).toString('hex').slice(0, 6) : chance;
+  return isRealUuid(uuid) ? sha256(Buffer.from(uuid.toLowerCase())).toString('hex').slice(0, 6) : chance;
 }
 
 /**
@@ -47,44 +55,56 @@ export function hostsWith(hosts: string | undefined, name: string): string {
   return `${rows.join('\n').replace(/\n*$/, '')}\n`;
 }
 
-/** A machine id of the MAC and the image: the same at every boot, another on each machine (machine-id(5)). */
-export function machineIdFor(mac: string, image: string): string {
-  const id = sha256(Buffer.from(`viver machine ${mac} ${image}`))
-    .toString('hex')
-    .slice(0, 32)
-    .split('');
-  // as systemd makes them: a random UUID, version 4
-  id[12] = '4';
-  id[16] = '89ab'[Number.parseInt(id[16] ?? '0', 16) & 3] ?? '8';
-  return id.join('');
+/**
+ * The machine id: what the kernel's word says, else of the hardware, so that it is the same at every boot and on no other
+ * machine, whatever the image has. A machine without marks keeps what it has on a disk of its own. Pure.
+ * @param kept what earlier boots left, if that is not the image's own
+ */
+export function machineIdFor(
+  commandLine: string,
+  marks: HardwareMarks,
+  kept: string | undefined,
+  chance: string,
+): string {
+  const asked = wordOf(commandLine, 'systemd.machine_id')?.replaceAll('-', '');
+  if (asked !== undefined && isMachineId(asked)) return asked;
+  const mark = hardwareMark(marks);
+  if (mark !== undefined) return machineIdOf(mark);
+  return kept !== undefined && isMachineId(kept) ? kept : chance;
 }
 
-function readUuid(path = '/sys/class/dmi/id/product_uuid'): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return undefined; // no SMBIOS, or not for us: there are other marks
-  }
+const MACHINE_ID = '/etc/machine-id';
+const DBUS_ID = '/var/lib/dbus/machine-id';
+
+export function writeMachineId(root: NewRoot, marks: HardwareMarks): void {
+  const kept = root.isOfImage(MACHINE_ID) ? undefined : root.read(MACHINE_ID)?.trim();
+  const id = machineIdFor(root.machine.commandLine, marks, kept, machineIdOf(readChance()));
+  root.write(MACHINE_ID, `${id}\n`, 0o444);
+  // Mostly a link to the other one; dbus-uuidgen(1) made a file of its own where there was none.
+  if (root.read(DBUS_ID) !== undefined) root.write(DBUS_ID, `${id}\n`, 0o444);
+  root.note(
+    `machine id by its ${hardwareMark(marks)?.split(' ')[0] ?? 'chance: it has neither a UUID nor a network card'}`,
+  );
 }
 
 /** Not node:crypto's: that waits until the kernel has gathered what keys need, a second and more without RDRAND. */
-const readChance = () => readFileSync('/proc/sys/kernel/random/uuid', 'utf8').slice(0, 6);
+const readChance = () => readFileSync('/proc/sys/kernel/random/uuid', 'utf8').trim();
 
 export default definePlugin({
   name: 'hostname',
   summary: 'a host name and a machine id that no other machine of the same image has',
   prepare(root) {
     const { machine } = root;
-    const marks = { ...machine, uuid: readUuid(), chance: readChance() };
-    const name = hostnameFor(marks, root.read('/etc/hostname'));
+    const marks = readHardwareMarks(machine);
+    const name = hostnameFor(
+      { ...machine, uuid: marks.uuid, chance: readChance().slice(0, 6) },
+      root.read('/etc/hostname'),
+    );
     root.write('/etc/hostname', `${name}\n`);
     root.write('/etc/hosts', hostsWith(root.read('/etc/hosts'), name));
     // For init systems that set it late or never.
     setHostname(name);
-    const mac = machine.bootMac ?? [...machine.macs].sort()[0];
-    const id = root.read('/etc/machine-id')?.trim() ?? '';
-    const isNew = mac !== undefined && !/^[0-9a-f]{32}$/.test(id);
-    if (isNew) root.write('/etc/machine-id', `${machineIdFor(mac, machine.image?.name ?? '')}\n`, 0o444);
-    root.note(`host name ${name}${isNew ? ', a machine id of its MAC' : ''}`);
+    root.note(`host name ${name}`);
+    writeMachineId(root, marks);
   },
 });

@@ -1,5 +1,11 @@
 import { linkFileFor, netRulesFor } from '../../root/installed/device-names.ts';
-import { FOREIGN_GENERATORS, FOREIGN_SERVICES, type ForeignService } from '../../root/installed/services.ts';
+import {
+  adjtimeFor,
+  FOREIGN_GENERATORS,
+  FOREIGN_SERVICES,
+  type ForeignService,
+  HARDWARE_STATES,
+} from '../../root/installed/services.ts';
 import { DROP_INS } from '../../root/installed/units.ts';
 import { disableService } from '../disable-service.ts';
 import type { NewRoot } from '../new-root.ts';
@@ -7,6 +13,7 @@ import { definePlugin } from '../plugin.ts';
 
 const RULES = '/etc/udev/rules.d';
 const LINKS = '/etc/systemd/network';
+const ADJTIME = '/etc/adjtime';
 /** Which swap an initramfs made in the running system would wake up from. */
 const RESUME = '/etc/initramfs-tools/conf.d/resume';
 
@@ -61,6 +68,19 @@ function forgetResume(root: NewRoot): void {
   root.note(`${RESUME}: no swap of another machine`);
 }
 
+function forgetStates(root: NewRoot): void {
+  for (const { directory, name, why } of HARDWARE_STATES) {
+    const paths = root.names(directory).filter((one) => name.test(one));
+    const own = paths.map((one) => `${directory}/${one}`).filter((path) => root.isOfImage(path));
+    for (const path of own) root.remove(path);
+    if (own.length > 0) root.note(`${directory}: not used, ${why}`);
+  }
+  const adjtime = root.isOfImage(ADJTIME) ? adjtimeFor(root.read(ADJTIME) ?? '') : undefined;
+  if (adjtime === undefined) return;
+  root.write(ADJTIME, adjtime);
+  root.note(`${ADJTIME}: not used, the drift of another clock`);
+}
+
 export default definePlugin({
   name: 'other-hardware',
   summary:
@@ -69,5 +89,6 @@ export default definePlugin({
     forgetNames(root);
     disableServices(root);
     forgetResume(root);
+    forgetStates(root);
   },
 });

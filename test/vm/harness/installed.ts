@@ -1,4 +1,7 @@
-/** A system as its installer leaves it on a machine with many disks, none of which is in any other. */
+/**
+ * A system as its installer leaves it on a machine with many disks, none of which is in any other; and as `docker export`
+ * leaves it.
+ */
 import type { Step } from './scenario.ts';
 
 /** By the disks' names; the last three lines are as good anywhere. */
@@ -49,6 +52,7 @@ WantedBy=multi-user.target
 /** Units as `systemctl enable` leaves them. */
 export const INSTALLED_SHELL = `systemctl enable srv-archive.mount swap2.swap disk-watch.service
 mkdir -p /srv/scratch /srv/share /srv/shared /opt/merged /var/upper /var/work
+touch /.dockerenv; echo c0ffee00c0ffee00c0ffee00c0ffee00 > /etc/machine-id
 dd if=/dev/zero of=/swapfile bs=1M count=4 && chmod 600 /swapfile && mkswap /swapfile && cp /swapfile /swap2
 `;
 
@@ -59,6 +63,7 @@ export const NOTHING_OF_ANOTHER: readonly Step[] = [
   // "Startup finished in 4.1s (kernel) + 12.3s (userspace) = 16.5s": a minute has a word of its own.
   { run: 'systemd-analyze time', output: /^Startup finished in (?!.*min).*$/m },
   { run: 'systemctl list-jobs --no-legend', output: /^(No jobs.*)?$/ },
+  { run: 'systemd-detect-virt --container', status: 1, output: /^none$/ },
   { run: 'swapon --noheadings', output: /^$/ },
   { run: 'findmnt -no FSTYPE /srv/scratch', output: /^tmpfs$/ },
   { run: 'ls /srv/share/base-files', output: /\S/ },

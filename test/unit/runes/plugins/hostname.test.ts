@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { hostnameFor, hostsWith, machineIdFor } from '../../../../src/runes/plugins/hostname.ts';
+import { hostnameFor, hostsWith, machineIdFor, writeMachineId } from '../../../../src/runes/plugins/hostname.ts';
+import { fakeRoot } from '../fake-root.ts';
 
 const machine = {
   commandLine: '',
@@ -42,9 +43,25 @@ test('/etc/hosts names this machine and keeps its other rows', () => {
   expect(hostsWith(hostsWith(undefined, 'new'), 'new')).toBe(hostsWith(undefined, 'new'));
 });
 
-test('a machine id is 32 hexadecimal digits of a version 4 UUID, the same for the same machine only', () => {
-  const id = machineIdFor('52:54:00:12:34:56', 'debian');
+const board = { uuid: '4C4C4544-0051-3310-8057-B4C04F4A3132', serials: ['s'], boardSerial: undefined };
+const marks = { ...board, bootMac: undefined, macs: ['52:54:00:12:34:56'] };
+const CHANCE = '0'.repeat(31).concat('1');
+const KEPT = 'a'.repeat(32);
+
+test('a machine id is the hardware’s whatever the image or an earlier boot had; the kernel’s word is above', () => {
+  const id = machineIdFor('', marks, undefined, CHANCE);
   expect(id).toMatch(/^[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}$/);
-  expect(machineIdFor('52:54:00:12:34:56', 'debian')).toBe(id);
-  expect(machineIdFor('52:54:00:12:34:57', 'debian')).not.toBe(id);
+  expect(machineIdFor('', { ...marks, bootMac: '02:00:00:00:00:01', macs: [] }, KEPT, CHANCE)).toBe(id);
+  expect(machineIdFor(`systemd.machine_id=${KEPT}`, marks, undefined, CHANCE)).toBe(KEPT);
+  expect(machineIdFor('systemd.machine_id=nonsense', marks, undefined, CHANCE)).toBe(id);
+  const none = { uuid: undefined, serials: [], boardSerial: undefined, bootMac: undefined, macs: [] };
+  expect(machineIdFor('', none, KEPT, CHANCE)).toBe(KEPT);
+  expect(machineIdFor('', none, 'uninitialized', CHANCE)).toBe(CHANCE);
+});
+
+test('the image’s machine id is replaced, dbus’ own file too', () => {
+  const { root, changes } = fakeRoot({ '/etc/machine-id': KEPT, '/var/lib/dbus/machine-id': KEPT });
+  writeMachineId(root, marks);
+  expect(changes['/etc/machine-id']).toBe(`${machineIdFor('', marks, undefined, CHANCE)}\n`);
+  expect(changes['/var/lib/dbus/machine-id']).toBe(changes['/etc/machine-id']);
 });

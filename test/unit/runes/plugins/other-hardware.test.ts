@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { adjtimeFor } from '../../../../src/root/installed/services.ts';
 import otherHardware from '../../../../src/runes/plugins/other-hardware.ts';
 import x11 from '../../../../src/runes/plugins/x11.ts';
 import { fakeRoot } from '../fake-root.ts';
@@ -80,4 +81,18 @@ test("X: what names a card is put aside unless a person wrote it, and a mouse's 
     '/etc/X11/xorg.conf.d/20-card.conf',
     '/etc/X11/xorg.conf.d/20-card.conf.of-the-image',
   ]);
+});
+
+test("another machine's brightness, radios and clock are not set here; UTC or local time stays as the image has it", async () => {
+  const { root, changes } = fakeRoot({
+    '/var/lib/systemd/backlight/pci-0000:00:02.0:backlight:intel_backlight': '0\n',
+    '/var/lib/systemd/rfkill/platform-x:wlan': '1\n',
+    '/var/lib/chrony/chrony.drift': '12.3 0.1\n',
+    '/etc/adjtime': '-2.515432 1663592400 0.000000\n1663592400\nLOCAL\n',
+  });
+  await otherHardware.prepare?.(root);
+  expect(Object.values(changes).filter((text) => text === undefined)).toHaveLength(3);
+  expect(changes['/etc/adjtime']).toBe('0.0 0 0.0\n0\nLOCAL\n');
+  expect(adjtimeFor('0.0 0 0.0\n0\nUTC\n')).toBeUndefined();
+  expect(adjtimeFor('')).toBe('0.0 0 0.0\n0\nUTC\n');
 });
