@@ -9,8 +9,11 @@ import { BootFailure } from './failure.ts';
 /** A disk that is named is waited for this long: it may spin up. */
 const WAIT_MS = 10_000;
 const POLL_MS = 100;
-/** All disks are asked anew when one came or went, and this often: a medium may be slow to be readable. */
-const ASK_EVERY_MS = 1000;
+/**
+ * All disks are asked anew when one came or went, and after this, and twice as long each time: one may be slow to be
+ * readable, and one that fails costs time and lines of the kernel's each time.
+ */
+const ASK_AGAIN_MS = 1000;
 const DEVICE_TIMEOUT_MS = 5000;
 
 /**
@@ -22,13 +25,16 @@ export async function findCowDevice(wanted: string, drivers: Drivers, waitMs = W
   const untilMs = uptimeMs() + waitMs;
   let asked = '';
   let askedMs = 0;
+  let againMs = ASK_AGAIN_MS;
   for (;;) {
-    const { devices } = readBlockDevices();
+    // nothing is written to a CD, and a drive without a disc is not read
+    const devices = readBlockDevices().devices.filter(({ medium }) => medium !== 'cd');
     const present = devices.map((device) => `${device.name} ${device.sequence}`).join(', ');
-    if (present !== asked || uptimeMs() - askedMs >= ASK_EVERY_MS) {
+    if (present !== asked || uptimeMs() - askedMs >= againMs) {
       const options = { access: drivers.mediaAccess, deviceTimeoutMs: DEVICE_TIMEOUT_MS };
       const found = await findDevice(followed(name), devices, options);
       if (found !== undefined) return { path: found.device.path, type: found.content?.type };
+      againMs = present === asked ? 2 * againMs : ASK_AGAIN_MS;
       asked = present;
       askedMs = uptimeMs();
     }
