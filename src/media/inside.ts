@@ -92,9 +92,7 @@ async function imagesIn(root: string, place: Place, access: MediaAccess): Promis
 }
 
 async function lookInIsos(mounted: Mounted, options: InsideOptions): Promise<readonly Seen[]> {
-  const { mountpoint, roots, isVentoy, type } = mounted;
-  // a disc in a disc is nobody's way to boot, and ISOs on read-only media are many
-  if (type === 'iso9660' && options.namedIso === undefined) return [];
+  const { mountpoint, roots, isVentoy } = mounted;
   const paths = new Map<string, boolean>();
   for (const root of roots) {
     if (options.namedIso !== undefined) paths.set(join(mountpoint, root, options.namedIso), true);
