@@ -76,6 +76,11 @@ export class BootLog {
     if (isFirst) for (const text of this.#said) this.#write(text);
   }
 
+  /** Opens the consoles unless that has been done: what fails before is told too. */
+  open(): void {
+    if (this.#active === undefined) this.openConsoles();
+  }
+
   /** One line, as it is. */
   line(text: string): void {
     this.#said.push(text);

@@ -5,7 +5,9 @@ import { MS, mount, umount } from '../linux/mount.ts';
 import { mountsOf } from '../media/candidate.ts';
 import { mountBeside, mountUnit } from '../root/beside.ts';
 import { type Cow, cowModules, mountDeviceCow, mountRamCow } from '../root/cow.ts';
-import { type FoundInit, findInit, hasUdev, resolveBelow, rootReader } from '../root/find-init.ts';
+import { type FoundInit, findInit, hasUdev } from '../root/find-init.ts';
+import { resolveBelow } from '../root/resolve-below.ts';
+import { rootReader } from '../root/root-reader.ts';
 import { mountInContext, startSelinux } from '../root/selinux.ts';
 import {
   installShutdownHooks,
@@ -18,6 +20,7 @@ import { mountUnion } from '../root/union.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
 import { type Drivers, ROOT_MODULES } from './drivers.ts';
+import { BootFailure } from './failure.ts';
 import { findCowDevice } from './find-cow-device.ts';
 import type { SoundImage } from './first-sound-image.ts';
 import { openField, waitOf } from './join-field.ts';
@@ -79,7 +82,7 @@ export async function buildRoot(
   });
   undo.defer(() => umount(LOWER));
   undo.defer(() => umount(TARGET));
-  const init = findInit(TARGET, options.init);
+  const init = initOf(image, options);
   const beside = containerStores(cow, log);
   for (const path of beside) undo.defer(() => umount(TARGET + path));
   const needs = {
@@ -116,6 +119,22 @@ function startLabels(cow: Cow, asked: string | undefined, log: BootLog): Labelle
   if (selinux === undefined) return undefined;
   log.choose('SELinux', `the policy ${selinux.config.type} of the image, ${selinux.config.mode}`);
   return { selinux, target: TARGET, upper: cow.upper, sinceMs };
+}
+
+/** The init is known to run before anything is handed over to it. */
+function initOf({ name }: SoundImage, options: BootOptions): FoundInit {
+  try {
+    return findInit(TARGET, options.init);
+  } catch (error) {
+    throw new BootFailure(`image ${name}: ${describeError(error)}`, {
+      tryThis: [
+        'an image that is made for this machine, and whole',
+        options.init === undefined
+          ? 'init=/PATH, if the image has another program to begin with'
+          : 'boot without init=',
+      ],
+    });
+  }
 }
 
 /** Without them the system boots as well: its containers get a slower kind of layers. */

@@ -82,6 +82,7 @@ export class ErrorPolicy {
   /** An attempt has failed and is undone. Returns when it is to be tried again; never rejects. */
   async failed(error: unknown): Promise<void> {
     try {
+      this.#log.open();
       for (const line of explainFailure(error, this.#saw())) this.#log.line(line);
       if (error instanceof Error && error.stack !== undefined) this.#log.choose('failed', error.stack);
       writeReport(this.#log);
@@ -139,6 +140,7 @@ export class ErrorPolicy {
 
   /** Something ends the process: no turn of the event loop comes any more. */
   #neverExit(code: number): void {
+    this.#log.open();
     this.#log.line(`viver: boot failed: /init was ended with status ${code}`);
     const seconds = this.#panicSeconds();
     if (seconds !== undefined) {

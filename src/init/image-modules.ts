@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bindMount, umount } from '../linux/mount.ts';
-import { type RootReader, resolveBelow, rootReader } from '../root/find-init.ts';
+import { resolveBelow } from '../root/resolve-below.ts';
+import { type RootReader, rootReader } from '../root/root-reader.ts';
 
 /** Whether image and kernel go together: the image's udev drives nothing with modules of another kernel. */
 export interface ImageModules {

@@ -1,9 +1,19 @@
 import { appendFileSync } from 'node:fs';
+import { hasCode } from '../linux/errno.ts';
 import { KEPT_INITRAMFS } from '../root/switch.ts';
 import { loadRunes } from '../runes/load.ts';
 import { readMachine } from '../runes/machine.ts';
 import { Runner } from '../runes/runner.ts';
 import { type Command, UsageError } from './command.ts';
+
+/** printk.devkmsg=off keeps everybody out of it: what a plugin says is not worth its end. */
+function toKernelLog(text: string): void {
+  try {
+    appendFileSync('/dev/kmsg', text);
+  } catch (error) {
+    if (!hasCode(error, 'EPERM', 'EACCES')) throw error;
+  }
+}
 
 export const runes: Command = {
   name: 'runes',
@@ -20,7 +30,7 @@ runs it. What would run and why: viver role --explain
     if (unexpected !== undefined) throw new UsageError(`unexpected '${unexpected}'`);
     const say = args.includes('--kmsg')
       ? // level info: kept for dmesg, and off the consoles of a quiet kernel
-        (line: string) => appendFileSync('/dev/kmsg', `<6>viver runes: ${line}\n`)
+        (line: string) => toKernelLog(`<6>viver runes: ${line}\n`)
       : (line: string) => void process.stdout.write(`viver runes: ${line}\n`);
     const { machine, role, why, graph, problems } = loadRunes({ machine: readMachine(), roots: [KEPT_INITRAMFS, ''] });
     for (const problem of problems) say(problem);

@@ -1,62 +1,10 @@
-import { readlinkSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
+import { whyNotRunnable } from './init-program.ts';
+import { resolveBelow } from './resolve-below.ts';
+import { type RootReader, rootReader } from './root-reader.ts';
 
 /** What the image's first program is, as far as the shutdown must know. */
 export type InitSystem = 'systemd' | 'sysvinit' | 'openrc' | 'runit' | 'busybox' | 'unknown';
-
-/** What finding an init needs of the image's files. */
-export interface RootReader {
-  /** The target of a symbolic link; undefined when the path is no link or nothing. */
-  link(path: string): string | undefined;
-  kind(path: string): 'executable' | 'file' | 'directory' | undefined;
-}
-
-export const rootReader: RootReader = {
-  link(path) {
-    try {
-      return readlinkSync(path);
-    } catch {
-      return undefined; // no link, or nothing there: kind() tells which
-    }
-  },
-  kind(path) {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined) return undefined;
-    if (stat.isDirectory()) return 'directory';
-    return stat.isFile() && (stat.mode & 0o111) !== 0 ? 'executable' : 'file';
-  },
-};
-
-const MOST_LINKS = 40; // as the kernel's MAXSYMLINKS
-
-/**
- * Resolves symbolic links below `root` as a process changed to that root would see them.
- * @returns the path below root, or undefined when it leads to nothing or in circles
- */
-export function resolveBelow(root: string, path: string, reader: RootReader): string | undefined {
-  let rest = path.split('/').filter((part) => part !== '' && part !== '.');
-  let at = '/';
-  let links = 0;
-  while (rest.length > 0) {
-    const [part = '', ...after] = rest;
-    rest = after;
-    if (part === '..') {
-      at = dirname(at);
-      continue;
-    }
-    const next = join(at, part);
-    const target = reader.link(join(root, next));
-    if (target === undefined) {
-      at = next;
-      continue;
-    }
-    links += 1;
-    if (links > MOST_LINKS) return undefined;
-    if (target.startsWith('/')) at = '/';
-    rest = [...target.split('/').filter((name) => name !== '' && name !== '.'), ...rest];
-  }
-  return reader.kind(join(root, at)) === undefined ? undefined : at;
-}
 
 /** Where an init may be, in the order they are tried: the kernel's own list (init/main.c) and systemd's places. */
 const PLACES = [
@@ -75,17 +23,22 @@ export interface FoundInit {
 }
 
 /**
- * The image's own init.
+ * The image's own init: the first of the places that the kernel can execute.
  * @param asked the kernel's word `init=`; it alone is tried when given
- * @throws Error that names what was tried
+ * @throws Error that names what was tried, and why what is there cannot run
  */
 export function findInit(root: string, asked: string | undefined, reader: RootReader = rootReader): FoundInit {
   const places = asked === undefined ? PLACES : [asked];
+  const unusable: string[] = [];
   for (const path of places) {
     const program = resolveBelow(root, path, reader);
     if (program === undefined || reader.kind(join(root, program)) !== 'executable') continue;
-    return { path, system: initSystem(root, program, reader) };
+    const why = whyNotRunnable(root, program, reader);
+    if (why === undefined) return { path, system: initSystem(root, program, reader) };
+    unusable.push(`${path}${program === path ? '' : ` (${program})`} ${why}`);
   }
+  if (unusable.length > 0)
+    throw new Error(`the image's init cannot run on this machine: ${[...new Set(unusable)].join('; ')}`);
   const from = asked === undefined ? 'no init in the image' : `no executable ${asked} in the image (init=)`;
   throw new Error(`${from}: looked at ${places.join(', ')}`);
 }

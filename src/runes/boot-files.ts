@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { resolveBelow, rootReader } from '../root/find-init.ts';
+import { resolveBelow } from '../root/resolve-below.ts';
+import { rootReader } from '../root/root-reader.ts';
 import { keptFile } from './kept-program.ts';
 
 /** A file that machines load while they boot. */

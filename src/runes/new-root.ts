@@ -12,7 +12,9 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { hasCode } from '../linux/errno.ts';
-import { type InitSystem, resolveBelow, rootReader } from '../root/find-init.ts';
+import type { InitSystem } from '../root/find-init.ts';
+import { resolveBelow } from '../root/resolve-below.ts';
+import { rootReader } from '../root/root-reader.ts';
 import type { Machine } from './machine.ts';
 
 /** The root the machine is about to switch to. What is written goes to the upper layer, never to the image. */

@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FieldStatus } from '../../field/status.ts';
-import { resolveBelow, rootReader } from '../../root/find-init.ts';
+import { resolveBelow } from '../../root/resolve-below.ts';
+import { rootReader } from '../../root/root-reader.ts';
 import { findBootFiles } from '../boot-files.ts';
 import { againToDiskScript, bootScript, inheritedWords, keyedFieldScript, toDiskScript } from '../boot-script.ts';
 import type { PublishedStatus } from '../interfaces.ts';

@@ -10,3 +10,8 @@ test('what a message says already is not said twice, and no line break is left',
   expect(describeError(new Error('open x: ENOENT', { cause: new Error('ENOENT') }))).toBe('open x: ENOENT');
   expect(describeError('a\n  b')).toBe('a b');
 });
+
+test('the error that came first is told before those of what was to be undone', () => {
+  const error = new SuppressedError(new Error('umount: EBUSY'), new Error('mount: ENODEV'));
+  expect(describeError(error)).toBe('mount: ENODEV (then: umount: EBUSY)');
+});

@@ -30,3 +30,10 @@ test('a kernel without the key is an error', async () => {
   };
   await expect(emergencyRemount({ kernelLog, trigger })).rejects.toThrow('ENOENT');
 });
+
+test('where the kernel lets nobody read its log, it is asked all the same', async () => {
+  let asked = 0;
+  const trigger = () => void asked++;
+  expect(await emergencyRemount({ kernelLog: join(folder, 'none'), trigger, timeoutMs: 10 })).toBe(false);
+  expect(asked).toBe(1);
+});

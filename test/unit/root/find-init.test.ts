@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { findInit, hasUdev, type RootReader, resolveBelow } from '../../../src/root/find-init.ts';
+import { findInit, hasUdev } from '../../../src/root/find-init.ts';
+import { resolveBelow } from '../../../src/root/resolve-below.ts';
+import type { RootReader } from '../../../src/root/root-reader.ts';
+import { elf } from './elf.ts';
 
 /** A root below /new: path → `x` an executable, `f` a file, `d` a directory, anything else a link's target. */
 function rootOf(tree: Readonly<Record<string, string>>): RootReader {
@@ -10,6 +13,7 @@ function rootOf(tree: Readonly<Record<string, string>>): RootReader {
       return value === undefined || ['x', 'f', 'd'].includes(value) ? undefined : value;
     },
     kind: (path) => (({ x: 'executable', f: 'file', d: 'directory' }) as const)[at(path) ?? ''],
+    bytes: (_path, offset, length) => elf({}).subarray(offset, offset + length),
   };
 }
 
