@@ -56,6 +56,13 @@ for name in early-random early-streams; do
   gcc -Os -Wall -Werror -shared -fPIC -nostdlib -s -Wl,--build-id=none -o "$tree/lib/$name.so" "$here/initrd/$name.c"
   echo "/lib/$name.so" >> "$tree/etc/ld.so.preload"
 done
+keymaps=$here/build/keymaps
+if [ ! -e "$keymaps/.done" ] || [ -n "$(find "$here/initrd/keymaps.list" "$here/scripts/keymaps.ts" -newer "$keymaps/.done")" ]; then
+  "$here/node_modules/.bin/node" "$here/scripts/keymaps.ts" "$here/initrd/keymaps.list" "$keymaps"
+  touch "$keymaps/.done"
+fi
+mkdir -p "$tree/lib/keymaps"
+cp -P "$keymaps"/*.bmap "$tree/lib/keymaps/"
 rows binaries.list | while read -r from to; do install_program "$from" "${to:-$from}"; done
 "$tree/bin/busybox" --list | while read -r applet; do
   [ -e "$tree/bin/$applet" ] || ln -s busybox "$tree/bin/$applet"

@@ -15,6 +15,7 @@ import { findSource } from './find-source.ts';
 import { AllRefused, firstSoundImage } from './first-sound-image.ts';
 import { commitHandOver, prepareHandOver } from './hand-over.ts';
 import { joinField } from './join-field.ts';
+import { loadKeymap } from './keymap.ts';
 import { Network } from './network.ts';
 import { openSystem } from './open-system.ts';
 import { Refusals } from './refusals.ts';
@@ -25,6 +26,8 @@ interface Machine {
   readonly pool: SyscallPool;
   readonly refused: Refusals;
   options?: BootOptions;
+  /** Settled when the keyboard has the layout that was asked for. */
+  keymap?: Promise<void>;
   drivers?: Drivers;
   network?: Network;
 }
@@ -36,7 +39,10 @@ export async function boot(log: BootLog): Promise<never> {
   const machine: Machine = { pool: new SyscallPool(), refused: new Refusals() };
   policy.saw = () => [machine.drivers?.problem ?? [], machine.drivers?.undriven() ?? []].flat();
   // A person at the prompt wants a keyboard, which may hang on what was left.
-  policy.readyPrompt = () => machine.drivers?.leaveRest(false);
+  policy.readyPrompt = async () => {
+    machine.drivers?.leaveRest(false);
+    await machine.keymap;
+  };
   for (;;) {
     try {
       await policy.during((signal) => attempt(machine, policy, signal, log));
@@ -63,6 +69,7 @@ async function attempt(machine: Machine, policy: ErrorPolicy, signal: AbortSigna
   if (machine.options === undefined) {
     machine.options = await stage('filesystems', () => openSystem(log));
     policy.options = machine.options;
+    if (machine.options.keymap !== undefined) machine.keymap = loadKeymap(machine.options.keymap, log);
   }
   const { options } = machine;
   if (machine.drivers === undefined) {

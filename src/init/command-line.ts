@@ -38,6 +38,8 @@ export interface BootOptions {
   readonly waitSeconds: number | undefined;
   readonly break: StageName | undefined;
   readonly rescue: boolean;
+  /** Layout of the keyboard, for the prompt. */
+  readonly keymap: string | undefined;
   readonly debug: boolean;
   /** The card the machine was booted by, from `BOOTIF=`. */
   readonly bootMac: string | undefined;
@@ -119,6 +121,10 @@ const WORDS: Readonly<Record<string, Word>> = {
     draft.break = stage;
   },
   rescue: flag('rescue'),
+  keymap(draft, value) {
+    if (!NAME.test(value)) return 'wants the name of a keymap: de, fr, us-intl';
+    draft.keymap = value;
+  },
   debug: flag('debug'),
   // Read with the other words for modules (hardware/modprobe-config.ts).
   'modules.blacklist': () => undefined,
@@ -196,6 +202,7 @@ export function parseCommandLine(text: string): BootOptions {
     waitSeconds: undefined,
     break: undefined,
     rescue: false,
+    keymap: undefined,
     debug: false,
     bootMac: bootMacOf(text),
     init: undefined,

@@ -75,8 +75,9 @@ test('the root is mounted on a machine whose last console is a serial port that 
 test('panic= counts down where a person sees it, and a key gives the prompt', async () => {
   await runScenario({
     name: 'panic-key',
-    kernel: kernelWith('console=tty0', 'console=ttyS0', 'viver.wait=1', 'panic=60'),
+    kernel: kernelWith('console=tty0', 'console=ttyS0', 'viver.wait=1', 'panic=60', 'viver.keymap=klingon'),
     steps: [
+      { wait: /viver: warning: viver\.keymap=klingon: no such keymap; there are: .* de .* us /, within: 90 },
       { wait: /viver: boot failed/, within: 90 },
       { wait: /reboot in 5\d s \(panic=60\); any key/, within: 30 },
       { type: ' ' },
@@ -129,4 +130,28 @@ test('quiet: the consoles have warnings only, the report has all', async () => {
   const before = console.map(({ text }) => text).filter((text) => text.includes('viver: '));
   expect(before.filter((text) => !text.includes('login:'))[0]).toMatch(/warning: command line: viver.nonsense/);
   expect(before.some((text) => /^viver: \[\d\/6\]/.test(text))).toBe(false);
+});
+
+/** Keys of the keyboard by their places on an American one; with shift when marked. */
+const press = (keys: string): readonly Step[] =>
+  keys.split(' ').map((key) => ({
+    qmp: 'send-key',
+    arguments: {
+      keys: [...(key.startsWith('^') ? ['shift'] : []), key.replace('^', '')].map((data) => ({ type: 'qcode', data })),
+      'hold-time': 30,
+    },
+  }));
+
+test("viver.keymap= at the screen's prompt, with the keyboard of the machine", async () => {
+  await runScenario({
+    name: 'keymap',
+    kernel: kernelWith('console=ttyS0', 'console=tty0', 'viver.rescue', 'viver.keymap=de'),
+    steps: [
+      ...PROMPT,
+      // echo zy>/dev/ttyS0, where a German keyboard has each
+      ...press('e c h o spc y z ^less ^7 d e v ^7 t t z ^s 0 ret'),
+      { wait: /^zy$/, within: 20 },
+      ...OFF,
+    ],
+  });
 });
