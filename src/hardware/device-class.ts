@@ -186,6 +186,9 @@ const DEFERRED: readonly DeferredRow[] = [
   { path: /\/drivers\/gpu\/drm\/(virtio|hyperv|xen)\//, reason: '' },
   { path: /\/drivers\/video\/fbdev\/(hyperv|xen)/, reason: '' },
   { path: /\/drivers\/input\/misc\/xen/, reason: '' },
+  { path: /\/drivers\/gpu\/drm\/tiny\/simpledrm/, reason: '' },
+  // What the keyboard of a Surface hangs on.
+  { path: /\/drivers\/platform\/surface\/(aggregator\/|surface_aggregator_)/, reason: '' },
   {
     path: /\/drivers\/(gpu|video)\//,
     reason: "the console runs on the firmware's frame buffer; the image loads the full driver, with its firmware",
@@ -201,7 +204,7 @@ const DEFERRED: readonly DeferredRow[] = [
     reason: 'the console needs a keyboard only',
   },
   {
-    path: /\/drivers\/i2c\/busses\/i2c-(i801|piix4|nforce2|viapro|amd|ali|sis)/,
+    path: /\/drivers\/i2c\/busses\/i2c-(i801|piix4|nforce2|viapro|amd(756|8111)|ali|sis)/,
     reason: 'sensors hang on this bus, and no keyboard',
   },
   {

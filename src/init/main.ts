@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { startupSnapshot } from 'node:v8';
-import { runCommand } from '../kit/main.ts';
+import { endWithReader, runCommand } from '../kit/main.ts';
 import { boot } from './boot.ts';
 import { BootLog } from './boot-log.ts';
 import { STAGES } from './command-line.ts';
@@ -9,6 +9,7 @@ import { endMachine } from './end-machine.ts';
 async function main(): Promise<void> {
   if (process.pid === 1 && basename(process.argv0) === 'shutdown') return endMachine(process.argv[2]);
   if (process.pid === 1) return boot(new BootLog(STAGES.length));
+  endWithReader([process.stdout, process.stderr], process.exit);
   process.exitCode = await runCommand(process.argv.slice(2));
 }
 

@@ -33,6 +33,19 @@ function help(): string {
 }
 
 /**
+ * `viver … | head -1` has what it wanted: the command ends without a word. Without this, Node would throw the error that
+ * the next write finds (it ignores SIGPIPE), with a stack trace.
+ */
+export function endWithReader(streams: readonly Pick<NodeJS.WriteStream, 'on'>[], exit: (code: number) => void): void {
+  for (const stream of streams) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') exit(0);
+      else throw error;
+    });
+  }
+}
+
+/**
  * Runs `viver ARGS…`.
  * @returns the exit code: 0 done, 1 failed with one clear line, 2 wrong usage
  */

@@ -236,6 +236,12 @@ export class Rtnetlink {
     await this.#channel.request({ op: `set ${up ? 'up' : 'down'}`, target: link.name, type: RTM.NEWLINK, payload });
   }
 
+  /** @throws SyscallError: EINVAL for what the card cannot */
+  async setMtu(link: Pick<Link, 'index' | 'name'>, mtu: number): Promise<void> {
+    const payload = Buffer.concat([linkHeader(link.index, 0, 0), encodeAttributes([attribute.u32(IFLA.MTU, mtu)])]);
+    await this.#channel.request({ op: `set mtu ${mtu}`, target: link.name, type: RTM.NEWLINK, payload });
+  }
+
   async addresses(): Promise<Address[]> {
     const payload = encode(ifaddrmsg, { family: AF_INET, prefixLength: 0, flags: 0, scope: 0, index: 0 });
     const request = { op: 'RTM_GETADDR', target: 'all addresses', type: RTM.GETADDR, payload };

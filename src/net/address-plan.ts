@@ -15,6 +15,8 @@ export interface AddressPlan {
   readonly routes: readonly PlannedRoute[];
   readonly dns: readonly string[];
   readonly search: readonly string[];
+  /** Bytes of the largest packet; undefined: what the card has by itself. */
+  readonly mtu?: number;
 }
 
 /** `viver.ip=`: by DHCP, or an address of one's own. */
@@ -46,8 +48,11 @@ function networkOf(address: string, prefixLength: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(network / 2 ** shift) % 256).join('.');
 }
 
+/** Every host takes a packet of so many bytes (RFC 791); a server that says less is wrong, and others pass it over too. */
+const LEAST_MTU = 576;
+
 export function planLease(lease: Lease): AddressPlan {
-  const { address, prefixLength, routers, dns, search } = lease;
+  const { address, prefixLength, routers, dns, search, mtu } = lease;
   const gateways = lease.routes.map((route) => ({
     ...route,
     destination: networkOf(route.destination, route.prefixLength),
@@ -59,7 +64,8 @@ export function planLease(lease: Lease): AddressPlan {
   const byGateway = gateways.filter(({ gateway }) => gateway !== '0.0.0.0');
   const all = lease.routes.length > 0 ? byGateway : routers.slice(0, 1).map(defaultRoute);
   const routes = [...onLink, ...all.flatMap((route) => routesBy(route, address, prefixLength))];
-  return { address, prefixLength, routes, dns, search };
+  const isUsable = mtu !== undefined && mtu >= LEAST_MTU;
+  return { address, prefixLength, routes, dns, search, ...(isUsable ? { mtu } : {}) };
 }
 
 /**

@@ -58,8 +58,17 @@ interface Attempt {
   trouble: string | undefined;
 }
 
-async function configure(network: Rtnetlink, link: Link, plan: AddressPlan, directory: string): Promise<void> {
-  const { address, prefixLength } = plan;
+async function configure(
+  network: Rtnetlink,
+  link: Link,
+  plan: AddressPlan,
+  directory: string,
+  say: (line: string) => void,
+): Promise<void> {
+  const { address, prefixLength, mtu } = plan;
+  // Of first importance where it is less than the card's own: larger packets would get lost.
+  if (mtu !== undefined && mtu !== link.mtu)
+    await network.setMtu(link, mtu).catch((error: Error) => say(`${error.message}, which the DHCP server asks for`));
   await network.addAddress({ linkIndex: link.index, address, prefixLength });
   for (const route of plan.routes) await network.addRoute({ ...route, linkIndex: link.index });
   // For the hook, which compares with it when the lease changes later.
@@ -100,7 +109,7 @@ class BringUp {
       if (signal.aborted) onAbort();
       else this.#watch(watching.signal).catch(this.#outcome.reject);
       const settled = await this.#outcome.promise;
-      await configure(this.#network, settled.link, settled.plan, directory);
+      await configure(this.#network, settled.link, settled.plan, directory, (line) => this.#say(line));
       const clientPid = this.#attempts.get(settled.link.index)?.client?.pid;
       winner = { ...settled, device: readLinkDevice(settled.link.name), clientPid };
       return winner;
@@ -224,7 +233,9 @@ class BringUp {
     }
     const { link } = attempts.find((attempt) => attempt.link.mac === bootMac) ?? attempts[0] ?? {};
     if (link !== undefined)
-      await configure(this.#network, link, ip, directory).catch((error: Error) => this.#say(error.message));
+      await configure(this.#network, link, ip, directory, (line) => this.#say(line)).catch((error: Error) =>
+        this.#say(error.message),
+      );
   }
 
   async #cleanUp(winner: number | undefined): Promise<void> {

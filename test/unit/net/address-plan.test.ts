@@ -86,3 +86,12 @@ test('resolv.conf has what is known, and is not made of nothing', () => {
   expect(resolvConf({ dns: ['10.0.0.1'], search: [] })).toBe('nameserver 10.0.0.1\n');
   expect(resolvConf({ dns: [], search: ['a.test'] })).toBeUndefined();
 });
+
+test('the MTU of a lease, unless no host could live with it', () => {
+  const lease = (mtu: string) => planLease(parseLease({ ip: '10.0.0.2', mask: '24', mtu })).mtu;
+  expect(lease('1400')).toBe(1400);
+  expect(lease('9000')).toBe(9000);
+  expect(lease('575')).toBeUndefined();
+  expect(lease('70000')).toBeUndefined();
+  expect(lease('many')).toBeUndefined();
+});

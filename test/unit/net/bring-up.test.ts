@@ -16,7 +16,9 @@ describe.concurrent('the network is brought up', () => {
         routes: [{ destination: '0.0.0.0', prefixLength: 0, gateway: '10.71.0.1' }],
         dns: ['10.71.0.1', '10.71.0.2'],
         search: ['viver.test'],
+        mtu: 1400,
       },
+      mtu: '1400',
       reason: 'first DHCP answer (10.71.0.1) of 3 interfaces',
       // An option without a name comes as hexadecimal: "hello".
       option: '68656c6c6f',
@@ -32,13 +34,14 @@ describe.concurrent('the network is brought up', () => {
 
   test('and kept up: the lease is renewed, another address replaces the first, a release takes nothing away', async () => {
     const found = (await play('another address later')) as Record<
-      'before' | 'renewed' | 'after' | 'released',
+      'before' | 'renewed' | 'after' | 'released' | 'mtu',
       string[]
     >;
     expect(found.before).toEqual([expect.stringMatching(/^10\.72\.0\./)]);
     expect(found.renewed).toEqual(found.before);
     expect(found.after).toEqual([expect.stringMatching(/^10\.73\.0\./)]);
     expect(found.released).toEqual(found.after);
+    expect(found.mtu).toBe('1300');
   });
 
   test('by an interface that appears and gets its link while we wait', async () => {

@@ -16,6 +16,7 @@ const options = {
   signal: AbortSignal.timeout(20_000),
 } satisfies BringUpOptions;
 const cards = (...names: string[]) => Promise.all(names.map(addCard));
+const mtuOf = (card: string) => / mtu (\d+) /.exec(ip('link', 'show', card))?.[1];
 const messageOf = (error: Error) => error.message;
 
 const SCENARIOS: Record<string, () => Promise<unknown>> = {
@@ -29,6 +30,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
       '--dhcp-option=6,10.71.0.1,10.71.0.2',
       '--domain=viver.test',
       '--dhcp-option-force=224,hello',
+      '--dhcp-option-force=26,1400',
     );
     const { link, plan, lease, clientPid = -1, reason } = await bringUp({ ...options, hostname: 'machine7' });
     await until('the other clients to end', () => clients().length === 1);
@@ -40,6 +42,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
       option: lease?.options.opt224,
       kernelHas: addressesOf('a0'),
       routes: ip('-4', 'route'),
+      mtu: mtuOf('a0'),
       up: ['a0', 'b0', 'c0'].filter(isUp),
       client: words[0],
       hostnameSent: words.includes('hostname:machine7'),
@@ -63,7 +66,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     const renewed = addressesOf('a0');
     first.kill();
     a.run('ip address flush dev far');
-    await a.serve('10.73.0', '--dhcp-option=3,10.73.0.1');
+    await a.serve('10.73.0', '--dhcp-option=3,10.73.0.1', '--dhcp-option-force=26,1300');
     process.kill(clientPid, 'SIGUSR1');
     await until('the new address', () => addressesOf('a0').some((address) => address.startsWith('10.73.0.')));
     await until('the old one to go', () => addressesOf('a0').length === 1);
@@ -72,7 +75,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     const after = addressesOf('a0');
     process.kill(clientPid, 'SIGUSR2');
     await setTimeout(300);
-    return { before, renewed, after, released: addressesOf('a0') };
+    return { before, renewed, after, released: addressesOf('a0'), mtu: mtuOf('a0') };
   },
 
   async 'late card'() {
