@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { type FirmwareLack, firmwareBelow, type HasFirmware } from '../hardware/firmware.ts';
 import { describeError } from '../linux/describe-error.ts';
 import { deleteModule } from '../linux/module.ts';
-import { resolveBelow, rootReader } from '../root/find-init.ts';
+import { resolveBelow } from '../root/resolve-below.ts';
+import { rootReader } from '../root/root-reader.ts';
 
 /** A driver's firmware that the initrd lacks, and what of it the image has. */
 export interface FirmwareFit extends FirmwareLack {
