@@ -24,6 +24,7 @@ import { BootFailure } from './failure.ts';
 import { findCowDevice } from './find-cow-device.ts';
 import type { SoundImage } from './first-sound-image.ts';
 import { openField, waitOf } from './join-field.ts';
+import { keepCow } from './keep/keep-cow.ts';
 import type { LabelledRoot } from './label-written.ts';
 import { PRIVATE_DIRECTORY } from './private-directory.ts';
 
@@ -59,8 +60,8 @@ export async function buildRoot(
 ): Promise<StageDone<BuiltRoot>> {
   await drivers.ensureModules(ROOT_MODULES);
   using undo = new DisposableStack();
-  const { cow, imagePath } = await mountCow(image, options, drivers, log);
-  undo.defer(() => umount(cow.mountpoint));
+  const { cow, imagePath, undo: unmountCow } = await mountCow(image, options, drivers, log);
+  undo.defer(unmountCow ?? (() => umount(cow.mountpoint)));
   let device = imagePath;
   if (!image.isDevice) {
     const loop = attachLoop({ file: imagePath, readOnly: true, autoclear: true });
@@ -87,6 +88,7 @@ export async function buildRoot(
   for (const path of beside) undo.defer(() => umount(TARGET + path));
   const needs = {
     cowMountpoint: cow.kind === 'ram' ? undefined : cow.mountpoint,
+    holder: cow.holder,
     daemon: image.daemon !== undefined,
   };
   if (needs.cowMountpoint !== undefined || needs.daemon) {
@@ -154,7 +156,8 @@ async function mountCow(
   options: BootOptions,
   drivers: Drivers,
   log: BootLog,
-): Promise<{ readonly cow: Cow; readonly imagePath: string }> {
+): Promise<{ readonly cow: Cow; readonly imagePath: string; readonly undo?: () => void }> {
+  if (options.cow === 'keep') return { ...(await keepCow(image, COW, options, drivers, log)), imagePath: image.path };
   if (options.cow === 'ram') return { cow: mountRamCow(COW), imagePath: image.path };
   const waitMs = options.waitSeconds === undefined ? undefined : options.waitSeconds * 1000;
   const device = await findCowDevice(options.cow, drivers, waitMs);

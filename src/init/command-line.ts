@@ -23,7 +23,7 @@ export interface BootOptions {
   readonly iso: { readonly path: string; readonly device: DeviceName | undefined; readonly by: string } | undefined;
   /** Order of preference; undefined: the fastest wins. */
   readonly media: readonly Medium[] | undefined;
-  /** `ram`, a device path, or LABEL=…, UUID=…. */
+  /** `ram`, `keep` (on the boot medium), a device path, or LABEL=…, UUID=…. */
   readonly cow: string;
   readonly toram: boolean;
   /** undefined: `full` for a pinned image, else `off`. */
@@ -78,8 +78,8 @@ const WORDS: Readonly<Record<string, Word>> = {
       return `${unknown.join(',') || 'nothing'} is not of ${MEDIUM_RANKS.join(',')}`;
   },
   cow(draft, value) {
-    if (!/^(ram|\/dev\/\S+|(LABEL|UUID|PARTUUID|PARTLABEL)=.+)$/.test(value))
-      return 'wants ram, /dev/DEVICE, LABEL=… or UUID=…';
+    if (!/^(ram|keep|\/dev\/\S+|(LABEL|UUID|PARTUUID|PARTLABEL)=.+)$/.test(value))
+      return 'wants ram, keep, /dev/DEVICE, LABEL=… or UUID=…';
     draft.cow = value;
   },
   toram: flag('toram'),

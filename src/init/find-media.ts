@@ -17,6 +17,7 @@ import { type BootLog, type StageDone, uptimeMs } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
 import type { Drivers } from './drivers.ts';
 import { BootFailure } from './failure.ts';
+import { keptFirst } from './keep/kept-media.ts';
 import { decideWait, type WaitDecision } from './media-wait.ts';
 import { type Named, namedIso } from './named-iso.ts';
 import type { Refusals } from './refusals.ts';
@@ -97,6 +98,7 @@ export async function findMedia(
       })),
       pending,
       order: options.media,
+      all: options.cow === 'keep',
       hotplug: candidates.length === 0 && canPlug && (pending.length > 0 || !offeredElsewhere()),
       nowMs: uptimeMs(),
       startedMs,
@@ -129,7 +131,9 @@ export async function findMedia(
   const found = inNamed.length > 0 ? inNamed : usable(search.candidates);
   const isLoneDisk = new Set(found.map(({ device }) => device.disk)).size < 2;
   measured = isLoneDisk ? await sampleNew(found, measured, drivers) : await measureSpeeds(found);
-  const { ordered, passedOver, warnings } = chooseMedium(measured, policy);
+  const { ordered: ranked, passedOver, warnings } = chooseMedium(measured, policy);
+  const isKept = options.cow === 'keep';
+  const ordered = isKept ? await keptFirst(ranked, readBlockDevices().devices, drivers.mediaAccess) : ranked;
   for (const warning of warnings) log.warn(warning);
   for (const report of search.reports) log.choose(`search ${report.device.path}`, report.seen);
   for (const { candidate, reason } of ordered)

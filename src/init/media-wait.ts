@@ -24,6 +24,8 @@ export interface WaitFacts {
   readonly pending: readonly PendingMedium[];
   /** `viver.media=`: the kinds of media allowed, in the order wanted. */
   readonly order: readonly Medium[] | undefined;
+  /** A slower medium counts too: it may be the one that holds the changes kept with the image (viver.cow=keep). */
+  readonly all?: boolean;
   /** A person can plug something in: there is a USB host, a card slot, a CD drive. */
   readonly hotplug: boolean;
   readonly nowMs: number;
@@ -68,12 +70,13 @@ function savedMs(atHand: number, medium: Medium | undefined): number {
 }
 
 /** What is pending that could bring an allowed medium better than those found, and for how long it is worth waiting. */
-function worthWaitingFor({ found, pending, order }: WaitFacts): {
+function worthWaitingFor({ found, pending, order, all = false }: WaitFacts): {
   readonly pending: readonly PendingMedium[];
   readonly patienceMs: number;
 } {
   const allowed = pending.filter(({ medium }) => medium === undefined || order === undefined || order.includes(medium));
   if (found.length === 0) return { pending: allowed, patienceMs: 0 };
+  if (all) return { pending: allowed.filter(({ vague }) => vague !== true), patienceMs: PATIENCE_MS.most };
   const inSight = allowed.filter(({ vague }) => order !== undefined || vague !== true);
   const place = (medium: Medium) => (order === undefined ? 0 : order.indexOf(medium));
   const best = Math.min(...found.map(({ medium }) => place(medium)));

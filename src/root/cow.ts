@@ -8,13 +8,17 @@ import { LABEL } from './selinux.ts';
 
 /** Where writes go: the two directories overlayfs wants, on one file system. */
 export interface Cow {
-  /** `ram`, or the device node: what the summary line says after `cow=`. */
+  /** `ram`, `keep`, or the device node: what the summary line says after `cow=`. */
   readonly kind: string;
   readonly mountpoint: string;
   readonly upper: string;
   readonly work: string;
   /** What a person should know of it, in one line. */
   readonly note: string;
+  /** The upper layer may come to lie over another version of the image: no notes in it may point into the image. */
+  readonly outlivesImage?: true;
+  /** Where the medium is mounted, writable, that holds the upper layer in a file. */
+  readonly holder?: string;
 }
 
 export interface CowImage {

@@ -34,17 +34,19 @@ export interface HookReader {
 const CLEAN_COW_PATH = '/usr/local/lib/viver/clean-cow';
 
 /**
- * The last step: root and upper layer read-only; where that cannot be (in use, or no longer to be seen) the kernel's
- * emergency remount, which is over when the kernel says so. Safe to run twice.
+ * The last step: root and upper layer read-only, then what the upper layer lies on, then the kernel's emergency remount,
+ * whatever those came to: what is in use (a loop device's file is), or no longer to be seen, or said to be done by a
+ * mount that was not, is read-only when the kernel says that it is over. Safe to run twice.
+ * @param mountpoints the upper layer's, then that of the medium that holds it in a file
  */
-export function cleanCowScript(cowMountpoint: string): string {
+export function cleanCowScript(mountpoints: readonly string[]): string {
+  const remounts = mountpoints.map((mountpoint) => `mount -o remount,ro ${mountpoint} 2>/dev/null\n`).join('');
   return `#!/bin/sh
 # VIVER: leaves the disk that keeps this system's writes clean.
 PATH=/sbin:/bin:/usr/sbin:/usr/bin
 sync
 mount -o remount,ro / 2>/dev/null
-mount -o remount,ro ${cowMountpoint} 2>/dev/null && exit 0
-[ -e /proc/sysrq-trigger ] || mount -t proc proc /proc
+${remounts}[ -e /proc/sysrq-trigger ] || mount -t proc proc /proc
 remounts() { dmesg | grep -c 'Emergency Remount complete'; }
 before=$(remounts)
 echo u > /proc/sysrq-trigger
@@ -69,13 +71,16 @@ done < /proc/1/maps
 export interface EndNeeds {
   /** Where the disk with the upper layer is mounted; undefined: it is in RAM. */
   readonly cowMountpoint: string | undefined;
+  /** Where the medium is mounted that holds the upper layer in a file. */
+  readonly holder?: string | undefined;
   /** The root is read through a daemon. */
   readonly daemon: boolean;
 }
 
 /** The program that all hooks run, for what this machine needs. */
-export function lastStepsScript({ cowMountpoint, daemon }: EndNeeds): string {
-  const clean = cowMountpoint === undefined ? '#!/bin/sh\nexit 0\n' : cleanCowScript(cowMountpoint);
+export function lastStepsScript({ cowMountpoint, holder, daemon }: EndNeeds): string {
+  const clean =
+    cowMountpoint === undefined ? '#!/bin/sh\nexit 0\n' : cleanCowScript([cowMountpoint, holder ?? []].flat());
   if (!daemon) return clean;
   const [head = '', ...rest] = clean.split('\n');
   return [head, KEEP_INIT, ...rest].join('\n');

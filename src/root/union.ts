@@ -4,11 +4,11 @@ import { adoptRootAttributes, type Cow } from './cow.ts';
 import { type Mounter, mounter } from './mounter.ts';
 
 /**
- * overlayfs' options and why. index stays off: it would tie an upper layer on a disk to one file system instance and
+ * overlayfs' options and why. redirect_dir is on, so that renaming a directory of the image neither fails by EXDEV nor
+ * copies it to RAM. index stays off: it would tie an upper layer on a disk to one file system instance and
  * refuse the same image on another medium. metacopy stays off: a kept upper layer can then be read by itself.
  */
 const OVERLAY_OPTIONS = [
-  'redirect_dir=on', // renaming a directory of the image neither fails by EXDEV nor copies it to RAM
   'index=off',
   'metacopy=off',
   'xino=auto', // one device number and stable inode numbers where they fit
@@ -31,9 +31,11 @@ function escaped(path: string): string {
   return path.replace(/[\\:,]/g, (character) => `\\${character}`);
 }
 
-export function overlayData(lower: string, cow: Pick<Cow, 'upper' | 'work'>): string {
+export function overlayData(lower: string, cow: Pick<Cow, 'upper' | 'work' | 'outlivesImage'>): string {
   const layers = [`lowerdir=${escaped(lower)}`, `upperdir=${escaped(cow.upper)}`, `workdir=${escaped(cow.work)}`];
-  return [...layers, ...OVERLAY_OPTIONS].join(',');
+  // A renamed directory then keeps no path into the image, which a newer one may not have: it is copied whole by mv.
+  const renames = cow.outlivesImage === true ? 'redirect_dir=off' : 'redirect_dir=on';
+  return [...layers, renames, ...OVERLAY_OPTIONS].join(',');
 }
 
 /**

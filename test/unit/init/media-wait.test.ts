@@ -22,6 +22,13 @@ describe('how long a boot waits for media', () => {
     expect(decideWait(facts({ found: [CD] })).kind).toBe('choose');
   });
 
+  test('with viver.cow=keep a slower medium is waited for too: it may hold what was kept', () => {
+    const some = { found: [NVME], pending: [USB] };
+    expect(decideWait(facts(some)).kind).toBe('choose');
+    expect(decideWait(facts({ ...some, all: true }))).toMatchObject({ kind: 'wait', untilMs: 11_000 });
+    expect(decideWait(facts({ found: [NVME], pending: [{ ...USB, vague: true }], all: true })).kind).toBe('choose');
+  });
+
   test('an image is there and a disk is still answering: a quarter of what it may save, and no longer', () => {
     const some = { found: [CD], pending: [{ text: 'ata3: link is coming up', medium: 'sata' as const }] };
     expect(decideWait(facts(some))).toMatchObject({ kind: 'wait', untilMs: 3500 });

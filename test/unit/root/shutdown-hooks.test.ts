@@ -42,7 +42,7 @@ test('what the init needs at its end is read before the daemon below the root is
   expect(execFileSync('sh', ['-c', script.replaceAll('/proc/1/', '/proc/self/')], { encoding: 'utf8' })).toBe('');
   expect(script).toContain('/proc/1/maps');
   expect(lastStepsScript({ cowMountpoint: '/cow', daemon: true })).toMatch(/^#!\/bin\/sh\n.*maps.*remount,ro \/cow/s);
-  expect(lastStepsScript({ cowMountpoint: '/cow', daemon: false })).toBe(cleanCowScript('/cow'));
+  expect(lastStepsScript({ cowMountpoint: '/cow', daemon: false })).toBe(cleanCowScript(['/cow']));
 });
 
 test('Void’s runit and OpenRC’s killprocs do not kill the daemon below the root', () => {
@@ -130,6 +130,6 @@ test('Debian’s hook runs for the last script of a shutdown and for no other', 
 });
 
 test('the script is sound for the shell', () => {
-  execFileSync('sh', ['-n'], { input: cleanCowScript('/run/viver/cow') });
-  execFileSync('busybox', ['sh', '-n'], { input: cleanCowScript('/run/viver/cow') });
+  execFileSync('sh', ['-n'], { input: cleanCowScript(['/run/viver/cow', '/run/viver/media/sda1']) });
+  execFileSync('busybox', ['sh', '-n'], { input: cleanCowScript(['/run/viver/cow', '/run/viver/media/sda1']) });
 });
