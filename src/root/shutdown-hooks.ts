@@ -47,6 +47,7 @@ PATH=/sbin:/bin:/usr/sbin:/usr/bin
 sync
 mount -o remount,ro / 2>/dev/null
 ${remounts}[ -e /proc/sysrq-trigger ] || mount -t proc proc /proc
+[ -e /proc/sysrq-trigger ] || exit 0
 remounts() { dmesg | grep -c 'Emergency Remount complete'; }
 before=$(remounts)
 echo u > /proc/sysrq-trigger

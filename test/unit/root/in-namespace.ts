@@ -114,7 +114,7 @@ const plays: Readonly<Record<string, () => unknown | Promise<unknown>>> = {
     mkdirSync(join(target, 'dev'));
     bindMount('/dev', join(target, 'dev'));
     mount({ source: 'proc', target: join(target, 'proc'), type: 'proc' });
-    // an emergency remount would be this machine's: the script must not come to that
+    // the emergency remount would be this machine's
     writeFileSync(join(folder, 'trigger'), '');
     const trigger = join(target, 'proc/sysrq-trigger');
     if (existsSync(trigger)) bindMount(join(folder, 'trigger'), trigger);
