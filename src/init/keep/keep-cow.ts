@@ -30,6 +30,9 @@ import {
 import { dropKeepPartition, makeKeepPartition } from './keep-partition.ts';
 import { KEEP_FILE, keptPartitions } from './kept-media.ts';
 
+/** A check that takes longer is told of. */
+const TELL_AFTER_MS = 3000;
+
 interface KeepDevice {
   /** What is mounted. */
   readonly path: string;
@@ -67,6 +70,22 @@ export async function keepCow(
     return { cow: { ...cow, note }, undo: () => umount(mountpoint) };
   }
   await drivers.ensureModules(['ext4', 'loop']);
+  try {
+    return await keptOnMedium(image, choice, mountpoint, options, drivers, log);
+  } catch (error) {
+    if (error instanceof BootFailure) throw error;
+    throw keepFailure(`changes cannot be kept on ${image.candidate.device.path}`, { ...ram, cause: error });
+  }
+}
+
+async function keptOnMedium(
+  image: SoundImage,
+  choice: KeepChoice | undefined,
+  mountpoint: string,
+  options: BootOptions,
+  drivers: Drivers,
+  log: BootLog,
+): Promise<KeptCow> {
   using undo = new DisposableStack();
   const device = await openKeep(image, choice, options, drivers, log);
   undo.defer(() => device.undo());
@@ -103,7 +122,7 @@ async function openKeep(
   }
   if (partition !== undefined) {
     const path = choice === 'new' ? await dropKeepPartition(partition) : partition.path;
-    return onPartition(path ?? (await makeKeepPartition(medium, log)));
+    return onPartition(path ?? (await makeKeepPartition(medium, choice === 'new', log)));
   }
   const mounted = await mountedMedium(image.candidate, drivers);
   if (mounted !== undefined && canHoldFile(mounted.type)) return inFile(mounted, image, choice, options, drivers, log);
@@ -117,7 +136,7 @@ async function openKeep(
       choices: ['ram', 'new'],
     });
   }
-  return onPartition(await makeKeepPartition(medium, log));
+  return onPartition(await makeKeepPartition(medium, choice === 'new', log));
 }
 
 const onPartition = (path: string): KeepDevice => ({ path, name: path, release: () => {}, undo: () => {} });
@@ -178,7 +197,9 @@ async function inFile(
 }
 
 async function checked({ path, name }: KeepDevice, choice: KeepChoice | undefined, log: BootLog): Promise<void> {
+  const telling = setTimeout(() => log.info(`${name} is being checked`), TELL_AFTER_MS);
   const verdict = await checkExt4(path, choice === 'repair');
+  clearTimeout(telling);
   if (verdict.sound) {
     log.choose(`check of ${name}`, verdict.note);
     if (verdict.note !== 'clean') log.info(`${name}: ${verdict.note}`);

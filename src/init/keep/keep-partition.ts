@@ -22,12 +22,13 @@ const DEVICE_WAIT_MS = 3000;
  * The order is what makes a power cut harmless: the file system first, in room that nothing refers to; then the mark;
  * then the entry in the table, one sector. Until the mark is on the disk the next boot finds free room and begins anew.
  * @param medium what the image was found on: the disk itself or a partition of it
+ * @param anew does not look for what was kept before
  * @throws BootFailure when no partition can be made
  */
-export async function makeKeepPartition(medium: BlockDevice, log: BootLog): Promise<string> {
+export async function makeKeepPartition(medium: BlockDevice, anew: boolean, log: BootLog): Promise<string> {
   const disk = `/dev/${medium.disk}`;
   const { boot, sector } = readBootDisk(disk);
-  const old = placesToProbe(boot).find((place) => markAt(disk, place, boot.sizeBytes) !== undefined);
+  const old = anew ? undefined : placesToProbe(boot).find((place) => markAt(disk, place, boot.sizeBytes) !== undefined);
   const plan = planPlace(boot);
   if (typeof plan === 'string') throw noPartition(disk, plan);
   const oldBytes = old === undefined ? undefined : markAt(disk, old, boot.sizeBytes)?.sizeBytes;

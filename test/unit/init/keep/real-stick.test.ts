@@ -74,7 +74,7 @@ function table() {
 }
 
 const medium = () => device(`${loop.name}p1`, { disk: loop.name, medium: 'usb' });
-const make = () => makeKeepPartition(medium(), new BootLog(1));
+const make = (anew = false) => makeKeepPartition(medium(), anew, new BootLog(1));
 const labelOf = (path: string) => execFileSync('e2label', [path], { encoding: 'utf8' }).trim();
 
 test('a partition with a sound, labelled file system appears behind the image', async () => {
@@ -91,6 +91,13 @@ test('a newer ISO written over the old one: the same file system is entered agai
   writeIso();
   expect(table()).toHaveLength(2);
   expect(labelOf(await make())).toBe('THE-SAME');
+});
+
+test('asked to begin anew, it does not look for what was kept before', async () => {
+  execFileSync('tune2fs', ['-L', 'BEFORE', await make()], { stdio: 'ignore' });
+  deletePartition(loop.path, 3);
+  writeIso();
+  expect(labelOf(await make(true))).toBe('VIVER-KEEP');
 });
 
 test('without its mark a half-made file system is free room, whatever is in it', async () => {
