@@ -120,6 +120,11 @@ const WORDS: Readonly<Record<string, Word>> = {
     if (stage === undefined) return `wants one of ${STAGES.join(', ')}`;
     draft.break = stage;
   },
+  // Read by RUNES (runes/plugins/dhcp.ts).
+  serve(_, value) {
+    if (!/^(all|none|([0-9a-f]{2}:){5}[0-9a-f]{2}|[A-Za-z][\w.@-]{0,14})$/i.test(value))
+      return "wants all, none, or a card's address (MAC) or name";
+  },
   rescue: flag('rescue'),
   keymap(draft, value) {
     if (!NAME.test(value)) return 'wants the name of a keymap: de, fr, us-intl';

@@ -61,6 +61,42 @@ describe('a machine booted from a medium', () => {
     });
   });
 
+  test('answers network boot clients and machines of VIVER only, whatever anybody else asks, in every mode', async () => {
+    const found = (await play('strangers on an empty network')) as Record<string, Record<string, string[]>> & {
+      seconds: number;
+      said: string[];
+    };
+    const silence = { bare: [], windows: [], dhclient: [], udhcpc: [], android: [] };
+    const { seconds, said, served, proxied, ...modes } = found;
+    expect(modes).toEqual({ atFirst: silence, alone: silence, standby: silence, proxy: silence });
+    const bios = expect.arrayContaining(['OFFER undionly.kpxe']);
+    const efi = expect.arrayContaining(['OFFER snponly.efi']);
+    expect(served).toMatchObject({ viver: expect.arrayContaining(['OFFER undionly.kpxe']), 0: bios, 7: efi, 9: efi });
+    expect(served?.ipxe?.join()).toMatch(/OFFER http:\/\/10\.86\.\d+\.\d+:20080\/boot\/boot\.ipxe/);
+    expect(served?.http16?.join()).toMatch(/OFFER http:\/\/10\.86\.\d+\.\d+:20080\/boot\/snponly\.efi/);
+    // Firmware that no loader is for goes on with its next boot entry.
+    expect(served).toMatchObject({ 6: [], 10: [], 11: [], 41: [], pi0: [], http15: [], http19: [] });
+    expect(said.join()).toMatch(
+      /52:54:00:aa:00:\d+: not answered: no boot loader here for its firmware \(UEFI arm64, architecture 11\)/,
+    );
+    expect(proxied).toMatchObject({
+      viver: [],
+      0: [expect.stringMatching(/^OFFER/)],
+      7: [expect.stringMatching(/^OFFER/)],
+      11: [],
+      pi0: [],
+    });
+    expect(seconds).toBeLessThan(20);
+  });
+
+  test('answers everybody on a wire that is its own, by viver.serve=all, and nobody where it is not to serve', async () => {
+    expect(await play('a wire of its own')).toEqual({
+      windows: expect.arrayContaining([expect.stringMatching(/^OFFER/)]),
+      11: [],
+    });
+    expect(await play('nobody is to be served')).toEqual({ 0: [], viver: [], windows: [] });
+  });
+
   test('steps back beside a DHCP server that is switched on later, and takes an address of it', async () => {
     expect(await play('another server appears')).toEqual({
       before: [expect.stringMatching(/^10\.86\./)],

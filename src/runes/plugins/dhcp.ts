@@ -1,14 +1,17 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../../linux/describe-error.ts';
+import { hasCode } from '../../linux/errno.ts';
 import { Rtnetlink } from '../../linux/rtnetlink.ts';
 import { askDhcp } from '../../net/ask-dhcp.ts';
-import { dhcpConfig, VIVER_MARK, VIVER_OPTION } from '../dnsmasq-config.ts';
+import { dhcpConfig, leasesWith, machinesFile, VIVER_MARK, VIVER_OPTION } from '../dnsmasq-config.ts';
 import { dnsmasqUser } from '../dnsmasq-user.ts';
 import { type Candidate, compareCandidates, dhcpModeFor, elect, type SeenServers } from '../election.ts';
+import { FirmwareRefusals } from '../firmware-refusals.ts';
 import type { AddressInterface, DhcpMode, Network } from '../interfaces.ts';
 import { keptBusybox, keptProgram } from '../kept-program.ts';
+import { wordOf } from '../machine.ts';
 import type { MachineStatus } from '../machine-status.ts';
 import { OrphanAddresses } from '../orphan-addresses.ts';
 import { fetchStatus, hostOf } from '../peers.ts';
@@ -27,10 +30,25 @@ const MOST_SILENT = 2;
 const GIVEN_UP_MS = 10_000;
 /** Another DHCP server that somebody switches on is found so soon. */
 const ASK_MS = 15_000;
+/** In the first minutes, when a switch port still opens and a server still starts. */
+const ASK_AT_FIRST_MS = 3000;
+const AT_FIRST_MS = 180_000;
+/** A server that is silent for so long has gone. */
+const FOREIGN_MS = 600_000;
 const ASK_STANDBY_MS = 60_000;
 const OFFER_MS = 1500;
+/** Option 60, the vendor class: another VIVER answers nobody else. */
+const AS_VIVER = [60, VIVER_MARK.length, ...Buffer.from(VIVER_MARK)];
 /** Of many machines only the first in line matter. */
 const MOST_ASKED = 16;
+/** So many more are asked at a time who they are, by the one that gives addresses. */
+const MOST_LEARNT = 32;
+const MOST_AT_TAKEOVER = 512;
+
+/** For dnsmasq's dhcp-hostsdir. */
+const MACHINES_DIRECTORY = `${RUN_DIRECTORY}/dhcp-machines`;
+const LEASE_FILE = `${RUN_DIRECTORY}/dnsmasq.leases`;
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 
 /** How often in a row a machine did not answer, and when it is asked again. */
 interface Silence {
@@ -60,12 +78,20 @@ class DhcpService {
   readonly #orphans: OrphanAddresses;
   /** Addresses of machines that answer no more, until it is seen to. */
   #gone: string[] = [];
+  /** What dnsmasq was told of them. */
+  #written: string | undefined;
+  readonly #everybody: boolean;
+  readonly #refusals = new FirmwareRefusals();
   #seen: SeenServers;
-  #askedMs = Number.NEGATIVE_INFINITY;
+  #askedMs: number;
+  /** When another DHCP server was heard last. */
+  #foreignMs = Number.NEGATIVE_INFINITY;
+  readonly #startMs = performance.now();
   #server: { readonly stop: () => Promise<void>; readonly mode: 'full' | 'proxy' } | undefined;
   #decision: { readonly mode: DhcpMode; readonly why: string } = { mode: 'standby', why: 'not decided yet' };
 
-  constructor(context: Needs, network: Network) {
+  constructor(context: Needs, network: Network, everybody: boolean) {
+    this.#everybody = everybody;
     this.#context = context;
     this.#network = network;
     this.#address = context.ask('address');
@@ -76,7 +102,14 @@ class DhcpService {
       log,
       signal,
     });
+    // Where nobody has answered, nobody is harmed: it serves at once and asks again while it does.
+    this.#askedMs = network.origin === 'chosen' ? performance.now() : Number.NEGATIVE_INFINITY;
     this.#seen = { foreign: [], everForeign: false, everOurs: isOwnRange(network) };
+  }
+
+  /** It is not this machine's business. */
+  refuse(why: string): void {
+    this.#decision = { mode: 'standby', why };
   }
 
   get decision() {
@@ -109,13 +142,26 @@ class DhcpService {
       await this.#become('standby', why);
       return;
     }
-    await this.#ask(ASK_MS);
+    await this.#ask(performance.now() - this.#startMs < AT_FIRST_MS ? ASK_AT_FIRST_MS : ASK_MS);
     if (this.#seen.foreign.length > 0 && this.#network.origin === 'chosen') {
       await this.#address.renew(`the DHCP server ${this.#seen.foreign.join(', ')} has appeared`);
       return;
     }
+    if (performance.now() - this.#foreignMs < FOREIGN_MS && isOwnRange(this.#network)) {
+      // Clients with addresses of that server would be sent to one that they cannot reach.
+      const why = "another DHCP server gives the addresses here, and this machine's is still one of VIVER's own";
+      await this.#become('standby', why);
+      return;
+    }
     const wanted = dhcpModeFor(this.#network.origin, this.#seen);
+    // Before it begins it knows whose addresses are not to be given to others.
+    if (!self.isServing)
+      await this.#learn(
+        peers.filter(({ id, host }) => !this.#last.has(id) && host !== this.#network.address),
+        MOST_AT_TAKEOVER,
+      );
     await this.#become(wanted.mode, `${why}; ${wanted.why}`);
+    await this.#writeMachines();
     // On a network that others run, its addresses are their business.
     for (const gone of wanted.mode === 'full' ? this.#gone.splice(0) : []) {
       this.#orphans.adopt(gone).catch((error: unknown) => this.#context.log(`${gone}: ${describeError(error)}`));
@@ -145,12 +191,44 @@ class DhcpService {
     const nowMs = performance.now();
     const asked = [...first, ...known].filter(({ id }) => (this.#silent.get(id)?.untilMs ?? 0) <= nowMs);
     const answers = await Promise.all(asked.map((peer) => this.#one(peer)));
+    await this.#learn(
+      peers.filter(({ id }) => !this.#last.has(id) && !this.#silent.has(id)),
+      MOST_LEARNT,
+    );
     return answers.filter((answer) => answer !== undefined).sort(compareCandidates);
   }
 
-  async #one({ id, host }: Peer): Promise<Candidate | undefined> {
+  /** Who gives addresses has to know everybody's: a few strangers at a time, until none is left. */
+  async #learn(strangers: readonly Peer[], most: number): Promise<void> {
+    for (let i = 0; i < Math.min(most, strangers.length); i += MOST_LEARNT)
+      await Promise.all(strangers.slice(i, i + MOST_LEARNT).map((peer) => this.#one(peer)));
+  }
+
+  #machines(): readonly KnownMachine[] {
+    return [...this.#last.values()].filter(({ mac, address }) => isIPv4(address) && MAC.test(mac));
+  }
+
+  /** Tells dnsmasq, when something has changed, whose addresses are not to be given to others. */
+  async #writeMachines(): Promise<void> {
+    const text = machinesFile(this.#machines());
+    if (text === this.#written) return;
+    await mkdir(MACHINES_DIRECTORY, { recursive: true });
+    await writeFile(`${MACHINES_DIRECTORY}/machines`, text);
+    this.#written = text;
+  }
+
+  async #writeLeases(): Promise<void> {
+    const before = await readFile(LEASE_FILE, 'utf8').catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT')) return '';
+      throw error;
+    });
+    await writeFile(LEASE_FILE, leasesWith(before, this.#machines(), Date.now() / 1000));
+  }
+
+  async #one(peer: Peer): Promise<Candidate | undefined> {
+    const { id, host } = peer;
     try {
-      const candidate = candidateOf(id, await fetchStatus(host, ANSWER_MS, 'brief'));
+      const candidate = candidateOf(peer, await fetchStatus(host, ANSWER_MS, 'brief'));
       this.#silent.delete(id);
       this.#last.set(id, candidate);
       return candidate;
@@ -177,12 +255,13 @@ class DhcpService {
     const link = (await network.links()).find(({ name }) => name === this.#network.interfaceName);
     if (link === undefined) throw new Error(`the interface ${this.#network.interfaceName} is gone`);
     const { signal } = this.#context;
-    const offers = await askDhcp(link, { timeoutMs: OFFER_MS, wanted: [VIVER_OPTION], signal });
+    const offers = await askDhcp(link, { timeoutMs: OFFER_MS, wanted: [VIVER_OPTION], extra: AS_VIVER, signal });
     const isOurs = (options: ReadonlyMap<number, Uint8Array>) =>
       Buffer.from(options.get(VIVER_OPTION) ?? []).toString('latin1') === VIVER_MARK;
     const foreign = offers
       .filter(({ options, server }) => !isOurs(options) && server !== this.#network.address)
       .map(({ server }) => server);
+    if (foreign.length > 0) this.#foreignMs = performance.now();
     this.#seen = {
       foreign,
       everForeign: this.#seen.everForeign || foreign.length > 0,
@@ -212,9 +291,13 @@ class DhcpService {
       bios: await tftp.path('bios'),
       efi64: await tftp.path('efi64'),
       scriptUrl: await context.ask('http').scriptUrl(),
-      leaseFile: `${RUN_DIRECTORY}/dnsmasq.leases`,
-      reserved: [...this.#last.values()].filter(({ mac, address }) => isIPv4(address) && /^[0-9a-f:]{17}$/.test(mac)),
+      leaseFile: LEASE_FILE,
+      machines: MACHINES_DIRECTORY,
+      everybody: this.#everybody,
     });
+    this.#written = undefined;
+    await this.#writeMachines();
+    if (mode === 'full') await this.#writeLeases();
     await writeFile(configuration, text);
     await endLeftovers(`--conf-file=${configuration}`);
     const { command, args } = keptProgram('/usr/sbin/dnsmasq');
@@ -223,9 +306,11 @@ class DhcpService {
       command,
       args: [...args, ...dnsmasqUser(), '--keep-in-foreground', `--conf-file=${configuration}`, '--pid-file='],
       onLine: (line) => {
-        const given = /DHCP(?:OFFER|ACK)\(\S+\) (\S+)/.exec(line)?.[1];
+        const noLoader = this.#refusals.hear(line);
+        if (noLoader !== undefined) context.log(noLoader);
+        const given = / DHCP(?:OFFER|ACK)\(\S+\) (\S+)/.exec(line)?.[1];
         if (given !== undefined) this.#orphans.release(given);
-        const told = /dnsmasq-dhcp\[\d+\]: ((?:DHCPACK|PXE)\(.*)$/.exec(line)?.[1];
+        const told = /dnsmasq-dhcp\[\d+\]: (?:\d+ )?((?:DHCPACK|PXE)\(.*)$/.exec(line)?.[1];
         if (told !== undefined) context.log(told);
       },
     });
@@ -233,12 +318,21 @@ class DhcpService {
   }
 }
 
-function candidateOf(id: string, status: MachineStatus): KnownMachine {
+/** Which cards of this machine may serve, of `viver.serve=`. */
+function mayServe(serve: string | undefined, { interfaceName, mac }: Network): string | undefined {
+  if (serve === undefined || serve === 'all') return undefined;
+  if (serve === 'none') return 'viver.serve=none';
+  const isNamed = serve.toLowerCase() === mac.toLowerCase() || serve === interfaceName;
+  return isNamed ? undefined : `viver.serve=${serve}, and this machine's network is on ${interfaceName} (${mac})`;
+}
+
+function candidateOf({ id, host }: Peer, status: MachineStatus): KnownMachine {
   const mode = status.dhcp?.mode;
   return {
     id,
     mac: status.mac,
-    address: status.address,
+    // what it says of others is not believed
+    address: status.address === host ? host : '',
     role: status.role,
     canServe: status.canServe && mode !== undefined,
     isServing: mode === 'full' || mode === 'proxy',
@@ -255,8 +349,15 @@ export default definePlugin({
   async start(context) {
     const network = await context.ask('address').network();
     const http = context.ask('http');
-    const service = new DhcpService(context, network);
+    const serve = wordOf(context.machine.commandLine, 'viver.serve');
+    const service = new DhcpService(context, network, serve === 'all');
     await http.publish('dhcp', () => service.decision);
+    const refused = mayServe(serve, network);
+    if (refused !== undefined) {
+      service.refuse(refused);
+      context.log(`no boot server: ${refused}`);
+      return { dhcp: { mode: async () => service.decision } };
+    }
     const canServe = await http.canServe();
     const watch = async (): Promise<void> => {
       while (!context.signal.aborted) {

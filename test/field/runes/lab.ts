@@ -12,6 +12,8 @@ export interface MachineRecord {
   readonly name: string;
   /** A squashfs file. */
   readonly image: string;
+  /** Its kernel command line. */
+  readonly words?: string;
   /** Plugin files of its own, text by name. */
   readonly plugins?: Readonly<Record<string, string>>;
 }
@@ -79,6 +81,8 @@ export class Station {
   async switchOff(): Promise<void> {
     const ended = new Promise((resolve) => this.#child.once('exit', resolve));
     this.#child.kill('SIGKILL');
+    // A program that gave up privileges no longer ends with its parent (PR_SET_PDEATHSIG).
+    if (this.#pid !== 0) process.kill(this.#pid, 'SIGKILL');
     await ended;
   }
 

@@ -6,17 +6,19 @@ import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCommand } from '../../../src/kit/main.ts';
-import { MS, mount } from '../../../src/linux/mount.ts';
+import { bindMount, MS, mount } from '../../../src/linux/mount.ts';
 import { setHostname } from '../../../src/linux/process.ts';
 import { startSupervisor, UNTIL_NETWORK } from '../../../src/nbd/supervisor.ts';
 import type { MachineRecord } from './lab.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const { name, image, plugins }: MachineRecord = JSON.parse(process.argv[2] ?? '');
+const { name, image, plugins, words = '' }: MachineRecord = JSON.parse(process.argv[2] ?? '');
 
 mount({ source: 'none', target: '/run', type: 'tmpfs', flags: MS.NOSUID });
 mount({ source: 'none', target: '/sys', type: 'sysfs' });
 setHostname(name);
+writeFileSync('/run/cmdline', `${words}\n`);
+bindMount('/run/cmdline', '/proc/cmdline');
 
 // The initramfs: the host's programs under its paths, and files of its own.
 const kept = '/run/initramfs';

@@ -24,6 +24,16 @@ const statusOf = (from: Station, address: string) =>
     plugins: { name: string; state: string }[];
   };
 
+/** What each kind of client hears that asks whatever a DHCP client may ask. */
+async function answersTo(from: Station, ...clients: string[]): Promise<Record<string, string[]>> {
+  const program = join(import.meta.dirname, 'dhcp-question.ts');
+  const { status, output } = await from.runAside(`${process.execPath} ${program} ${clients.join(' ')}`);
+  if (status !== 0) throw new Error(output);
+  return JSON.parse(output) as Record<string, string[]>;
+}
+
+const STRANGERS = ['bare', 'windows', 'dhclient', 'udhcpc', 'android'];
+
 const SCENARIOS: Record<string, () => Promise<unknown>> = {
   async 'an empty network'() {
     const one = await switchOn({ name: 'one', image });
@@ -106,6 +116,60 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     };
   },
 
+  async 'strangers on an empty network'() {
+    const startMs = performance.now();
+    const one = await switchOn({ name: 'one', image });
+    const client = await stranger('client');
+    const atFirst = await answersTo(client, ...STRANGERS);
+    await one.said(/dhcp: full/);
+    const seconds = (performance.now() - startMs) / 1000;
+    const alone = await answersTo(client, ...STRANGERS);
+    const served = await answersTo(
+      client,
+      'viver',
+      'ipxe',
+      '0',
+      '7',
+      '9',
+      'http16',
+      '6',
+      '10',
+      '11',
+      '41',
+      'pi0',
+      'http15',
+      'http19',
+    );
+    const said = one.lines.filter((line) => /no boot loader/.test(line));
+    // It has an address of ours by itself, and its own network manager asks for one.
+    const two = await switchOn({ name: 'two', image });
+    await two.said(/runes: ready/);
+    const standby = await answersTo(client, ...STRANGERS);
+    const foreign = await foreignServer('10.72.0');
+    // The other machine has an address that clients of that server cannot reach: it is not the one that goes on.
+    await one.said(/dhcp: proxy/, 90);
+    await foreign.switchOff();
+    const proxy = await answersTo(client, ...STRANGERS);
+    const proxied = await answersTo(client, 'viver', 'ipxe', '0', '7', '11', 'pi0');
+    return { seconds, atFirst, alone, served, said, standby, proxy, proxied };
+  },
+
+  async 'a wire of its own'() {
+    const one = await switchOn({ name: 'one', image, words: 'viver.serve=all' });
+    await one.said(/dhcp: full/);
+    const client = await stranger('client');
+    return await answersTo(client, 'windows', '11');
+  },
+
+  async 'nobody is to be served'() {
+    const one = await switchOn({ name: 'one', image, words: 'viver.serve=none' });
+    await one.said(/no boot server: viver.serve=none/);
+    const elsewhere = await switchOn({ name: 'two', image, words: 'viver.serve=eth7' });
+    await elsewhere.said(/no boot server: viver.serve=eth7/);
+    const client = await stranger('client');
+    return await answersTo(client, '0', 'viver', 'windows');
+  },
+
   async 'another server appears'() {
     const one = await switchOn({ name: 'one', image });
     await one.said(/dhcp: full/);
@@ -124,7 +188,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     await two.said(/runes: ready/);
     await three.said(/runes: ready/);
     const client = await stranger('client');
-    await askForAddress(client);
+    await askForAddress(client, '-V viver');
     const addresses = [...two.addresses(), ...three.addresses()];
     await until('both to know each other', () =>
       addresses.every((address) => {
@@ -167,7 +231,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     stations.push(await switchOn({ name: 'two', image }));
     await stations[1]?.said(/runes: ready/);
     const client = await stranger('client');
-    await askForAddress(client);
+    await askForAddress(client, '-V viver');
     const [address = ''] = stations[0]?.addresses() ?? [];
     const url = `http://${address}:${PORT}/boot/vmlinuz`;
     await until('the other to help', () => codeOf(client, url) === '302');

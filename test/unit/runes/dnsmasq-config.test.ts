@@ -3,7 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type DhcpConfig, dhcpConfig, tftpConfig } from '../../../src/runes/dnsmasq-config.ts';
+import {
+  type DhcpConfig,
+  dhcpConfig,
+  leasesWith,
+  machinesFile,
+  tftpConfig,
+} from '../../../src/runes/dnsmasq-config.ts';
 import type { Network } from '../../../src/runes/interfaces.ts';
 
 const network: Network = {
@@ -48,9 +54,10 @@ describe('the DHCP server', () => {
         'port=0',
         'interface=eth0',
         'bind-interfaces',
-        'dhcp-range=10.86.4.0,10.86.255.254,255.255.0.0,1h',
+        'dhcp-range=tag:viver,10.86.4.0,10.86.255.254,255.255.0.0,1h',
+        'dhcp-range=tag:!viver,tag:!own,10.86.4.0,10.86.255.254,255.255.0.0,5m',
+        'dhcp-ignore=tag:!boot,tag:!own',
         'no-ping',
-        'dhcp-authoritative',
         'dhcp-boot=tag:ipxe,http://10.86.0.9:20080/boot/boot.ipxe,,10.86.0.9',
         'dhcp-boot=tag:!ipxe,tag:efi64,snponly.efi',
         'dhcp-boot=tag:!ipxe,tag:!efi64,tag:!efihttp,undionly.kpxe',
@@ -75,11 +82,12 @@ describe('the DHCP server', () => {
         gateway: '192.168.7.1',
         dns: ['9.9.9.9', '1.1.1.1'],
       },
-      reserved: [{ mac: '52:54:00:00:00:02', address: '10.86.9.9' }],
+      machines: '/run/viver/dhcp-machines',
     });
     expect(lines(text)).toEqual(
       expect.arrayContaining([
-        'dhcp-host=52:54:00:00:00:02,10.86.9.9',
+        'dhcp-hostsdir=/run/viver/dhcp-machines',
+        'dhcp-host=id:viver-taken-192.168.7.1,192.168.7.1',
         'dhcp-option=3,192.168.7.1',
         'dhcp-option=6,9.9.9.9,1.1.1.1',
       ]),
@@ -100,6 +108,34 @@ describe('the DHCP server', () => {
     expect(lines(text).filter((line) => line.startsWith('dhcp-range'))).toHaveLength(1);
     expect(() => isAccepted(text)).not.toThrow();
   });
+});
+
+test('a wire that VIVER has for itself is the only one where everybody is answered', () => {
+  expect(lines(dhcpConfig({ ...config, everybody: true }))).not.toContain('dhcp-ignore=tag:!boot,tag:!own');
+  for (const mode of ['full', 'proxy'] as const)
+    expect(lines(dhcpConfig({ ...config, mode }))).toContain('dhcp-ignore=tag:!boot,tag:!own');
+});
+
+test('leases that the server before gave are known, those of this one stay as they are', () => {
+  const own = '1700000000 52:54:00:00:00:01 10.86.9.1 * 01:52:54:00:00:00:01\n';
+  const machines = [
+    { mac: '52:54:00:00:00:01', address: '10.86.9.7' },
+    { mac: '52:54:00:00:00:02', address: '10.86.9.2' },
+    { mac: '52:54:00:00:00:03', address: '10.86.9.1' },
+  ];
+  expect(leasesWith(`${own}garbage\n`, machines, 1000.7)).toBe(`${own}4600 52:54:00:00:00:02 10.86.9.2 * *\n`);
+  expect(leasesWith('', [], 0)).toBe('');
+});
+
+test('no lease is ever refused: another server may have given it', () => {
+  for (const mode of ['full', 'proxy'] as const) expect(dhcpConfig({ ...config, mode })).not.toContain('authoritative');
+});
+
+test('machines of VIVER keep their addresses', () => {
+  expect(machinesFile([])).toBe('');
+  expect(machinesFile([{ mac: '52:54:00:00:00:02', address: '10.86.9.9' }])).toBe(
+    '52:54:00:00:00:02,set:own,10.86.9.9,1h\n',
+  );
 });
 
 test('TFTP gives one directory on one interface', () => {
