@@ -141,7 +141,7 @@ killall5_opts="$(for file in /run/sendsigs.omit.d/*; do [ -s "$file" ] && read -
 
 /**
  * Void's stage 3 kills all that is left before it unmounts, and needs programs of the root for that. VIVER ends the machine
- * in its stead; whether it is to start again is told as runit(8) is.
+ * in its stead, as stage 3 itself: runit ends the machine when that ends. Whether it is to start again is told as to runit(8).
  */
 const RUNIT_END: HookFile = {
   path: '/etc/runit/shutdown.d/65-viver.sh',
@@ -151,7 +151,7 @@ verb=poweroff
 for file in /run/runit/reboot /run/runit.reboot /etc/runit/reboot; do
   [ ! -x "$file" ] && [ "$(stat -c %a "$file" 2> /dev/null)" != 100 ] || verb=reboot
 done
-/usr/local/bin/viver shutdown "$verb" --now
+exec /usr/local/bin/viver shutdown "$verb" --now
 `,
     executable: false,
   },

@@ -33,8 +33,12 @@ export function parseFstabRow(row: string): MountRow | undefined {
 const isBelow = (path: string, directory: string): boolean =>
   path === directory || path.startsWith(directory === '/' ? directory : `${directory}/`);
 
+/** What is mounted by then and may be told other options (`hidepid=`): the same on every machine. */
+const KERNELS_OWN = /^(proc|sysfs|devtmpfs)$/;
+
 /** Why a row cannot act here whatever else there is; undefined when it can. */
 function ownFault(row: MountRow): string | undefined {
+  if (KERNELS_OWN.test(row.type)) return undefined;
   return TAKEN.has(row.target) || (isLocal(row) && !isOnDemand(row)) ? '' : undefined;
 }
 

@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path/posix';
 import { CRYPT_TABLES, crypttabFor } from '../../root/installed/crypttab.ts';
 import { fstabFor } from '../../root/installed/fstab.ts';
 import { DROP_INS, devicesOf, isUnitOfDisk, MASKS, UNIT_DIRECTORIES } from '../../root/installed/units.ts';
@@ -8,8 +9,15 @@ export { fstabFor };
 
 const FSTAB = '/etc/fstab';
 
+/** Text of a file, also through links inside of the root: `systemctl link` makes such, and NixOS has few others. */
+function readThrough(root: NewRoot, path: string, most = 8): string | undefined {
+  const to = root.linkTarget(path);
+  if (to === undefined || most === 0) return root.read(path);
+  return readThrough(root, resolve(dirname(path), to), most - 1);
+}
+
 function quietenFstab(root: NewRoot): void {
-  const before = root.read(FSTAB);
+  const before = readThrough(root, FSTAB);
   if (before === undefined) {
     if (!root.has(FSTAB)) root.write(FSTAB, "# The root is VIVER's overlay.\n");
     return;
@@ -24,7 +32,7 @@ function quietenFstab(root: NewRoot): void {
 
 function quietenCrypt(root: NewRoot): void {
   for (const table of CRYPT_TABLES) {
-    const before = root.read(table);
+    const before = readThrough(root, table);
     if (before === undefined || !root.isOfImage(table)) continue;
     const { text, dropped } = crypttabFor(before, (path) => root.has(path));
     if (dropped.length === 0) continue;
@@ -41,7 +49,7 @@ function* unitsOf(root: NewRoot, directories: readonly string[], kind: RegExp): 
       if (!kind.test(name) || seen.has(name)) continue;
       seen.add(name);
       const path = `${directory}/${name}`;
-      const text = root.read(path);
+      const text = readThrough(root, path);
       if (text !== undefined && root.isOfImage(path)) yield [name, text];
     }
   }

@@ -45,6 +45,7 @@ fs /9 9p trans=tcp,port=564
 /dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0
 LABEL=stick /media/stick vfat noauto,user 0 0
 overlay /merged overlay lowerdir=/etc,upperdir=/home/up,workdir=/home/work 0 0
+proc /proc proc defaults,hidepid=2 0 0
 `;
   expect(fstabFor(text)).toEqual({ text, dropped: [] });
 });

@@ -37,3 +37,18 @@ test('without systemd there are no units to mask', async () => {
   await fstab.prepare?.(root);
   expect(Object.keys(changes).sort()).toEqual(['/etc/crypttab', '/etc/fstab']);
 });
+
+test('a table or unit that is a link is read through it, and replaced by a file', async () => {
+  const { root, changes } = fakeRoot({
+    '/etc/fstab': '→ static/fstab',
+    '/etc/static/fstab': ROW,
+    '/etc/systemd/system/x.mount': '→ /opt/x.mount',
+    '/opt/x.mount': '[Mount]\nWhat=/dev/sda1\nWhere=/x\n',
+    '/etc/systemd/system/y.mount': '→ y.mount',
+  });
+  await fstab.prepare?.(root);
+  expect(changes).toEqual({
+    '/etc/fstab': expect.stringMatching(/\n# VIVER: UUID=1 /),
+    '/run/systemd/system.control/x.mount': '→ /dev/null',
+  });
+});
