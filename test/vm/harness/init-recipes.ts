@@ -1,21 +1,14 @@
 import type { Recipe } from './variant-image.ts';
 
-/** A getty on the serial console, as a runit service. */
-const SERIAL_GETTY = '#!/bin/sh\nexec setsid /sbin/getty -L ttyS0 115200 vt100\n';
-
-const RUNIT: Recipe = {
-  base: 'sysvinit',
-  packages: ['runit-init'],
-  files: { '/etc/sv/serial/run': SERIAL_GETTY },
-  shell: 'ln -sf /etc/sv/serial /etc/runit/runsvdir/default/serial\n',
-};
+/** Brings a getty for the serial console by itself. */
+const RUNIT: Recipe = { base: 'sysvinit', packages: ['runit-init'] };
 
 /**
  * Void Linux' layout, of Debian's programs: /var/service leads into /run, all of /etc/runit is other scripts, no script
  * of sysvinit runs, and the last stage kills what is left before it unmounts.
  */
 const VOID_FILES: Readonly<Record<string, string>> = {
-  '/etc/sv/serial/run': SERIAL_GETTY,
+  '/etc/sv/serial/run': '#!/bin/sh\nexec setsid /sbin/getty -L ttyS0 115200 vt100\n',
   '/etc/runit/1': `#!/bin/sh
 PATH=/usr/bin:/usr/sbin:/bin:/sbin
 for f in /etc/runit/core-services/*.sh; do [ -r "$f" ] && . "$f"; done
