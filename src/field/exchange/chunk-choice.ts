@@ -1,19 +1,23 @@
 import type { ChunkRange, ChunkSet } from '../wire/chunk-set.ts';
-import { toRanges } from '../wire/ranges.ts';
+import type { Copies } from './copies.ts';
 import type { ReadQueue } from './read-queue.ts';
 import type { Source } from './source.ts';
 
-/** Candidates looked at to find the rarest one: bounds the work in images of very many chunks. */
+/** Candidates looked at to find the rarest one: all of a usual image, some in images of very many chunks. */
 const SCAN_LIMIT = 4096;
+const SCAN_LIMIT_LARGE = 256;
 /** Ranges in a request that leaves the choice to the source. */
 const CHOICE_RANGES = 64;
+/** Chunks that are choice enough. */
+const CHOICE_CHUNKS = 8192;
+
+const NONE = { chunk: -1, copies: Number.POSITIVE_INFINITY };
 
 export interface ChoiceOptions {
   readonly held: ChunkSet;
   /** Chunks on order somewhere. */
   readonly ordered: ChunkSet;
-  /** How many sources have each chunk. */
-  readonly copies: Uint16Array;
+  readonly copies: Pick<Copies, 'counts' | 'shared'>;
   readonly reads: ReadQueue;
   /** Chunks to fetch in idle time although there is no room: they take the place of others. */
   readonly swaps: ChunkSet;
@@ -31,14 +35,15 @@ export class ChunkChoice {
   /** The chunk fewest sources have that this one has and we want: of the window when there is one, else of all. */
   rarest(source: Source, fill: boolean): { chunk: number; copies: number } {
     const { reads, swaps } = this.#options;
-    const inWindow = this.#rarestOf(source, reads.window.words);
+    const inWindow = reads.window.count === 0 ? NONE : this.#rarestOf(source, reads.window.words);
     if (inWindow.chunk >= 0 || (!fill && swaps.count === 0)) return inWindow;
     return this.#rarestOf(source, this.#idle(fill));
   }
 
   /** The chunks we want that no other source has: those of the window when there are any, in the image's order. */
   onlyAt(source: Source, fill: boolean): readonly ChunkRange[] {
-    const inWindow = this.#onlyAtWithin(source, this.#options.reads.window.words);
+    const { window } = this.#options.reads;
+    const inWindow = window.count === 0 ? [] : this.#onlyAtWithin(source, window.words);
     return inWindow.length > 0 ? inWindow : this.#onlyAtWithin(source, this.#idle(fill));
   }
 
@@ -48,14 +53,16 @@ export class ChunkChoice {
   }
 
   #rarestOf(source: Source, within: Uint32Array | undefined): { chunk: number; copies: number } {
-    const { copies: copiesOf, random } = this.#options;
+    const { copies: known, random } = this.#options;
+    const copiesOf = known.counts;
     const { words } = source.has;
+    const most = words.length * 32 > 2 * SCAN_LIMIT ? SCAN_LIMIT_LARGE : SCAN_LIMIT;
     const first = Math.floor(random() * words.length);
     let best = -1;
     let bestCopies = Number.POSITIVE_INFINITY;
     let ties = 0;
     let scanned = 0;
-    for (let i = 0; i < words.length && scanned < SCAN_LIMIT; i++) {
+    for (let i = 0; i < words.length && scanned < most; i++) {
       const index = (first + i) % words.length;
       let word = this.#candidates(source, index);
       if (within !== undefined) word &= within[index] as number;
@@ -74,20 +81,32 @@ export class ChunkChoice {
   }
 
   #onlyAtWithin(source: Source, within: Uint32Array | undefined): readonly ChunkRange[] {
-    const { copies } = this.#options;
-    const chunks: number[] = [];
-    let ranges = 0;
-    for (let index = 0; index < source.has.words.length && ranges <= CHOICE_RANGES; index++) {
-      let word = this.#candidates(source, index);
+    const shared = this.#options.copies.shared.words;
+    const ranges: { start: number; end: number }[] = [];
+    let open: { start: number; end: number } | undefined;
+    let chunks = 0;
+    for (let index = 0; index < source.has.words.length; index++) {
+      let word = this.#candidates(source, index) & ~(shared[index] as number);
       if (within !== undefined) word &= within[index] as number;
+      const first = index << 5;
+      if (chunks > CHOICE_CHUNKS) return ranges;
+      if (word === -1 && open?.end === first) {
+        chunks += 32;
+        open.end += 32;
+        continue;
+      }
       for (; word !== 0; word &= word - 1) {
-        const chunk = (index << 5) + 31 - Math.clz32(word & -word);
-        if ((copies[chunk] as number) > 1) continue;
-        if (chunks.at(-1) !== chunk - 1) ranges++;
-        chunks.push(chunk);
+        const chunk = first + 31 - Math.clz32(word & -word);
+        chunks++;
+        if (open?.end === chunk) open.end++;
+        else {
+          if (ranges.length >= CHOICE_RANGES) return ranges;
+          open = { start: chunk, end: chunk + 1 };
+          ranges.push(open);
+        }
       }
     }
-    return toRanges(chunks).slice(0, CHOICE_RANGES);
+    return ranges;
   }
 
   #candidates(source: Source, index: number): number {

@@ -54,7 +54,9 @@ export interface Client {
   choices: number;
   choiceRanges: readonly ChunkRange[];
   /** Chunks of `choiceRanges` that were given since these were named, or a moment before. */
-  choiceGiven: Set<number>;
+  readonly choiceGiven: Set<number>;
+  /** Of these, what it has confirmed since it last said what to choose from. */
+  readonly confirmedChunks: number[];
   readonly onItsWay: OnItsWay[];
   bytesOnItsWay: number;
   lastGot: number;
@@ -82,6 +84,7 @@ export function newClient(conn: ConnectionId, node: NodeId, address: Address, no
     choices: 0,
     choiceRanges: [],
     choiceGiven: new Set(),
+    confirmedChunks: [],
     onItsWay: [],
     bytesOnItsWay: 0,
     lastGot: now,

@@ -1,5 +1,5 @@
 import type { VTable } from '../members/v-table.ts';
-import type { ChunkRange } from '../wire/chunk-set.ts';
+import { type ChunkRange, ChunkSet } from '../wire/chunk-set.ts';
 import { type Holdings, heldRanges } from '../wire/holdings.ts';
 import { type NodeId, STATE_LEAVING } from '../wire/record.ts';
 import { regionCount, regionOf } from '../wire/regions.ts';
@@ -13,6 +13,8 @@ import type { Source } from './source.ts';
 export class Copies {
   /** Sources that have each chunk. */
   readonly counts: Uint16Array;
+  /** Chunks that more than one source has. */
+  readonly shared: ChunkSet;
   /** Nodes that are no sources and hold all of a region. */
   readonly #far: Uint16Array;
   readonly #chunks: number;
@@ -22,6 +24,7 @@ export class Copies {
   constructor(chunks: number) {
     this.#chunks = chunks;
     this.counts = new Uint16Array(chunks);
+    this.shared = new ChunkSet(chunks);
     this.#far = new Uint16Array(regionCount(chunks));
   }
 
@@ -82,6 +85,9 @@ export class Copies {
   }
 
   #add(chunk: number, change: 1 | -1): void {
-    this.counts[chunk] = (this.counts[chunk] as number) + change;
+    const count = (this.counts[chunk] as number) + change;
+    this.counts[chunk] = count;
+    if (count === 2 && change === 1) this.shared.add(chunk);
+    else if (count === 1 && change === -1) this.shared.delete(chunk);
   }
 }

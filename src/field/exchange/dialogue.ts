@@ -121,6 +121,8 @@ function costOf(frame: ControlFrame, chunks: number): number {
   const within = (ranges: readonly ChunkRange[]): number => Math.min(countIn(ranges), chunks);
   switch (frame.kind) {
     case 'get':
+      // What is left to us to choose is not gone through one by one.
+      return FRAME_COST + (frame.choose ? frame.ranges.length : within(frame.ranges));
     case 'cancel':
     case 'lack':
       return FRAME_COST + within(frame.ranges);

@@ -3,7 +3,7 @@ import type { Address } from '../wire/address.ts';
 import { ChunkSet } from '../wire/chunk-set.ts';
 import type { FrameBodies } from '../wire/frame.ts';
 import type { Holdings } from '../wire/holdings.ts';
-import { inMessages, NAMED_LIMIT, toRanges } from '../wire/ranges.ts';
+import { countIn, inMessages, NAMED_LIMIT, toRanges } from '../wire/ranges.ts';
 import type { NodeId } from '../wire/record.ts';
 import { ChunkChoice } from './chunk-choice.ts';
 import { Copies } from './copies.ts';
@@ -14,9 +14,11 @@ import { measureSource, newSource, noteCancelled, type Order, type Source } from
 
 /** Bytes on order in all, at least, and in time of the measured rate: enough that the pipe never runs empty. */
 const ON_ORDER_CHUNKS = 12;
+const ON_ORDER_BYTES = 768 << 10;
 const ON_ORDER_MS = 250;
 /** Bytes on order at one source: chunks at least, time of its measured rate, and an upper bound. */
 const SOURCE_CHUNKS = 4;
+const SOURCE_BYTES = 256 << 10;
 const SOURCE_MS = 300;
 const SOURCE_LIMIT = 8 << 20;
 /** Chunks on order at one source, however small they are: what it may be asked for at a time. */
@@ -34,8 +36,12 @@ const DEADLINE_MS = 4000;
 const URGENT_CHUNKS = 2;
 /** Chunks confirmed together: every message costs both sides more than its bytes. */
 const CONFIRMED_TOGETHER = 5;
+const CONFIRMED_BYTES = 320 << 10;
+const CONFIRMED_MOST = 256;
 /** Chunks ordered together, likewise. */
 const ORDERED_TOGETHER = 3;
+const ORDERED_BYTES = 192 << 10;
+const SMALL_CHUNK = 16 << 10;
 /** Broken promises after which a source is a liar. */
 const STRIKES = 3;
 
@@ -59,6 +65,8 @@ export class Fetcher {
   readonly #swaps: ChunkSet;
   readonly #mean: number;
   readonly #longest: number;
+  readonly #confirmedTogether: number;
+  readonly #orderedTogether: number;
   /** Chunks on order somewhere. */
   readonly #ordered: ChunkSet;
   /** How many others have each chunk. */
@@ -83,9 +91,12 @@ export class Fetcher {
     }
     this.#longest = longest;
     this.#mean = options.lengths.size / options.lengths.count;
+    // Of the usual chunks each is ordered as soon as there is room.
+    this.#orderedTogether = this.#mean < SMALL_CHUNK ? ORDERED_BYTES : 1;
+    this.#confirmedTogether = Math.min(CONFIRMED_MOST, Math.max(CONFIRMED_TOGETHER, CONFIRMED_BYTES / this.#mean));
     this.#ordered = new ChunkSet(options.lengths.count);
     this.copies = new Copies(options.lengths.count);
-    this.#choice = new ChunkChoice({ ...options, ordered: this.#ordered, copies: this.copies.counts });
+    this.#choice = new ChunkChoice({ ...options, ordered: this.#ordered, copies: this.copies });
   }
 
   /** Something is on order: the fetcher wants to be woken before long. */
@@ -232,7 +243,7 @@ export class Fetcher {
       shipBasket(source.conn, basket, out);
     }
     for (const source of this.sources.values()) {
-      if (source.unconfirmed >= CONFIRMED_TOGETHER || source.bytesOnOrder <= 0) this.#confirm(source, out);
+      if (source.unconfirmed >= this.#confirmedTogether || source.bytesOnOrder <= 0) this.#confirm(source, out);
     }
   }
 
@@ -346,15 +357,20 @@ export class Fetcher {
   }
 
   #pumpRest(now: number, baskets: Map<Source, Basket>): void {
-    const limit = Math.max(ON_ORDER_CHUNKS * this.#mean, (this.#rate.bytesPerSecond * ON_ORDER_MS) / 1000);
+    const limit = Math.max(
+      ON_ORDER_CHUNKS * this.#mean,
+      ON_ORDER_BYTES,
+      (this.#rate.bytesPerSecond * ON_ORDER_MS) / 1000,
+    );
     let onOrder = 0;
     for (const source of this.sources.values()) {
       if (now - source.lastArrival < QUEUED_MS || source.delivered === 0) onOrder += source.bytesOnOrder;
     }
-    if (onOrder >= limit) return;
+    if (onOrder + this.#orderedTogether > limit) return;
     const wanting = [...this.sources.values()].filter(
       ({ has, bytesOnOrder, rate }) =>
-        has.count > 0 && (bytesOnOrder <= 0 || bytesOnOrder + ORDERED_TOGETHER * this.#mean <= this.#cap(rate)),
+        has.count > 0 &&
+        (bytesOnOrder <= 0 || bytesOnOrder + Math.max(ORDERED_TOGETHER * this.#mean, ORDERED_BYTES) <= this.#cap(rate)),
     );
     while (onOrder < limit && wanting.length > 0) {
       let at = 0;
@@ -362,7 +378,8 @@ export class Fetcher {
         if (this.#delay(wanting[i] as Source) < this.#delay(wanting[at] as Source)) at = i;
       }
       const source = wanting[at] as Source;
-      const mayOrder = source.bytesOnOrder < this.#cap(source.rate) && source.orders.size < ORDERS_LIMIT;
+      const mayOrder =
+        source.bytesOnOrder < this.#cap(source.rate) && source.orders.size + source.choices < ORDERS_LIMIT;
       const bytes = mayOrder ? this.#orderOne(source, now, baskets) : 0;
       if (bytes === 0) wanting.splice(at, 1);
       onOrder += bytes;
@@ -378,15 +395,17 @@ export class Fetcher {
 
   /** Bytes that may be on order at a source of that rate. */
   #cap(rate: number): number {
-    return Math.max(SOURCE_CHUNKS * this.#mean, Math.min((rate * SOURCE_MS) / 1000, SOURCE_LIMIT));
+    return Math.max(SOURCE_CHUNKS * this.#mean, SOURCE_BYTES, Math.min((rate * SOURCE_MS) / 1000, SOURCE_LIMIT));
   }
 
   /** Orders one more chunk from a source; gives its bytes, 0 when there is nothing to order. */
   #orderOne(source: Source, now: number, baskets: Map<Source, Basket>): number {
     const fill = this.#hasRoom();
+    const basket = basketOf(baskets, source);
+    // What was left to the source a moment ago is not the less rare for that.
+    if (basket.choices > 0) return fill || this.#reads.window.count > 0 ? this.#leaveChoice(source, basket, now) : 0;
     const { chunk, copies } = this.#choice.rarest(source, fill);
     if (chunk < 0) return 0;
-    const basket = basketOf(baskets, source);
     if (copies > 1) {
       this.#order(source, chunk, false, now);
       basket.exact.push(chunk);
@@ -396,11 +415,17 @@ export class Fetcher {
     // chunks nobody has been given yet.
     const ranges = source.isChoiceVain ? [] : this.#choice.onlyAt(source, fill);
     if (ranges.length === 0) return 0;
+    basket.choiceRanges = ranges;
+    basket.choicesMost = countIn(ranges);
+    return this.#leaveChoice(source, basket, now);
+  }
+
+  #leaveChoice(source: Source, basket: Basket, now: number): number {
+    if (basket.choices >= basket.choicesMost) return 0;
     if (source.choices === 0) source.choiceAt = now;
     source.choices++;
     source.bytesOnOrder += this.#mean;
     basket.choices++;
-    basket.choiceRanges = ranges;
     return this.#mean;
   }
 

@@ -128,7 +128,9 @@ export class Giver {
     if (request.choose) {
       client.choices = Math.min(client.choices + request.count, this.#lengths.count);
       client.choiceRanges = request.ranges;
-      client.choiceGiven = new Set(client.onItsWay.map(({ chunk }) => chunk));
+      // What it has confirmed by now it has left out of these ranges.
+      for (const chunk of client.confirmedChunks) client.choiceGiven.delete(chunk);
+      client.confirmedChunks.length = 0;
       return true;
     }
     if (client.wishes.size + countIn(request.ranges) > 2 * WISHES_LIMIT) return false;
@@ -158,7 +160,9 @@ export class Giver {
   got(conn: ConnectionId, count: number, now: number): void {
     const client = this.#clients.get(conn);
     if (client === undefined) return;
-    for (const { bytes, at } of client.onItsWay.splice(0, count)) {
+    for (const { chunk, bytes, at } of client.onItsWay.splice(0, count)) {
+      if (client.choices > 0) client.confirmedChunks.push(chunk);
+      else client.choiceGiven.delete(chunk);
       client.bytesOnItsWay -= bytes;
       client.confirmed += bytes;
       client.lastGot = now;

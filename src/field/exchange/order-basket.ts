@@ -11,12 +11,14 @@ export interface Basket {
   /** Chunks that it is left to choose, and from which. */
   choices: number;
   choiceRanges: readonly ChunkRange[];
+  /** How many chunks there are to choose from. */
+  choicesMost: number;
 }
 
 export function basketOf(baskets: Map<Source, Basket>, source: Source): Basket {
   let basket = baskets.get(source);
   if (basket === undefined) {
-    basket = { exact: [], urgent: [], insist: [], choices: 0, choiceRanges: [] };
+    basket = { exact: [], urgent: [], insist: [], choices: 0, choiceRanges: [], choicesMost: 0 };
     baskets.set(source, basket);
   }
   return basket;

@@ -6,7 +6,8 @@ import { ChunkSet } from '../../../../src/field/wire/chunk-set.ts';
 import { packHoldings } from '../../../../src/field/wire/holdings.ts';
 
 const COUNT = 100;
-const lengths = { count: COUNT, size: COUNT * 1000, length: () => 1000 };
+const LENGTH = 64 << 10;
+const lengths = { count: COUNT, size: COUNT * LENGTH, length: () => LENGTH };
 const all = packHoldings(ChunkSet.full(COUNT), { start: 0, end: COUNT });
 
 function fetcher() {
