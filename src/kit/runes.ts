@@ -15,6 +15,9 @@ function toKernelLog(text: string): void {
   }
 }
 
+/** One plugin's forgotten error is not the end of the others. */
+const STRAY = ['uncaughtException', 'unhandledRejection'] as const;
+
 export const runes: Command = {
   name: 'runes',
   summary: "runs the plugins of this machine's role (RUNES)",
@@ -37,6 +40,8 @@ runs it. What would run and why: viver role --explain
     say(`role ${role.name} (${why}): ${graph.order.map(({ name }) => name).join(', ')}`);
     const runner = new Runner({ graph, machine, role: role.name, log: say });
     const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    const stray = (error: unknown): void => runner.stray(error);
+    for (const event of STRAY) process.on(event, stray);
     // Plugins that only wait for others keep no process.
     const alive = setInterval(() => {}, 60_000);
     await Promise.race([runner.start(), ended]);
@@ -50,6 +55,7 @@ runs it. What would run and why: viver role --explain
     }
     await ended;
     await runner.stop();
+    for (const event of STRAY) process.off(event, stray);
     clearInterval(alive);
   },
 };

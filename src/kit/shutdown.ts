@@ -7,6 +7,15 @@ import { type Command, UsageError } from './command.ts';
 /** Written by every boot of VIVER's: a machine without it runs from elsewhere and is not ours to end. */
 const BOOT_REPORT = '/run/viver/boot.json';
 
+/**
+ * Whether this machine is ours to end.
+ * @throws Error that says why not
+ */
+export function checkMayEnd(hasReport: boolean, user: number | undefined): void {
+  if (!hasReport) throw new Error(`no ${BOOT_REPORT}: this machine was not booted by VIVER and is not ended`);
+  if (user !== 0) throw new Error('only root ends the machine: sudo viver shutdown');
+}
+
 /** What the image's own init is asked by, the first that is there. It stops the services; VIVER's hooks do the rest. */
 const INIT_TOOLS: readonly { readonly when: string; readonly command: (verb: string) => readonly string[] }[] = [
   { when: '/run/systemd/system', command: (verb) => ['systemctl', verb] },
@@ -35,9 +44,7 @@ init runs, and with --now, VIVER does it itself: it ends all processes, unmounts
     const [verb = 'poweroff', ...more] = positionals;
     if (more.length > 0) throw new UsageError(`one word wanted, not ${positionals.join(' ')}`);
     const end = parseShutdownVerb(verb);
-    if (!existsSync(BOOT_REPORT))
-      throw new Error(`no ${BOOT_REPORT}: this machine was not booted by VIVER and is not ended`);
-    if (process.getuid?.() !== 0) throw new Error('only root ends the machine: sudo viver shutdown');
+    checkMayEnd(existsSync(BOOT_REPORT), process.getuid?.());
     const command = values.now === true ? undefined : initCommand(verb, existsSync);
     if (command === undefined) {
       await shutDown(

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { describeError } from '../linux/describe-error.ts';
 import { dependentsOf, type PluginGraph } from './graph.ts';
 import type { Interfaces } from './interfaces.ts';
@@ -61,11 +62,15 @@ async function within<T>(work: T | Promise<T>, ms: number, late: () => Error, si
 
 const asError = (value: unknown) => (value instanceof Error ? value : new Error(String(value)));
 
-/** Starts, watches and stops the plugins of one machine, one change at a time. */
+/** Starts, watches and stops the plugins of one machine. Starts go side by side, what takes down one at a time. */
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #slots = new Map<string, Slot>();
   #queue: Promise<void> = Promise.resolve();
+  /** Starts under way. */
+  readonly #starts = new Set<Promise<void>>();
+  /** Whose plugin's doing something is, by its name: kept through timers, sockets and promises. */
+  readonly #owner = new AsyncLocalStorage<string>();
   /** Aborts when all is to stop, also in the middle of a start. */
   readonly #ending = new AbortController();
 
@@ -87,9 +92,14 @@ export class Runner {
     return [...this.#slots].map(([name, { state, why }]) => ({ name, state, why }));
   }
 
-  /** Starts all in order; one that fails is tried again later, and what needs it waits. Never rejects. */
-  start(): Promise<void> {
-    return this.#enqueue(() => this.#startAll());
+  /**
+   * Starts all, each as soon as what it asks is there; one that fails is tried again later, and what needs it waits.
+   * Resolves when each has had its first try. Never rejects.
+   */
+  async start(): Promise<void> {
+    await this.#enqueue(() => this.#startAll());
+    const isFirst = ({ state, failures }: Slot) => state === 'starting' && failures === 0;
+    while ([...this.#slots.values()].some(isFirst)) await Promise.race(this.#starts);
   }
 
   /** Stops all, the last started first. */
@@ -103,53 +113,80 @@ export class Runner {
     });
   }
 
-  #enqueue(work: () => Promise<void>): Promise<void> {
+  #enqueue(work: () => void | Promise<void>): Promise<void> {
     this.#queue = this.#queue.then(work);
     return this.#queue;
   }
 
-  async #startAll(): Promise<void> {
+  /** Begins every start that can begin; each goes its own way from then on, and what hangs holds up only who asks it. */
+  #startAll(): void {
     for (const { name } of this.#options.graph.order) {
       const slot = this.#slots.get(name);
-      if (this.#ending.signal.aborted || slot === undefined || slot.running !== undefined || slot.state === 'failed')
-        continue;
+      if (this.#ending.signal.aborted || slot === undefined || slot.state !== 'waiting') continue;
       const lacking = this.#options.graph.needs.get(name)?.find((need) => this.#slots.get(need)?.state !== 'running');
-      if (lacking === undefined) await this.#startOne(slot);
-      else slot.why = `waits for ${lacking}`;
+      const awaited = lacking ?? this.#options.graph.asks.get(name)?.find((asked) => this.#isComing(asked));
+      if (awaited !== undefined) {
+        slot.why = `waits for ${awaited}`;
+        continue;
+      }
+      const start = this.#startOne(slot).finally(() => this.#starts.delete(start));
+      this.#starts.add(start);
     }
+  }
+
+  /** It starts, or will when others have that do. */
+  #isComing(name: string): boolean {
+    const slot = this.#slots.get(name);
+    if (slot?.state !== 'waiting') return slot?.state === 'starting';
+    return this.#options.graph.asks.get(name)?.some((asked) => this.#isComing(asked)) === true;
   }
 
   async #startOne(slot: Slot): Promise<void> {
     const { plugin } = slot;
-    const { log, startTimeoutMs = START_TIMEOUT_MS } = this.#options;
-    const stop = new AbortController();
-    const cleanups: Running['cleanups'] = [];
+    const { startTimeoutMs = START_TIMEOUT_MS } = this.#options;
+    const running: Running = { stop: new AbortController(), cleanups: [], provided: {}, startedAt: performance.now() };
+    const { signal } = running.stop;
     slot.state = 'starting';
     slot.why = undefined;
-    const startedAt = performance.now();
-    const running = { stop, cleanups, startedAt };
+    slot.running = running;
     try {
-      const provided =
-        plugin.start === undefined
-          ? {}
-          : await within(
-              plugin.start(this.#context(slot, stop.signal, cleanups)),
-              startTimeoutMs,
-              () => new Error(`did not start within ${startTimeoutMs / 1000} s`),
-              this.#ending.signal,
-            );
+      const provided = await within(
+        this.#owner.run(plugin.name, async () => plugin.start?.(this.#context(slot, signal, running.cleanups)) ?? {}),
+        startTimeoutMs,
+        () => new Error(`did not start within ${startTimeoutMs / 1000} s`),
+        this.#ending.signal,
+      );
+      if (signal.aborted) return;
       for (const name of plugin.provides ?? [])
         if (provided[name] === undefined) throw new Error(`started without the interface '${name}' it provides`);
       slot.running = { ...running, provided };
       slot.state = 'running';
     } catch (error) {
-      slot.running = { ...running, provided: {} };
-      await this.#stopOne(slot, 'failed', describeError(error));
-      if (this.#ending.signal.aborted) return;
-      this.#retryLater(slot);
-      const waiting = dependentsOf(this.#options.graph, plugin.name);
-      log(`${plugin.name} failed: ${slot.why}${waiting.length === 0 ? '' : `; waiting for it: ${waiting.join(', ')}`}`);
+      await this.#enqueue(async () => {
+        if (signal.aborted) return; // stopped meanwhile, and told why
+        await this.#stopOne(slot, 'failed', describeError(error));
+        if (this.#ending.signal.aborted) return;
+        this.#retryLater(slot);
+        const waiting = dependentsOf(this.#options.graph, plugin.name);
+        this.#options.log(
+          `${plugin.name} failed: ${slot.why}${waiting.length === 0 ? '' : `; waiting for it: ${waiting.join(', ')}`}`,
+        );
+      });
     }
+    await this.#enqueue(() => this.#startAll());
+  }
+
+  /**
+   * An error that nobody caught, such as an error event without a listener: it costs the plugin whose doing it was, and
+   * where that is unknown nobody. To be called where it came up (process.on('uncaughtException')).
+   */
+  stray(error: unknown): void {
+    const name = this.#owner.getStore();
+    const slot = name === undefined ? undefined : this.#slots.get(name);
+    const why = `an error that it did not catch: ${describeError(error)}`;
+    if (slot === undefined) this.#options.log(`no plugin's: ${why}`);
+    else if (slot.state === 'running' || slot.state === 'starting') void this.#enqueue(() => this.#down(slot, why));
+    else this.#options.log(`${slot.plugin.name}, which is ${slot.state}: ${why}`);
   }
 
   #context(slot: Slot, signal: AbortSignal, cleanups: Running['cleanups']): Context {
@@ -173,7 +210,11 @@ export class Runner {
       has: (name) => allowed.has(name) && providerOf(name)?.state === 'running',
       plugins: () => this.states,
       log: (line) => log(`${plugin.name}: ${line}`),
-      defer: (cleanup) => void cleanups.push(cleanup),
+      defer: (cleanup) => {
+        // Its start took too long, or it was stopped in the middle: nobody would come to clean up.
+        if (live()) cleanups.push(cleanup);
+        else void this.#undo(plugin, cleanup);
+      },
       fail: (error) => {
         if (live()) void this.#enqueue(() => (live() ? this.#down(slot, describeError(error)) : Promise.resolve()));
       },
@@ -226,7 +267,7 @@ export class Runner {
     const dependents = dependentsOf(graph, slot.plugin.name);
     log(`${[slot.plugin.name, ...dependents].join(', ')} started anew: ${reason}`);
     await this.#stopWith(slot, dependents);
-    await this.#startAll();
+    this.#startAll();
   }
 
   async #stopWith(slot: Slot, dependents: readonly string[]): Promise<void> {
@@ -243,9 +284,9 @@ export class Runner {
     const delay = Math.min(retryMs * 2 ** Math.min(slot.failures, 16), LONGEST_RETRY_MS);
     slot.failures++;
     slot.retry = setTimeout(() => {
-      void this.#enqueue(async () => {
+      void this.#enqueue(() => {
         if (slot.state === 'failed') slot.state = 'waiting';
-        await this.#startAll();
+        this.#startAll();
       });
     }, delay);
     slot.retry.unref();
@@ -258,18 +299,19 @@ export class Runner {
       if (slot.state === 'running' && performance.now() - running.startedAt > RECOVERED_MS) slot.failures = 0;
       running.stop.abort(new Error(`'${plugin.name}' is stopped`));
       const undo = [...running.cleanups].reverse();
-      for (const step of [() => plugin.stop?.(), ...undo]) {
-        const late = () => new Error(`did not stop within ${STOP_TIMEOUT_MS / 1000} s`);
-        await within(
-          Promise.try(() => step()),
-          STOP_TIMEOUT_MS,
-          late,
-        ).catch((error: unknown) => this.#options.log(`${plugin.name}: ${describeError(asError(error))}`));
-      }
+      for (const step of [() => plugin.stop?.(), ...undo]) await this.#undo(plugin, step);
     }
     if (state !== 'waiting' || slot.state !== 'failed') {
       slot.state = state;
       slot.why = why;
     }
+  }
+
+  async #undo(plugin: AnyPlugin, step: () => void | Promise<void>): Promise<void> {
+    const late = () => new Error(`did not stop within ${STOP_TIMEOUT_MS / 1000} s`);
+    const work = this.#owner.run(plugin.name, () => Promise.try(step));
+    await within(work, STOP_TIMEOUT_MS, late).catch((error: unknown) =>
+      this.#options.log(`${plugin.name}: ${describeError(asError(error))}`),
+    );
   }
 }

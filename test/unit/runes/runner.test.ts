@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
 import { planGraph } from '../../../src/runes/graph.ts';
 import type { InterfaceName, Interfaces } from '../../../src/runes/interfaces.ts';
@@ -170,17 +171,19 @@ test('a start that never ends fails by its time-out; a start without its interfa
     { startTimeoutMs: 10 },
   );
   await runner.start();
-  expect(lines).toEqual([
-    'slow failed: did not start within 0.01 s',
-    "empty failed: started without the interface 'tftp' it provides",
-  ]);
+  expect(new Set(lines)).toEqual(
+    new Set([
+      'slow failed: did not start within 0.01 s',
+      "empty failed: started without the interface 'tftp' it provides",
+    ]),
+  );
   await runner.stop();
 });
 
 test('the end comes also in the middle of a start, and nothing more is started', async () => {
   const { runner, events, lines, until, contexts } = lab({
-    slow: { run: () => new Promise(() => {}) },
-    next: {},
+    slow: { provides: ['tftp'], run: () => new Promise(() => {}) },
+    next: { requires: ['tftp'] },
   });
   const started = runner.start();
   await until(() => contexts.has('slow'));
@@ -209,4 +212,74 @@ test('what a plugin asks and gives is typed by its interfaces', () => {
   expect(plugin.name).toBe('typed');
   // @ts-expect-error: it gives what it does not provide in full
   definePlugin({ name: 'typed', summary: '', provides: ['boot-loader'], start: () => ({ 'boot-loader': {} }) });
+});
+
+test('a start that hangs holds up nobody who does not ask it, also not later', async () => {
+  const { runner, contexts, events, stateOf, until } = lab(
+    {
+      hangs: { provides: ['tftp'], run: () => new Promise<never>(() => {}) },
+      needs: { requires: ['tftp'] },
+      other: { provides: ['address'] },
+      after: { requires: ['address'] },
+    },
+    { startTimeoutMs: 60_000 },
+  );
+  const started = runner.start();
+  await until(() => stateOf('after')?.state === 'running');
+  expect(stateOf('hangs')?.state).toBe('starting');
+  expect(stateOf('needs')).toEqual({ name: 'needs', state: 'waiting', why: 'waits for hangs' });
+  contexts.get('other')?.restart('moved');
+  await until(() => events.filter((event) => event === 'after started').length === 2);
+  await runner.stop();
+  await started;
+  expect(runner.states.every(({ state }) => state === 'stopped')).toBe(true);
+});
+
+test('what is deferred after the start was given up is cleaned up at once', async () => {
+  const late = Promise.withResolvers<void>();
+  const cleaned: string[] = [];
+  const { runner, stateOf, until } = lab(
+    {
+      slow: {
+        run: async (context) => {
+          await late.promise;
+          context.defer(() => void cleaned.push('late'));
+        },
+      },
+    },
+    { startTimeoutMs: 5 },
+  );
+  await runner.start();
+  await until(() => stateOf('slow')?.state === 'failed');
+  await runner.stop();
+  late.resolve();
+  await until(() => cleaned.length > 0);
+  expect(new Set(cleaned)).toEqual(new Set(['late']));
+});
+
+test("an error event without a listener takes down the plugin whose doing it is; nobody's is told", async () => {
+  const { runner, lines, events, contexts, stateOf, until } = lab({
+    careless: { run: () => void setTimeout(() => new EventEmitter().emit('error', new Error('reset')), 5) },
+    other: {},
+  });
+  const caught = Promise.withResolvers<void>();
+  const before = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.once('uncaughtException', (error) => {
+    runner.stray(error);
+    caught.resolve();
+  });
+  try {
+    await runner.start();
+    await caught.promise;
+  } finally {
+    for (const listener of before) process.on('uncaughtException', listener);
+  }
+  await until(() => lines.some((line) => /^careless failed: an error that it did not catch: reset/.test(line)));
+  expect(events).not.toContain('other stopped');
+  expect(contexts.get('careless')?.signal.aborted).toBe(true);
+  runner.stray(new Error('whose?'));
+  expect(lines.at(-1)).toBe("no plugin's: an error that it did not catch: whose?");
+  expect(stateOf('other')?.state).toBe('running');
+  await runner.stop();
 });
