@@ -70,11 +70,11 @@ test('with the writes on a disk containers and their images are there at the nex
     steps: [
       ...boot,
       ...BOTH,
-      { run: 'docker run --name c --network none tiny:1 /bin/busybox touch /kept', within: 180 },
+      { run: 'docker run --name kept --network none tiny:1 /bin/busybox touch /kept', within: 180 },
       { type: 'reboot\n' },
       { expect: 'reset', within: 120 },
       ...boot,
-      { run: 'docker start -a c && docker diff c', output: /A \/kept/, within: 240 },
+      { run: 'docker start -a kept && docker diff kept', output: /A \/kept/, within: 240 },
       { run: 'podman run --rm --network none tiny:1 /bin/busybox true', within: 180 },
       ...POWER_OFF,
     ],
