@@ -42,6 +42,8 @@ const SIGNATURES = {
   sync: { arguments: [], return: 'void' },
   /** For what glibc has no function for; the arguments are those of finit_module. */
   syscall: { arguments: ['i64', 'i64', 'string', 'i64'], return: 'i64' },
+  timer_create: { arguments: ['i32', 'buffer', 'buffer'], return: 'i32' },
+  timer_settime: { arguments: ['u64', 'i32', 'buffer', 'u64'], return: 'i32' },
   umount2: { arguments: ['string', 'i32'], return: 'i32' },
 } as const satisfies Record<string, FunctionSignature>;
 

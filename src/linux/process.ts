@@ -7,6 +7,7 @@ const SIGNAL_COUNT = 64;
 const SIG_DFL = 0n;
 const SIG_IGN = 1n;
 const SIGPIPE = 13;
+const SIGCONT = 18;
 const SIGXFSZ = 25;
 const SIG_SETMASK = 2;
 const CLOSE_RANGE_CLOEXEC = 4;
@@ -160,4 +161,31 @@ export function setHostname(name: string): void {
  */
 export function becomeIoFlusher(): void {
   call('prctl', 'PR_SET_IO_FLUSHER', (c) => c.prctl(PR_SET_IO_FLUSHER, 1n, 0n, 0n, 0n));
+}
+
+const CLOCK_MONOTONIC = 1;
+/** struct sigevent (include/uapi/asm-generic/siginfo.h): 64 bytes, the signal at 8, SIGEV_SIGNAL is 0. */
+const SIGEVENT_BYTES = 64;
+const SIGEVENT_SIGNAL = 8;
+
+/**
+ * Lets a stopped process go on by itself: a timer of the kernel's sends it SIGCONT, which works in that state too. Who
+ * ends a machine stops all processes for a moment (systemd-shutdown and killall5: `kill(-1, SIGSTOP)`) and reads files
+ * meanwhile: a daemon that gives those files would be waited for, for ever.
+ * The timer lives as long as the process.
+ */
+export function continueWhenStopped(everyMs: number): void {
+  // an ignored signal would take the timer with it (kernels from 6.13 on)
+  process.on('SIGCONT', () => {});
+  const event = Buffer.alloc(SIGEVENT_BYTES);
+  event.writeInt32LE(SIGCONT, SIGEVENT_SIGNAL);
+  const id = Buffer.alloc(8);
+  call('timer_create', 'SIGCONT', (c) => c.timer_create(CLOCK_MONOTONIC, event, id));
+  // struct itimerspec: interval and first time, seconds and nanoseconds each
+  const times = Buffer.alloc(32);
+  for (const at of [0, 16]) {
+    times.writeBigInt64LE(BigInt(Math.floor(everyMs / 1000)), at);
+    times.writeBigInt64LE(BigInt((everyMs % 1000) * 1_000_000), at + 8);
+  }
+  call('timer_settime', 'SIGCONT', (c) => c.timer_settime(id.readBigUInt64LE(), 0, times, 0n));
 }

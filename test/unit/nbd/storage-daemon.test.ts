@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
@@ -16,4 +17,25 @@ test('a storage daemon is not killed for memory and has its code locked, or says
   const { lacks, oom, locked } = JSON.parse(output) as { lacks: string[]; oom: string; locked: number };
   expect(oom === '-1000' || lacks.some((line) => line.includes('may be killed'))).toBe(true);
   expect(locked > 0 || lacks.some((line) => line.includes('paged out'))).toBe(true);
+});
+
+test('a storage daemon that is stopped with all others, as at the end of a machine, answers all the same', async () => {
+  const module = join(import.meta.dirname, '../../../src/nbd/storage-daemon.ts');
+  const script = `
+    import { becomeStorageDaemon } from ${JSON.stringify(module)};
+    becomeStorageDaemon(() => {});
+    process.stdin.on('data', (data) => process.stdout.write(data));
+    process.stdout.write('ready');`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const next = async () => String((await once(child.stdout, 'data', { signal: AbortSignal.timeout(20_000) }))[0]);
+  try {
+    expect(await next()).toBe('ready');
+    for (const question of ['one', 'two']) {
+      child.kill('SIGSTOP');
+      child.stdin.write(question);
+      expect(await next()).toBe(question);
+    }
+  } finally {
+    child.kill('SIGKILL');
+  }
 });
