@@ -4,6 +4,7 @@
 # usage: iso.sh NAME.sqfs OUT [BOOT]
 #   BOOT      directory of vmlinuz and viverrd.zst; build/ without it
 set -eu
+PATH=$PATH:/usr/sbin:/sbin # mkfs.vfat, where people have no sbin in theirs
 here=$(cd "$(dirname "$0")/.." && pwd)
 image=$(realpath -s "$1") out=$(realpath -m "$2") boot=$(realpath "${3:-$here/build}")
 signed=/usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed

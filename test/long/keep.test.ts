@@ -180,7 +180,7 @@ test.each(['exfat', 'ext4', 'btrfs', 'xfs'] as const)(
     const disk = await madeDisk(`keep-${fileSystem}`, { table: 'gpt', partitions: [partition] });
     const stick = await writtenStick(`keep-${fileSystem}`, disk);
     await boot(`keep-${fileSystem}-1`, stick, [keptRoot(), ...LOGIN, WRITE, ...POWER_OFF]);
-    const clean: Step = { run: '! dmesg | grep -E "EXT4-fs.*recover|XFS.*recovery|log replay"' };
+    const clean: Step = { run: '! dmesg | grep -E "EXT4-fs.*recover|XFS.*Starting recovery|replaying log"' };
     await boot(`keep-${fileSystem}-2`, stick, [keptRoot(), ...LOGIN, READ, clean, ...POWER_OFF]);
   },
   LONG_MS,
