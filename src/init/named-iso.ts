@@ -6,15 +6,11 @@ import type { MediaAccess } from '../media/media-access.ts';
 import { decodeVentoyParameters, type VentoyIso } from '../media/ventoy.ts';
 import type { BootOptions } from './command-line.ts';
 
-/** Where Ventoy leaves word of what it starts: in the archive that it adds to the initramfs, and in a UEFI variable. */
-const VENTOY = [
-  { path: '/ventoy/ventoy_os_param', skipBytes: 0 },
-  // the first 4 bytes are the variable's attributes
-  {
-    path: '/sys/firmware/efi/efivars/VentoyOsParam-77772020-2e77-6576-6e74-6f792e6e6574',
-    skipBytes: 4,
-  },
-];
+/**
+ * Where Ventoy leaves word of what it starts: in the archive that it adds to the initramfs. Its UEFI variable says the
+ * same, and to read that would cost each UEFI machine the listing of all its variables.
+ */
+const VENTOY = '/ventoy/ventoy_os_param';
 const VENTOY_DISK_ID = { offset: 0x180, length: 16 };
 
 /** The ISO file this machine was started from, as far as the boot loader says so. */
@@ -35,18 +31,10 @@ export function namedIso(
     if (device === undefined) return { iso: { path }, by };
     return { iso: { path, isOn: (on) => fits(device, on, devices(), access).catch(() => false) }, by };
   }
-  const ventoy = readVentoy();
+  const ventoy = existsSync(VENTOY) ? decodeVentoyParameters(readFileSync(VENTOY)) : undefined;
   if (ventoy === undefined) return undefined;
   const isOn = (on: BlockDevice) => isVentoys(on, ventoy, devices(), access).catch(() => false);
   return { iso: { path: ventoy.path, isOn }, by: `Ventoy started ${ventoy.path}` };
-}
-
-function readVentoy(): VentoyIso | undefined {
-  for (const { path, skipBytes } of VENTOY) {
-    const found = existsSync(path) ? decodeVentoyParameters(readFileSync(path).subarray(skipBytes)) : undefined;
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }
 
 async function isVentoys(

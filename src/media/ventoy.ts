@@ -1,6 +1,6 @@
 /**
  * What Ventoy tells the system it starts: which ISO file on which disk (Ventoy's ventoy_os_param, 512 bytes, described
- * in its include/ventoy.h). It lies in the initramfs, in a UEFI variable, or in memory that nobody may read any more.
+ * in its include/ventoy.h).
  */
 import { Head } from './content/head.ts';
 
