@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { KEPT_INITRAMFS } from '../root/switch.ts';
-import { type LoadedRunes, loadRunes } from '../runes/load.ts';
+import { checkRolesFile, type LoadedRunes, loadRunes } from '../runes/load.ts';
 import { readMachine } from '../runes/machine.ts';
 import { type Command, UsageError } from './command.ts';
 
@@ -8,13 +8,16 @@ export const role: Command = {
   name: 'role',
   summary: "this machine's role and what it is made of",
   usage: `usage: viver role [--explain] [--json]
+       viver role check FILE
 
 Prints the name of this machine's role. Nothing is started.
   --explain  why it has this role, its plugins in the order they start, what each does, needs and gives
   --json     the same as one object
+  check FILE what is wrong with a roles file, line by line; status 1 when anything is
 Roles come from /etc/RUNES/roles of the initrd or the image; viver.role= on the kernel command line overrides them.
 `,
   async run(args) {
+    if (args[0] === 'check') return check(args.slice(1));
     const values = parseOptions(args);
     const loaded = loadRunes({ machine: readMachine(), roots: [KEPT_INITRAMFS, ''] });
     for (const problem of loaded.problems) process.stderr.write(`viver role: ${problem}\n`);
@@ -22,6 +25,15 @@ Roles come from /etc/RUNES/roles of the initrd or the image; viver.role= on the 
     else process.stdout.write(values.explain === true ? describeRole(loaded) : `${loaded.role.name}\n`);
   },
 };
+
+function check(args: readonly string[]): void {
+  const [file, ...more] = args;
+  if (file === undefined || more.length > 0) throw new UsageError('check takes one FILE');
+  const problems = checkRolesFile(file, [KEPT_INITRAMFS, '']);
+  for (const problem of problems) process.stdout.write(`${problem}\n`);
+  if (problems.length > 0)
+    throw new Error(`${file}: ${problems.length === 1 ? '1 mistake' : `${problems.length} mistakes`}`);
+}
 
 function parseOptions(args: readonly string[]) {
   try {

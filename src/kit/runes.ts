@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { hasCode } from '../linux/errno.ts';
 import { KEPT_INITRAMFS } from '../root/switch.ts';
-import { loadRunes } from '../runes/load.ts';
+import { loadRunesOrBasics } from '../runes/load.ts';
 import { readMachine } from '../runes/machine.ts';
 import { Runner } from '../runes/runner.ts';
 import { type Command, UsageError } from './command.ts';
@@ -35,7 +35,10 @@ runs it. What would run and why: viver role --explain
       ? // level info: kept for dmesg, and off the consoles of a quiet kernel
         (line: string) => toKernelLog(`<6>viver runes: ${line}\n`)
       : (line: string) => void process.stdout.write(`viver runes: ${line}\n`);
-    const { machine, role, why, graph, problems } = loadRunes({ machine: readMachine(), roots: [KEPT_INITRAMFS, ''] });
+    const { machine, role, why, graph, problems } = loadRunesOrBasics({
+      machine: readMachine(),
+      roots: [KEPT_INITRAMFS, ''],
+    });
     for (const problem of problems) say(problem);
     say(`role ${role.name} (${why}): ${graph.order.map(({ name }) => name).join(', ')}`);
     const runner = new Runner({ graph, machine, role: role.name, log: say });

@@ -2,7 +2,9 @@ import { get } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { MachineStatus } from '../runes/machine-status.ts';
+import { printable } from '../codec/printable.ts';
+import { describeError } from '../linux/describe-error.ts';
+import { checkMachineStatus, type MachineStatus } from '../runes/machine-status.ts';
 import { HTTP_PORT } from '../runes/places.ts';
 import { type Command, UsageError } from './command.ts';
 
@@ -31,7 +33,9 @@ Asks this machine's own web server, which asks the others. The same as a page: h
     }
     const clear = process.stdout.isTTY ? '\x1b[H\x1b[J' : '';
     while (!signal.aborted) {
-      process.stdout.write(`${clear}${describeMachines(await ask(hosts))}\n`);
+      // A machine that restarts its plugins answers again in a moment.
+      const text = await ask(hosts).then(describeMachines, (error: unknown) => `${describeError(error)}\n`);
+      process.stdout.write(`${clear}${text}\n`);
       await sleep(EVERY_MS, undefined, { signal }).catch(() => undefined); // a signal ends the watching
     }
   },
@@ -100,12 +104,33 @@ function fetchMachines({ host, port }: Host): Promise<readonly MachineStatus[]> 
       response.once('end', () => {
         try {
           if (response.statusCode !== 200) throw new Error(`${host}:${port} answers ${response.statusCode}`);
-          resolve(JSON.parse(Buffer.concat(parts).toString()) as MachineStatus[]);
+          resolve(parseMachines(Buffer.concat(parts).toString(), toStandardError));
         } catch (error) {
           reject(error);
         }
       });
     });
+  });
+}
+
+function toStandardError(line: string): void {
+  process.stderr.write(`viver status: ${line}\n`);
+}
+
+/**
+ * The list of all machines. One whose status is odd is left out, and nobody else's.
+ * @throws Error when it is no list
+ */
+export function parseMachines(text: string, tell: (line: string) => void): readonly MachineStatus[] {
+  const list: unknown = JSON.parse(text);
+  if (!Array.isArray(list)) throw new Error('no list of machines');
+  return list.flatMap((one: unknown) => {
+    try {
+      return [checkMachineStatus(one)];
+    } catch (error) {
+      tell(`a machine is left out: ${printable(describeError(error))}`);
+      return [];
+    }
   });
 }
 
@@ -143,7 +168,7 @@ const HEAD = ['machine', 'address', 'role', 'booted from', 'chunks', 'from peers
 
 /** The table, and the field in a line below. */
 export function describeMachines(machines: readonly MachineStatus[]): string {
-  const rows = [HEAD, ...machines.map(rowOf)];
+  const rows = [HEAD, ...machines.map((machine) => rowOf(machine).map(printable))];
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const table = rows.map((row) =>
     row
@@ -164,5 +189,5 @@ export function describeMachines(machines: readonly MachineStatus[]): string {
       .filter(({ state }) => state === 'failed' || state === 'waiting')
       .map(({ name, state, why }) => `${hostname}: plugin ${name} ${state}${why === undefined ? '' : `: ${why}`}`),
   );
-  return `${[...first, ...table, ...last, ...troubles].join('\n')}\n`;
+  return `${[...first, ...table, ...last, ...troubles].map(printable).join('\n')}\n`;
 }

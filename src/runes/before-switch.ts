@@ -1,6 +1,6 @@
 import { describeError } from '../linux/describe-error.ts';
 import type { InitSystem } from '../root/find-init.ts';
-import { type LoadedRunes, loadRunes } from './load.ts';
+import { type LoadedRunes, loadRunesOrBasics } from './load.ts';
 import { type Machine, readMachine } from './machine.ts';
 import { openNewRoot } from './new-root.ts';
 import { planService } from './service.ts';
@@ -26,7 +26,7 @@ export async function beforeSwitch(options: BeforeSwitchOptions): Promise<void> 
   const { target, image, init, booted, note, warn } = options;
   let runes: LoadedRunes;
   try {
-    runes = await loadRunes({ machine: readMachine({ booted }), roots: ['', target] });
+    runes = loadRunesOrBasics({ machine: readMachine({ booted }), roots: ['', target] });
   } catch (error) {
     warn(`no plugin runs: ${describeError(error)}`);
     return;

@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describeError } from '../linux/describe-error.ts';
 import { BASIC_PLUGINS } from './basic.ts';
-import { type PluginGraph, planGraph } from './graph.ts';
+import { GraphError, type PluginGraph, planGraph } from './graph.ts';
 import { type Machine, wordOf } from './machine.ts';
 import { RUNES_DIRECTORY } from './places.ts';
 import { type AnyPlugin, definePlugin } from './plugin.ts';
-import { chooseRole, parseRoles, pluginsOf, type Role } from './roles.ts';
+import { type ChosenRole, checkRoles, chooseRole, pluginsOf, type Role, RolesError, readRoles } from './roles.ts';
 
 export interface LoadedRunes {
   readonly machine: Machine;
@@ -60,6 +60,17 @@ export function loadPlugin(file: string): AnyPlugin {
   return exported as AnyPlugin;
 }
 
+/** A role that is asked for and is not there must not leave the machine without any: it has the one that fits. */
+function chooseOrFall(machine: Machine, roles: readonly Role[], problems: string[]): ChosenRole {
+  try {
+    return chooseRole(machine, roles, wordOf(machine.commandLine, 'viver.role'));
+  } catch (error) {
+    if (!(error instanceof RolesError)) throw error;
+    problems.push(describeError(error));
+    return chooseRole(machine, roles, undefined);
+  }
+}
+
 export interface LoadOptions {
   readonly machine: Machine;
   /** Roots that may have /etc/RUNES, `''` for this system; the first that has a file or plugin of a name wins. */
@@ -74,7 +85,9 @@ export interface LoadOptions {
 export function loadRunes({ machine, roots, basics = BASIC_PLUGINS }: LoadOptions): LoadedRunes {
   const problems: string[] = [];
   const rolesFile = roots.map((root) => join(root, RUNES_DIRECTORY, 'roles')).find((path) => existsSync(path));
-  const roles = rolesFile === undefined ? [] : parseRoles(readFileSync(rolesFile, 'utf8'), rolesFile);
+  const read = rolesFile === undefined ? undefined : readRoles(readFileSync(rolesFile, 'utf8'), rolesFile);
+  const roles = read?.roles ?? [];
+  problems.push(...(read?.problems ?? []));
   const own = new Map<string, AnyPlugin>();
   for (const root of roots) {
     for (const file of pluginFiles(join(root, RUNES_DIRECTORY, 'runes'))) {
@@ -86,7 +99,7 @@ export function loadRunes({ machine, roots, basics = BASIC_PLUGINS }: LoadOption
       }
     }
   }
-  const { role, why } = chooseRole(machine, roles, wordOf(machine.commandLine, 'viver.role'));
+  const { role, why } = chooseOrFall(machine, roles, problems);
   // A file of a basic plugin's name takes its place.
   const known = [...basics.map((plugin) => own.get(plugin.name) ?? plugin), ...own.values()];
   const names = pluginsOf(
@@ -94,4 +107,40 @@ export function loadRunes({ machine, roots, basics = BASIC_PLUGINS }: LoadOption
     basics.map(({ name }) => name),
   );
   return { machine, role, why, graph: planGraph([...new Set(known)], names), problems };
+}
+
+/**
+ * The same for a machine that is to run whatever somebody wrote: where the plugins of its role cannot be together, the
+ * basic ones run, and it is told.
+ */
+export function loadRunesOrBasics(options: LoadOptions): LoadedRunes {
+  try {
+    return loadRunes(options);
+  } catch (error) {
+    if (!(error instanceof GraphError)) throw error;
+    const { basics = BASIC_PLUGINS } = options;
+    const loaded = loadRunes({ ...options, roots: [] });
+    const names = basics.map(({ name }) => name);
+    const problem = `the plugins of this machine's role cannot run, the basic ones do: ${error.message}`;
+    return { ...loaded, graph: planGraph(basics, names), problems: [problem] };
+  }
+}
+
+/** What is wrong with a roles file, a line each; plugins beside it and in `roots` are known. */
+export function checkRolesFile(file: string, roots: readonly string[]): readonly string[] {
+  const known = BASIC_PLUGINS.map(({ name }) => name);
+  const problems: string[] = [];
+  for (const directory of [
+    join(dirname(file), 'runes'),
+    ...roots.map((root) => join(root, RUNES_DIRECTORY, 'runes')),
+  ]) {
+    for (const plugin of pluginFiles(directory)) {
+      try {
+        known.push(loadPlugin(plugin).name);
+      } catch (error) {
+        problems.push(describeError(error));
+      }
+    }
+  }
+  return [...checkRoles(readFileSync(file, 'utf8'), file, known), ...problems];
 }

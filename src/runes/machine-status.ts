@@ -38,25 +38,90 @@ export interface MachineStatus {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+const isCount = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value) && value >= 0;
+const isText = (value: unknown): boolean => typeof value === 'string' && value.length <= LONGEST_TEXT;
+const LONGEST_TEXT = 2000;
+const MOST_PLUGINS = 500;
+
+const isName = (value: unknown): boolean => typeof value === 'string' && /^[\w.:+~-]{0,200}$/.test(value);
+
+function isPlugin(value: unknown): boolean {
+  if (!isRecord(value) || !isText(value.name)) return false;
+  const isState = ['waiting', 'starting', 'running', 'failed', 'stopped'].some((state) => state === value.state);
+  return isState && (value.why === undefined || isText(value.why));
+}
+
+function isField(value: unknown): boolean {
+  if (!isRecord(value) || !isRecord(value.node) || !isRecord(value.image)) return false;
+  const { node, image, redundancy, traffic, peers } = value;
+  return (
+    /^[0-9a-f]{1,16}$/.test(String(node.id)) &&
+    isCount(node.held) &&
+    isCount(image.chunks) &&
+    isCount(image.size) &&
+    isRecord(redundancy) &&
+    [redundancy.min, redundancy.mean].every(isCount) &&
+    isRecord(traffic) &&
+    Object.values(traffic).every(isCount) &&
+    [traffic.fromPeers, traffic.toPeers].every(isCount) &&
+    Array.isArray(peers)
+  );
+}
+
+function isBoot(value: unknown): boolean {
+  if (!isRecord(value) || !isName(value.medium) || !isCount(value.seconds) || !Array.isArray(value.stages))
+    return false;
+  return value.stages.every(
+    (stage: unknown) => isRecord(stage) && isText(stage.name) && isCount(stage.startMs) && isCount(stage.endMs),
+  );
+}
+
+const isStrip = (value: unknown): boolean =>
+  isRecord(value) &&
+  typeof value.held === 'string' &&
+  /^\d{0,1024}$/.test(value.held) &&
+  Array.isArray(value.copies) &&
+  value.copies.length <= 1024 &&
+  value.copies.every(isCount);
+
+/** What each part must be; what may be null has `null` before it. */
+const PARTS: Readonly<Record<Exclude<keyof MachineStatus, 'version'>, (value: unknown) => boolean>> = {
+  hostname: isName,
+  role: isName,
+  address: isName,
+  mac: isName,
+  booted: (value) => value === 'medium' || value === 'network',
+  image: orNull((value) => isRecord(value) && isName(value.name) && (value.id === null || isName(value.id))),
+  canServe: (value) => typeof value === 'boolean',
+  dhcp: orNull(
+    (value) => isRecord(value) && ['full', 'proxy', 'standby'].some((mode) => mode === value.mode) && isText(value.why),
+  ),
+  tftp: orNull((value) => isRecord(value) && isCount(value.sent) && isCount(value.refused)),
+  load: (value) => isRecord(value) && Number.isSafeInteger(value.transfers) && isCount(value.sentBytes),
+  refused: (value) => isRecord(value) && Object.values(value).every(isCount),
+  plugins: (value) => Array.isArray(value) && value.length <= MOST_PLUGINS && value.every(isPlugin),
+  field: orNull(isField),
+  strip: orNull(isStrip),
+  uptimeSeconds: isCount,
+  boot: orNull(isBoot),
+};
+
+function orNull(check: (value: unknown) => boolean): (value: unknown) => boolean {
+  return (value) => value === null || check(value);
+}
+
 /**
- * What another machine said, checked as far as it is used.
- * @throws Error when it is no status
+ * What another machine said, every part checked: what looks at it afterwards cannot be made to fail by it.
+ * @throws Error that names the part which is none
  */
-export function parseMachineStatus(text: string): MachineStatus {
-  const value: unknown = JSON.parse(text);
+export function checkMachineStatus(value: unknown): MachineStatus {
   if (!isRecord(value) || value.version !== 1) throw new Error('no machine status of version 1');
-  const { hostname, role, address, mac, canServe, dhcp, load, field, image, strip } = value;
-  for (const [name, string] of Object.entries({ hostname, role, address, mac })) {
-    if (typeof string !== 'string' || !/^[\w.:+-]{0,128}$/.test(string)) throw new Error(`machine status: bad ${name}`);
-  }
-  if (typeof canServe !== 'boolean') throw new Error('machine status: bad canServe');
-  if (!isRecord(load) || !Number.isSafeInteger(load.transfers)) throw new Error('machine status: bad load');
-  if (dhcp !== null && (!isRecord(dhcp) || !['full', 'proxy', 'standby'].some((mode) => mode === dhcp.mode)))
-    throw new Error('machine status: bad dhcp');
-  if (field !== null && (!isRecord(field) || !isRecord(field.node) || !/^[0-9a-f]{1,16}$/.test(String(field.node.id))))
-    throw new Error('machine status: bad field');
-  if (strip !== null && (!isRecord(strip) || !/^\d{0,1024}$/.test(String(strip.held)) || !Array.isArray(strip.copies)))
-    throw new Error('machine status: bad strip');
-  if (image !== null && !isRecord(image)) throw new Error('machine status: bad image');
+  for (const [name, check] of Object.entries(PARTS))
+    if (!check(value[name])) throw new Error(`machine status: bad ${name}`);
   return value as unknown as MachineStatus;
+}
+
+/** @throws Error when the text is no status */
+export function parseMachineStatus(text: string): MachineStatus {
+  return checkMachineStatus(JSON.parse(text));
 }

@@ -50,6 +50,22 @@ function parsePattern(word: string): MachinePattern | undefined {
   }
 }
 
+/** What a roles file says, and what is wrong with it. */
+export interface RolesFile {
+  /** Those without a mistake. */
+  readonly roles: readonly Role[];
+  /** Each names file and line. */
+  readonly problems: readonly string[];
+}
+
+interface Draft {
+  readonly name: string;
+  readonly line: number;
+  readonly plugins: string[];
+  readonly machines: MachinePattern[];
+  isBroken: boolean;
+}
+
 /**
  * The text of /etc/RUNES/roles:
  *
@@ -58,37 +74,77 @@ function parsePattern(word: string): MachinePattern | undefined {
  *       plugins basic log-sink -x11
  *       machines mac:52:54:00:*  host:log*  address:10.1.0.0/16  booted:medium  any
  *
- * @throws RolesError that names the line
+ * A role with a mistake in it is left out, since half of it may be worse than another one; the others hold.
  */
-export function parseRoles(text: string, file = '/etc/RUNES/roles'): Role[] {
-  const roles: { name: string; plugins: string[]; machines: MachinePattern[] }[] = [];
+export function readRoles(text: string, file = '/etc/RUNES/roles'): RolesFile {
+  const drafts: Draft[] = [];
+  const problems: string[] = [];
+  let role: Draft | undefined;
   for (const [index, raw] of text.split('\n').entries()) {
     const [key, ...words] = raw.replace(/#.*/, '').trim().split(/\s+/);
-    const wrong = (what: string) => new RolesError(`${file}: line ${index + 1}: ${what}`);
+    const wrong = (what: string): void => {
+      problems.push(`${file}: line ${index + 1}: ${what}`);
+      if (role !== undefined) role.isBroken = true;
+    };
     if (key === '' || key === undefined) continue;
-    const role = roles.at(-1);
     if (key === 'role') {
       const [name = '', more] = words;
+      role = { name, line: index + 1, plugins: [], machines: [], isBroken: false };
       if (!/^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/.test(name) || more !== undefined)
-        throw wrong('wants role NAME, with a name of letters, digits and . _ + -');
-      if (roles.some((other) => other.name === name)) throw wrong(`the role '${name}' is there already`);
-      roles.push({ name, plugins: [], machines: [] });
+        wrong('wants role NAME, with a name of letters, digits and . _ + -');
+      else if (drafts.some((other) => other.name === name)) wrong(`the role '${name}' is there already`);
+      else drafts.push(role);
     } else if (role === undefined) {
-      throw wrong(`'${key}' before the first role`);
+      wrong(`'${key}' before the first role`);
+    } else if (key !== 'plugins' && key !== 'machines') {
+      wrong(`'${key}' is none of role, plugins, machines`);
+    } else if (words.length === 0) {
+      wrong(`'${key}' wants something after it`);
     } else if (key === 'plugins') {
       role.plugins.push(...words);
-    } else if (key === 'machines') {
+    } else {
       for (const word of words) {
         const pattern = parsePattern(word);
         if (pattern === undefined)
-          throw wrong(`'${word}' is none of mac:…, host:…, address:ADDR/LEN, booted:medium|network, any`);
-        role.machines.push(pattern);
+          wrong(`'${word}' is none of mac:…, host:…, address:ADDR/LEN, booted:medium|network, any`);
+        else role.machines.push(pattern);
       }
-    } else {
-      throw wrong(`'${key}' is none of role, plugins, machines`);
     }
   }
-  return roles;
+  const roles = drafts.filter(({ isBroken }) => !isBroken);
+  return { roles: roles.map(({ name, plugins, machines }) => ({ name, plugins, machines })), problems };
+}
+
+/** @throws RolesError that names the line of the first mistake */
+export function parseRoles(text: string, file = '/etc/RUNES/roles'): Role[] {
+  const { roles, problems } = readRoles(text, file);
+  if (problems[0] !== undefined) throw new RolesError(problems[0]);
+  return [...roles];
+}
+
+/**
+ * All that `viver role check` says of a file: what cannot be understood, and what can but hardly is what was meant.
+ * @param known names of plugins that there are
+ */
+export function checkRoles(text: string, file: string, known: readonly string[]): readonly string[] {
+  const { roles, problems } = readRoles(text, file);
+  const more: string[] = [];
+  let everybody: string | undefined;
+  for (const { name, plugins, machines } of roles) {
+    const of = `${file}: role '${name}'`;
+    if (plugins.length === 0) more.push(`${of} has no plugins: a machine with it does nothing`);
+    if (machines.length === 0) more.push(`${of} fits no machine by itself: only viver.role=${name} gives it`);
+    else if (everybody !== undefined)
+      more.push(`${of} is never reached: the role '${everybody}' before it is for any machine`);
+    if (everybody === undefined && machines.some(({ kind }) => kind === 'any')) everybody = name;
+    for (const word of new Set(plugins)) {
+      const plugin = word.replace(/^-/, '');
+      if (plugin !== 'basic' && !known.includes(plugin)) more.push(`${of}: there is no plugin '${plugin}'`);
+      else if (word.startsWith('-') && !plugins.includes('basic') && !plugins.includes(plugin))
+        more.push(`${of}: '${word}' takes out what is not in it`);
+    }
+  }
+  return [...problems, ...more];
 }
 
 /** `*` any run of characters, `?` one. Linear in both lengths: patterns come from files of others. */

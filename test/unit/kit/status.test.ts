@@ -1,5 +1,6 @@
+import { assert, constantFrom, jsonValue, property } from 'fast-check';
 import { expect, test } from 'vitest';
-import { describeMachines, drawStrip } from '../../../src/kit/status.ts';
+import { describeMachines, drawStrip, parseMachines } from '../../../src/kit/status.ts';
 import type { MachineStatus } from '../../../src/runes/machine-status.ts';
 
 const one: MachineStatus = {
@@ -54,4 +55,25 @@ test('a strip is drawn with as many columns as asked', () => {
   expect(drawStrip('9181', 2)).toBe('▓▓');
   expect(drawStrip('90', 8)).toBe('████░░░░');
   expect(drawStrip('', 8)).toBe('');
+});
+
+test('a machine whose status is odd is left out, whatever is odd, and the others are shown', () => {
+  assert(
+    property(constantFrom(...Object.keys(one)), jsonValue(), (part, odd) => {
+      const text = JSON.stringify([two, { ...one, [part]: odd }]);
+      const machines = parseMachines(text, () => {});
+      expect(machines.length).toBeGreaterThanOrEqual(1);
+      expect(describeMachines(machines)).toContain('two');
+    }),
+  );
+  expect(() => parseMachines('{}', () => {})).toThrow('no list of machines');
+});
+
+test('what peers say reaches no terminal as it is', () => {
+  const evil = [{ name: 'x\x1b]0;root\x07', state: 'failed' as const, why: 'a\nimage debian\x1b[2J' }];
+  const text = describeMachines(parseMachines(JSON.stringify([{ ...one, plugins: evil }]), () => {}));
+  expect(text).not.toContain('\x1b');
+  expect(text.trimEnd().split('\n').at(-1)).toBe(
+    'debian-000001: plugin x\\x1b]0;root\\x07 failed: a\\x0aimage debian\\x1b[2J',
+  );
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BASIC_PLUGINS } from '../../../src/runes/basic.ts';
 import { GraphError } from '../../../src/runes/graph.ts';
-import { loadRunes, pluginFault } from '../../../src/runes/load.ts';
+import { loadRunes, loadRunesOrBasics, pluginFault } from '../../../src/runes/load.ts';
 import type { Machine } from '../../../src/runes/machine.ts';
 
 const machine: Machine = {
@@ -85,6 +85,20 @@ describe('plugins of files', () => {
     expect(load).toThrow(GraphError);
     expect(load).toThrow("'dhcp' requires the interface 'address'");
     expect(load).toThrow("there is no plugin 'nothing'");
+    // The running machine does without them, and says so.
+    const { graph, problems } = loadRunesOrBasics({ machine, roots: [initrd, image] });
+    expect(graph.order).toHaveLength(BASIC_PLUGINS.length);
+    expect(problems).toEqual([expect.stringContaining("there is no plugin 'nothing'")]);
+  });
+
+  test('a roles file with a mistake, and a role that is nowhere, leave the machine one that it can have', () => {
+    put(initrd, 'roles', 'role own\nplugins basic\nmachines mak:1\n');
+    const { role, problems } = loadRunes({ machine: { ...machine, commandLine: 'viver.role=own' }, roots: [initrd] });
+    expect(role.name).toBe('boot-server');
+    expect(problems).toEqual([
+      expect.stringMatching(/roles: line 3: 'mak:1'/),
+      expect.stringContaining('viver.role=own'),
+    ]);
   });
 });
 

@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Machine } from '../../../src/runes/machine.ts';
-import { chooseRole, DEFAULT_ROLES, matchesGlob, parseRoles, pluginsOf, RolesError } from '../../../src/runes/roles.ts';
+import {
+  checkRoles,
+  chooseRole,
+  DEFAULT_ROLES,
+  matchesGlob,
+  parseRoles,
+  pluginsOf,
+  RolesError,
+  readRoles,
+} from '../../../src/runes/roles.ts';
 
 const machine: Machine = {
   hostname: 'Log-7',
@@ -119,4 +128,41 @@ test('patterns match as a regular expression of theirs would', () => {
       expect(matchesGlob(glob, text)).toBe(expression.test(text));
     }),
   );
+});
+
+test('a role with a mistake is left out, every mistake is named, and the other roles hold', () => {
+  const text =
+    'role a\n plugins basic\n machines mak:1 hosst:x\nrole b\n plugins\nrole c\n plugins basic\n machines any\n';
+  expect(readRoles(text, 'roles')).toEqual({
+    roles: [{ name: 'c', plugins: ['basic'], machines: [{ kind: 'any' }] }],
+    problems: [
+      expect.stringMatching(/^roles: line 3: 'mak:1' is none of/),
+      expect.stringMatching(/^roles: line 3: 'hosst:x' is none of/),
+      "roles: line 5: 'plugins' wants something after it",
+    ],
+  });
+});
+
+test('what can be understood and is hardly meant is said by a check', () => {
+  const text = `role all
+  plugins basic -xserver
+  machines any
+role log
+  plugins time tyme -dhcp
+  machines host:log*
+role spare
+  machines any
+role by-hand
+  plugins time
+`;
+  expect(checkRoles(text, 'roles', ['time', 'dhcp'])).toEqual([
+    "roles: role 'all': there is no plugin 'xserver'",
+    "roles: role 'log' is never reached: the role 'all' before it is for any machine",
+    "roles: role 'log': there is no plugin 'tyme'",
+    "roles: role 'log': '-dhcp' takes out what is not in it",
+    "roles: role 'spare' has no plugins: a machine with it does nothing",
+    "roles: role 'spare' is never reached: the role 'all' before it is for any machine",
+    "roles: role 'by-hand' fits no machine by itself: only viver.role=by-hand gives it",
+  ]);
+  expect(checkRoles('role log\n  plugins basic -dhcp\n  machines host:log*\n', 'roles', ['dhcp'])).toEqual([]);
 });
