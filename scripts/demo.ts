@@ -177,7 +177,7 @@ async function demo(): Promise<void> {
   say();
   say('With real machines:');
   say('  1. sudo dd if=build/viver.iso of=/dev/sdX bs=4M conv=fsync      a stick; all that is on it is lost');
-  say('  2. Boot one machine from it (BIOS, or UEFI without Secure Boot), on the same wire as the others.');
+  say('  2. Boot one machine from it (BIOS or UEFI), on the same wire as the others.');
   say('  3. Switch the others on and let them boot from the network (PXE). Nothing is written to any of them.');
 }
 

@@ -13,6 +13,8 @@ export interface FillRequest {
   readonly leastBytes: number;
   readonly onProgress: (done: { readonly copiedBytes: number; readonly totalBytes: number }) => void;
   readonly longestMs?: number;
+  /** Gives the file all its blocks at once; false where the file system cannot. */
+  readonly reserve?: (path: string, sizeBytes: number) => Promise<boolean>;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface FillRequest {
  * @throws Error when the medium is full or fails
  */
 export async function fillFile(request: FillRequest): Promise<number> {
-  const { path, sizeBytes, onProgress, longestMs = LONGEST_MS } = request;
+  const { path, sizeBytes, onProgress, longestMs = LONGEST_MS, reserve = fallocate } = request;
   if (await reserve(path, sizeBytes)) return sizeBytes;
   const startedMs = performance.now();
   const zeroes = Buffer.alloc(PIECE_BYTES);
@@ -52,7 +54,7 @@ export async function fillFile(request: FillRequest): Promise<number> {
 }
 
 /** fallocate(2), by BusyBox; false where the file system knows no such thing. */
-async function reserve(path: string, sizeBytes: number): Promise<boolean> {
+async function fallocate(path: string, sizeBytes: number): Promise<boolean> {
   closeSync(openSync(path, 'w'));
   try {
     await promisify(execFile)('/bin/busybox', ['fallocate', '-l', String(sizeBytes), path]);
