@@ -1,6 +1,7 @@
 import type { BlockDevice, Slot } from './block-devices.ts';
 import { type ImageCandidate, mountsOf } from './candidate.ts';
 
+import { messageOf } from './inside.ts';
 import { type DeviceReport, findImages, newSearchState, release, releaseMounts, type SearchOptions } from './search.ts';
 
 interface Disk {
@@ -120,11 +121,20 @@ export class MediaSearch {
       const others = disk.reports.filter(({ device }) => device.name !== report.device.name);
       done(disk, [...others, report]);
     };
-    void findImages(
+    findImages(
       due.flatMap(({ devices }) => devices),
       { ...this.#options, onDisk, onLate },
       this.#state,
-    );
+    ).catch((error: unknown) => {
+      // a mount that could not be taken down, for instance: the boot goes on with what the other disks hold
+      const failed = (device: BlockDevice): DeviceReport => ({
+        device,
+        candidates: [],
+        seen: messageOf(error),
+        again: 'failed',
+      });
+      for (const disk of due) if (disk.isSearching) done(disk, disk.devices.map(failed));
+    });
   }
 
   #isKnown(disk: Disk): boolean {

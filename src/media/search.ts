@@ -153,10 +153,10 @@ async function searchDevice(
   );
   const first = await within(options, looking);
   if (first !== 'late') return first;
-  void looking.then(async (report) => {
-    if (options.onLate !== undefined) options.onLate(report);
-    // nobody waits for it any more: what it has mounted would stay for ever
-    else await release([report], options.access);
+  void looking.then((report) => {
+    if (options.onLate !== undefined) return options.onLate(report);
+    // nobody waits for it any more: what it has mounted would stay for ever; or it has gone, and its mount before
+    return release([report], options.access).catch(() => {});
   });
   const seconds = (options.deviceTimeoutMs ?? DEVICE_TIMEOUT_MS) / 1000;
   return { device, candidates: [], seen: `no answer in ${seconds} s`, again: 'silent' };

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { MediaAccess } from '../../../src/media/media-access.ts';
 import { MediaSearch } from '../../../src/media/media-search.ts';
 import { device, fileOf, noEffects, partition, squashfsStart } from './devices.ts';
+import { writeMdTo } from './md-superblock.ts';
 
 const EXT4 = (() => {
   const bytes = new Uint8Array(4096);
@@ -200,4 +201,23 @@ test('slots are asked now and then, but not one that is in use or has not answer
   expect(asked.filter((path) => path === '/dev/sdb').length).toBe(3);
   expect(asked.filter((path) => path === '/dev/sdc').length).toBe(1);
   gate.resolve('none');
+});
+
+test('a search that fails as a whole leaves no disk under way for ever', async () => {
+  const whole = Buffer.alloc(2 << 20);
+  writeMdTo(whole, '1.0');
+  const access: MediaAccess = {
+    ...noEffects,
+    open: async (path) =>
+      path === '/dev/sda' ? fileOf(whole) : path.startsWith('/dev') ? fileOf(EXT4) : fileOf(squashfsStart(900), 4096),
+    list: async (path) => (path.endsWith('/viver') ? ['a.sqfs'] : []),
+    unmount: async () => {
+      throw new Error('EBUSY');
+    },
+  };
+  const stuck = new MediaSearch({ access, ensureModules: async () => {} });
+  stuck.update([device('sda', { sizeBytes: 2 << 20 }), partition('sda', 1)], 0);
+  await seenThrough(stuck);
+  expect(stuck.reports).toMatchObject([{ seen: 'EBUSY' }, { seen: 'EBUSY' }]);
+  expect(stuck.candidates).toEqual([]);
 });
