@@ -84,6 +84,8 @@ rm "$target.chosen" "$target.plain"
 for table in modules.order modules.builtin modules.builtin.modinfo modules.weakdep; do
   [ ! -e "$modules/$table" ] || cp "$modules/$table" "$target/"
 done
+# Where modules are, depmod knows from how it was built.
+[ -e "$tree/usr/lib/modules" ] || { mkdir -p "$tree/usr/lib" && ln -s ../../lib/modules "$tree/usr/lib/modules"; }
 depmod -b "$tree" "$version"
 rm -f "$target/modules.symbols" "$target/modules.devname"
 

@@ -17,6 +17,8 @@ mkdir -p "$out.part/download"
 (cd "$out.part/download" && apt-get download -q "linux-image-$version")
 dpkg-deb -x "$out.part"/download/*.deb "$out.part"
 rm -r "$out.part/download"
+# Newer packages have their files where /lib leads to.
+[ -e "$out.part/lib" ] || ln -s usr/lib "$out.part/lib"
 depmod -b "$out.part" "$version"
 echo "$version" > "$out.part/version"
 rm -rf "$out"

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { tooOld } from '../linux/kernel-version.ts';
 import { type BootLog, REPORT_DIRECTORY, type StageDone } from './boot-log.ts';
 import { type BootOptions, parseCommandLine } from './command-line.ts';
@@ -8,6 +9,7 @@ import { runningKernel } from './image-modules.ts';
 import { POLICY_FILE } from './policy.ts';
 import { enforcePolicy, readPolicy } from './policy-file.ts';
 import { makePrivateDirectory } from './private-directory.ts';
+import { warnOfLittleMemory } from './memory.ts';
 import { mountPseudoFileSystems } from './pseudo-file-systems.ts';
 
 /** Stage `filesystems`: the kernel's file systems, the consoles, and what the command line asks for. */
@@ -24,6 +26,8 @@ export function openSystem(log: BootLog): StageDone<BootOptions> {
   log.debug = options.debug;
   log.quiet = options.quiet && !options.debug;
   for (const warning of options.warnings) log.warn(warning);
+  const little = warnOfLittleMemory(totalmem());
+  if (little !== undefined) log.warn(little);
   const why = tooOld(runningKernel());
   if (why !== undefined)
     throw new BootFailure(why, { tryThis: ['the kernel that was built beside this initrd (vmlinuz)'] });

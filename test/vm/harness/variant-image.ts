@@ -45,7 +45,7 @@ async function aptSources(suite: string | undefined): Promise<{ readonly suite: 
 }
 
 /** mmdebstrap, with the sources on its standard input. A failure carries the end of what it said. */
-async function mmdebstrap(suite: string | undefined, args: readonly string[], target: string, work: string) {
+export async function mmdebstrap(suite: string | undefined, args: readonly string[], target: string, work: string) {
   const sources = await aptSources(suite);
   const list = join(work, 'sources.list');
   await writeFile(list, `${sources.lines}\n`);
