@@ -101,6 +101,8 @@ export async function buildRoot(
     keepMountUnits('/run', beside.map(mountUnit));
   }
   undo.move();
+  // Not awaited: it goes on while the handover is made ready, and ends with this process.
+  drivers.readAhead(LOWER, init.path).catch((error) => log.detail(`reading ahead: ${describeError(error)}`));
   log.choose(`cow ${cow.kind}`, cow.note);
   // What the kernel gave this process is the init's.
   const { UV_THREADPOOL_SIZE: _ours, ...kernels } = process.env;

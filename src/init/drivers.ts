@@ -17,6 +17,7 @@ import { describeError } from '../linux/describe-error.ts';
 import type { SyscallPool } from '../linux/syscall-pool.ts';
 import { openUevents } from '../linux/uevent.ts';
 import { type MediaAccess, mediaAccess } from '../media/media-access.ts';
+import { readStartFiles, startFilesBelow } from '../root/read-ahead.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
 import { runningKernel } from './image-modules.ts';
@@ -144,6 +145,14 @@ export class Drivers {
   undriven(): string[] {
     const lines = undrivenForFirmware(this.#watch.wants, this.firmwareLacks(), isDriven);
     return lines.map((line) => `${line} (make initrd FIRMWARE=yes)`);
+  }
+
+  /** Reads on a thread of those that load modules what the image's init is started from. */
+  async readAhead(root: string, program: string): Promise<void> {
+    await readStartFiles(
+      program,
+      startFilesBelow(root, (path) => this.#pool.read(path)),
+    );
   }
 
   close(): void {

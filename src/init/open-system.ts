@@ -6,10 +6,10 @@ import { type BootOptions, parseCommandLine } from './command-line.ts';
 import { BootFailure } from './failure.ts';
 import { closeFieldKey } from './field-daemon.ts';
 import { runningKernel } from './image-modules.ts';
+import { warnOfLittleMemory } from './memory.ts';
 import { POLICY_FILE } from './policy.ts';
 import { enforcePolicy, readPolicy } from './policy-file.ts';
 import { makePrivateDirectory } from './private-directory.ts';
-import { warnOfLittleMemory } from './memory.ts';
 import { mountPseudoFileSystems } from './pseudo-file-systems.ts';
 
 /** Stage `filesystems`: the kernel's file systems, the consoles, and what the command line asks for. */

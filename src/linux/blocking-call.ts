@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { registerBtrfsDevice } from './btrfs.ts';
 import { SyscallError } from './errno.ts';
 import { requireMedium } from './medium.ts';
@@ -8,6 +9,7 @@ import { type MountRequest, mount, umount } from './mount.ts';
 export type BlockingCall =
   | { readonly op: 'load'; readonly path: string; readonly params: string }
   | { readonly op: 'mount'; readonly request: MountRequest }
+  | { readonly op: 'read'; readonly path: string }
   | { readonly op: 'umount'; readonly target: string; readonly flags: number }
   | { readonly op: 'medium'; readonly path: string; readonly isCd: boolean }
   | { readonly op: 'btrfs'; readonly path: string };
@@ -18,13 +20,27 @@ export type BlockingResult =
   | { readonly op: string; readonly target: string; readonly errno: number }
   | { readonly message: string; readonly code: string | undefined };
 
+const READ_BYTES = 256 * 1024;
+
 const RUN: { readonly [K in BlockingCall['op']]: (call: Extract<BlockingCall, { op: K }>) => void } = {
   load: ({ path, params }) => insertModule(path, params),
   mount: ({ request }) => mount(request),
+  read: ({ path }) => readThrough(path),
   umount: ({ target, flags }) => umount(target, flags),
   medium: ({ path, isCd }) => requireMedium(path, isCd),
   btrfs: ({ path }) => registerBtrfsDevice(path),
 };
+
+/** Reads a file to its end for the kernel to remember it. */
+function readThrough(path: string): void {
+  const bytes = Buffer.alloc(READ_BYTES);
+  const fd = openSync(path, 'r');
+  try {
+    while (readSync(fd, bytes) > 0);
+  } finally {
+    closeSync(fd);
+  }
+}
 
 function partsOf(error: unknown): BlockingResult {
   if (error instanceof SyscallError) return { op: error.op, target: error.target, errno: error.errno };

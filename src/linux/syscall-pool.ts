@@ -87,6 +87,11 @@ export class SyscallPool {
     return this.#run({ op: 'mount', request });
   }
 
+  /** Reads a file to its end, so that who needs it next finds it in memory. */
+  read(path: string): Promise<void> {
+    return this.#run({ op: 'read', path });
+  }
+
   umount(target: string, flags = 0): Promise<void> {
     return this.#run({ op: 'umount', target, flags });
   }
