@@ -2,6 +2,7 @@ import type { Action, ConnectionId, FieldEvent } from './event.ts';
 import { Admission } from './exchange/admission.ts';
 import { Departure } from './exchange/departure.ts';
 import { Dialogue } from './exchange/dialogue.ts';
+import { shareOf } from './exchange/duty.ts';
 import { Idleness } from './exchange/idleness.ts';
 import { IndexSeeker } from './exchange/index-seeker.ts';
 import { IndexSpreader } from './exchange/index-spreader.ts';
@@ -13,7 +14,7 @@ import { makeStock, type Stock } from './exchange/stock.ts';
 import { Gossip, type GossipOptions } from './members/gossip.ts';
 import { sidesOf } from './sides.ts';
 import { type Address, hostOf } from './wire/address.ts';
-import type { ChunkRange } from './wire/chunk-set.ts';
+import type { ChunkRange, ChunkSet } from './wire/chunk-set.ts';
 import { toRanges } from './wire/ranges.ts';
 import { formatNode, type NodeId } from './wire/record.ts';
 
@@ -289,7 +290,9 @@ export class FieldMachine {
     data.fetcher.confirmAll(out);
     data.giver.breakPromises(now, out);
     for (const conn of data.giver.givenUp(now)) this.#hangUpOn(conn, 'takes nothing', now, out);
-    for (const conn of this.#leaving === undefined ? this.#neighbours.useless(data.fetcher, data.held, now) : []) {
+    for (const conn of this.#leaving === undefined
+      ? this.#neighbours.useless(data.fetcher, data.held, interestOf(data), now)
+      : []) {
       out.push({ kind: 'close', conn, why: 'has nothing new' });
     }
     this.#search.look(data, now, out);
@@ -298,7 +301,8 @@ export class FieldMachine {
 
   #layout({ lengths, held: chunks, free }: FieldEvent & { kind: 'layout' }, now: number, out: Action[]): void {
     const { node: self, random, fill, keep: budget } = this.#options;
-    const stock = makeStock({ lengths, held: chunks, free, budget, random, mayFill: () => this.#mayFill() }, now);
+    const mayFill = (): boolean => this.#mayFill();
+    const stock = makeStock({ node: self, lengths, held: chunks, free, budget, random, mayFill }, now);
     const { announced, fetcher, giver } = stock;
     const keeper = new Keeper(stock, {
       node: self,
@@ -309,7 +313,7 @@ export class FieldMachine {
       mayBalance: () => fill && this.#leaving === undefined,
     });
     this.#data = { ...stock, keeper };
-    this.gossip.holdsIn(lengths.count, announced, now);
+    this.gossip.holdsIn(lengths.count, announced, fill ? shareOf(budget, lengths.size) : 0, now);
     for (const [conn, { node, address }] of this.#admission.guests) giver.accepted(conn, node, address, now);
     this.#dialogue.begin(giver, out);
     for (const { conn, node, address } of this.#neighbours.connected()) {
@@ -406,8 +410,6 @@ export class FieldMachine {
     const data = this.#data;
     const isComplete = data !== undefined && data.held.count === data.lengths.count;
     if (this.#leaving !== undefined) {
-      // What others hold is to be known exactly now.
-      for (const node of data?.keeper.partHolders() ?? []) this.#neighbours.want(node);
       const wanted = this.#neighbours.planWanted(now);
       for (const { conn, address } of wanted) out.push({ kind: 'dial', conn, address });
       return;
@@ -420,9 +422,10 @@ export class FieldMachine {
       data === undefined ||
       data.reads.length > 0 ||
       data.swaps.count > 0 ||
-      (this.#options.fill && data.keep.hasRoom(1));
+      (this.#options.fill && (data.duty === undefined ? data.keep.hasRoom(1) : data.duty.isOpen));
     if (!isWanting) return;
-    for (const { conn, address } of this.#neighbours.plan(data?.held, now)) out.push({ kind: 'dial', conn, address });
+    for (const { conn, address } of this.#neighbours.plan(data?.held, now, data && interestOf(data)))
+      out.push({ kind: 'dial', conn, address });
   }
 
   #leave(now: number, out: Action[]): void {
@@ -434,6 +437,10 @@ export class FieldMachine {
   }
 
   #goOn(now: number, out: Action[]): void {
+    // What others hold is to be known exactly now.
+    if (this.#leaving !== undefined) {
+      for (const node of this.#data?.keeper.partHolders() ?? []) this.#neighbours.want(node);
+    }
     const sent = this.#data?.giver.sent ?? 0;
     if (this.#leaving?.mayGo(this.#data?.keeper, sent, this.gossip.table.size, now) !== true) return;
     const { left } = this.#leaving;
@@ -468,4 +475,9 @@ export class FieldMachine {
   #say(text: string): void {
     this.#log.push({ kind: 'log', text });
   }
+}
+
+/** What is wanted of others; undefined: anything. */
+function interestOf({ duty, reads }: Stock): ChunkSet | undefined {
+  return duty === undefined || reads.length > 0 ? undefined : duty.chunks;
 }

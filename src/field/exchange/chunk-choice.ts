@@ -21,6 +21,8 @@ export interface ChoiceOptions {
   readonly reads: ReadQueue;
   /** Chunks to fetch in idle time although there is no room: they take the place of others. */
   readonly swaps: ChunkSet;
+  /** Of all else, what to fetch in idle time; undefined: anything. */
+  readonly duty?: ChunkSet | undefined;
   readonly random: () => number;
 }
 
@@ -49,7 +51,8 @@ export class ChunkChoice {
 
   /** What is fetched in idle time: anything while there is room (undefined), else what takes the place of others. */
   #idle(fill: boolean): Uint32Array | undefined {
-    return fill ? undefined : this.#options.swaps.words;
+    const { duty, swaps } = this.#options;
+    return fill ? duty?.words : swaps.words;
   }
 
   #rarestOf(source: Source, within: Uint32Array | undefined): { chunk: number; copies: number } {

@@ -54,6 +54,8 @@ export interface FetcherOptions {
   readonly mayFill: (bytes: number) => boolean;
   /** Chunks to fetch in idle time although there is no room: they take the place of others. */
   readonly swaps: ChunkSet;
+  /** Of all else, what to fetch in idle time; undefined: anything. */
+  readonly duty?: ChunkSet | undefined;
 }
 
 /** The fetching side: which chunk to ask whom for, and when to give up waiting. */

@@ -5,6 +5,7 @@ import { type NodeId, STATE_LEAVING } from '../wire/record.ts';
 import { regionOf, regionRange } from '../wire/regions.ts';
 import { LEVEL, levelOf } from '../wire/summary.ts';
 import { planSwaps, rankOf } from './balance.ts';
+import type { Duty } from './duty.ts';
 import type { CopiesOf } from './keep-policy.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { Stock } from './stock.ts';
@@ -13,8 +14,12 @@ import type { Stock } from './stock.ts';
 const RARE_COPIES = 1;
 /** How often a node whose budget is used up looks for chunks that the field holds too few of. */
 const BALANCE_MS = 2000;
+/** Who has come or gone changes what is whose duty: soon, but not with each of many. */
+const DUTY_MS = 500;
 /** Nodes dialled for that at a time. */
 const BALANCE_DIALS = 4;
+/** Chunks of a duty that are fetched in place of others at a time. */
+const MISSING_MOST = 512;
 /** How old the count of who holds what may be. */
 const COUNT_MS = 2000;
 
@@ -49,8 +54,12 @@ export class Keeper {
     const { held, reads, keep } = this.#stock;
     if (held.has(chunk)) return false;
     const isWanted = this.#someLike(chunk, (each) => reads.waitsFor(each) || reads.window.has(each));
-    const isSafe = (victim: number): boolean => this.#isOutranked(victim);
-    const room = keep.planRoom(chunk, isWanted, this.#copies(now), this.#pinned, isSafe);
+    const duty = this.#stock.duty?.chunks;
+    const isDuty = duty?.has(chunk) === true;
+    // For a duty only what is none makes room; for a read whatever others have.
+    const isSafe = (victim: number): boolean =>
+      (isWanted || !isDuty || duty?.has(victim) !== true) && this.#isOutranked(victim);
+    const room = keep.planRoom(chunk, isWanted || isDuty, this.#copies(now), this.#pinned, isSafe);
     if (room === undefined && !isWanted) return false;
     for (const victim of room ?? []) this.#drop(victim, now, out);
     this.#hold(chunk, now, out);
@@ -140,6 +149,11 @@ export class Keeper {
   balance(now: number): void {
     const { gossip, random, mayBalance } = this.#links;
     this.#stock.keep.tryAgain(now);
+    const { duty } = this.#stock;
+    if (duty?.look(this.#links.gossip.table) === true) {
+      duty.isOpen = true;
+      this.#balanceAt = Math.min(this.#balanceAt, now + DUTY_MS);
+    }
     if (now < this.#balanceAt) return;
     this.#balanceAt = now + BALANCE_MS * (0.75 + 0.5 * random());
     const { held, keep, reads, swaps, fetcher } = this.#stock;
@@ -148,12 +162,31 @@ export class Keeper {
     this.#inherit(now);
     if (keep.holdsAll || reads.length > 0 || held.count === held.size) return;
     let dials = BALANCE_DIALS;
-    for (const chunk of planSwaps(held, keep.counted(), this.#copies(now), gossip.table.size, random)) {
+    const wanted =
+      duty === undefined
+        ? planSwaps(held, keep.counted(), this.#copies(now), gossip.table.size, random)
+        : this.#missing(duty, random());
+    for (const chunk of wanted) {
       swaps.add(chunk);
       if (fetcher.hasSource(chunk) || dials === 0) continue;
       dials--;
       this.#wantHolder(chunk);
     }
+  }
+
+  /** Some of the chunks that are this node's duty and not here, from another place on each time. */
+  #missing(duty: Duty, random: number): number[] {
+    const { held } = this.#stock;
+    const missing: number[] = [];
+    for (const from of [Math.floor(random * held.size), 0]) {
+      for (let chunk = duty.chunks.next(from); chunk >= 0; chunk = duty.chunks.next(chunk + 1)) {
+        if (missing.length >= MISSING_MOST) return missing;
+        if (!held.has(chunk)) missing.push(chunk);
+      }
+      if (missing.length > 0) break;
+    }
+    duty.isOpen = missing.length > 0;
+    return missing;
   }
 
   /** Chunks that, as far as the table says, nobody else holds who stays. */
@@ -252,19 +285,28 @@ export class Keeper {
   #isOutranked(chunk: number): boolean {
     const { node: self, gossip } = this.#links;
     const { fetcher, lengths } = this.#stock;
-    const rank = rankOf(self, chunk);
+    const isBehind = (node: NodeId): boolean => this.#isBehind(node, chunk);
     const known = new Set<NodeId>();
     for (const { node, has, known: isKnown } of fetcher.sources.values()) {
       if (isKnown) known.add(node);
-      if (has.has(chunk) && this.#stays(node) && rankOf(node, chunk) > rank) return true;
+      if (has.has(chunk) && this.#stays(node) && isBehind(node)) return true;
     }
     if (fetcher.copies.farFrom(chunk) === 0) return false;
     const region = regionOf(chunk, lengths.count);
     for (const { node, summary } of gossip.table.rows()) {
       if (levelOf(summary, region) !== LEVEL.all || node === self || known.has(node)) continue;
-      if (this.#stays(node) && rankOf(node, chunk) > rank) return true;
+      if (this.#stays(node) && isBehind(node)) return true;
     }
     return false;
+  }
+
+  /** Whether a chunk is more for another node to keep than for this one: of two it is so for one alone. */
+  #isBehind(node: NodeId, chunk: number): boolean {
+    const { node: self, gossip } = this.#links;
+    const { duty } = this.#stock;
+    if (duty === undefined) return rankOf(node, chunk) > rankOf(self, chunk);
+    const record = gossip.table.get(node);
+    return record !== undefined && duty.isBehind(record, chunk);
   }
 
   /** Chunks that only somebody has who is about to leave: to be had there now or never. */

@@ -114,14 +114,15 @@ export class Neighbours {
     if (!dial.isOpen || !this.#avoided.has(dial.node)) this.#avoided.set(dial.node, now + RETRY_MS);
   }
 
-  /** Sources that hold nothing we lack while others do. */
-  useless(fetcher: Fetcher, held: ChunkSet, now: number): ConnectionId[] {
+  /** Sources that hold nothing we lack while others do. @param interest what is wanted; undefined: anything */
+  useless(fetcher: Fetcher, held: ChunkSet, interest: ChunkSet | undefined, now: number): ConnectionId[] {
     const found: ConnectionId[] = [];
     for (const source of fetcher.sources.values()) {
       const dial = this.#dials.get(source.conn);
       if (dial === undefined || !source.known) continue;
       const isUseful =
-        source.bytesOnOrder > 0 || source.has.words.some((word, i) => (word & ~(held.words[i] as number)) !== 0);
+        source.bytesOnOrder > 0 ||
+        source.has.words.some((word, i) => (word & ~(held.words[i] as number) & (interest?.words[i] ?? -1)) !== 0);
       if (isUseful) dial.uselessSince = now;
       else if (now - dial.uselessSince > USELESS_MS && this.#table.size > SOURCES) found.push(source.conn);
     }
@@ -129,7 +130,7 @@ export class Neighbours {
   }
 
   /** Whom to dial now. `held` undefined: any node that has an index will do. */
-  plan(held: ChunkSet | undefined, now: number): { conn: ConnectionId; address: Address }[] {
+  plan(held: ChunkSet | undefined, now: number, interest?: ChunkSet): { conn: ConnectionId; address: Address }[] {
     const limit = held === undefined ? 2 : SOURCES;
     if (this.#wanted.size === 0 && (this.#dials.size >= limit || now < this.#planAt)) return [];
     let room = Math.min(DIALS - this.#dialling(), limit - this.#dials.size);
@@ -139,12 +140,13 @@ export class Neighbours {
     const holders: NodeId[] = [];
     const others: NodeId[] = [];
     const own = held && summarize(held);
+    const wanted = interest && summarize(interest);
     for (const { node, address, summary } of this.#table.rows()) {
       if (!this.#isDialable(node, address, now)) continue;
       if (own === undefined) {
         // Who knows how many regions there are knows the index.
         if (summary.regions > 0) holders.push(node);
-      } else if (mayHoldOther(summary, own)) holders.push(node);
+      } else if (mayHoldOther(summary, own, wanted)) holders.push(node);
       else others.push(node);
     }
     for (; room > 0 && holders.length + others.length > 0; room--) {
@@ -199,8 +201,9 @@ export class Neighbours {
 }
 
 /** Whether somebody may hold what we do not. */
-function mayHoldOther(summary: Summary, own: Summary): boolean {
+function mayHoldOther(summary: Summary, own: Summary, wanted: Summary | undefined): boolean {
   for (let region = 0; region < summary.regions; region++) {
+    if (wanted !== undefined && levelOf(wanted, region) === LEVEL.none) continue;
     if (levelOf(summary, region) !== LEVEL.none && levelOf(own, region) !== LEVEL.all) return true;
   }
   return false;

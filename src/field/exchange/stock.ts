@@ -1,5 +1,8 @@
 import type { Lengths } from '../event.ts';
 import { ChunkSet } from '../wire/chunk-set.ts';
+import type { NodeId } from '../wire/record.ts';
+import { REGIONS_LIMIT, regionRange } from '../wire/regions.ts';
+import { Duty, shareOf } from './duty.ts';
 import { Fetcher } from './fetcher.ts';
 import { Giver } from './giver.ts';
 import { KeepPolicy } from './keep-policy.ts';
@@ -20,9 +23,12 @@ export interface Stock {
   readonly giver: Giver;
   /** Chunks to fetch for the field's sake, in place of others. */
   readonly swaps: ChunkSet;
+  /** What this node keeps for the field of an image that is more than it has room for. */
+  readonly duty: Duty | undefined;
 }
 
 export interface StockOptions {
+  readonly node: NodeId;
   readonly lengths: Lengths;
   /** Chunks held already. `free`: they lie on a local medium and take nothing of the budget. */
   readonly held: Iterable<number>;
@@ -34,7 +40,10 @@ export interface StockOptions {
   readonly mayFill: () => boolean;
 }
 
-export function makeStock({ lengths, held: chunks, free, budget, random, mayFill }: StockOptions, now: number): Stock {
+export function makeStock(
+  { node, lengths, held: chunks, free, budget, random, mayFill }: StockOptions,
+  now: number,
+): Stock {
   const held = new ChunkSet(lengths.count);
   const keep = new KeepPolicy(lengths, held, budget);
   const swaps = new ChunkSet(lengths.count);
@@ -46,7 +55,20 @@ export function makeStock({ lengths, held: chunks, free, budget, random, mayFill
   // What is read ahead must find room beside what else is kept.
   const reads = new ReadQueue(held, Math.max(AHEAD_BYTES, budget / 4) * (lengths.count / lengths.size));
   const hasRoom = (bytes: number): boolean => mayFill() && keep.hasRoom(bytes);
-  const fetcher = new Fetcher({ lengths, held, reads, random, mayFill: hasRoom, swaps });
+  const duty = budget >= lengths.size ? undefined : makeDuty(lengths, node, budget);
+  const fetcher = new Fetcher({ lengths, held, reads, random, mayFill: hasRoom, swaps, duty: duty?.chunks });
   const giver = new Giver({ lengths, held, isComing: (chunk) => fetcher.isOrdered(chunk) });
-  return { lengths, held, announced: held.copy(), reads, keep, fetcher, giver, swaps };
+  return { lengths, held, announced: held.copy(), reads, keep, fetcher, giver, swaps, duty };
+}
+
+/** Of small images, whose regions are single chunks, it is counted how often each is held instead. */
+function makeDuty(lengths: Lengths, node: NodeId, budget: number): Duty | undefined {
+  if (lengths.count <= REGIONS_LIMIT) return undefined;
+  const bytesOf = (region: number): number => {
+    const { start, end } = regionRange(region, lengths.count);
+    let bytes = 0;
+    for (let chunk = start; chunk < end; chunk++) bytes += lengths.length(chunk);
+    return bytes;
+  };
+  return new Duty(lengths.count, node, shareOf(budget, lengths.size), budget, bytesOf);
 }

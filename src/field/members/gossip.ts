@@ -154,8 +154,8 @@ export class Gossip {
   }
 
   /** What this node holds, from now on; `changed` is to be called whenever the set has. */
-  holdsIn(chunks: number, held: ChunkSet, now: number): void {
-    this.own.setHeld(chunks, held);
+  holdsIn(chunks: number, held: ChunkSet, share: number, now: number): void {
+    this.own.setHeld(chunks, held, share);
     // What was heard before the index was known may have been about another cut of the image.
     for (const record of [...this.table.rows()]) if (!fits(record, chunks)) this.table.remove(record.node);
     this.#publish(now, true);

@@ -20,6 +20,7 @@ export class OwnRecord {
   #address: Address;
   #chunks = 0;
   #held: ChunkSet | undefined;
+  #share = 0;
   /** Of the version that is said: one version never says two things. */
   #summary: Summary = UNKNOWN;
 
@@ -42,8 +43,10 @@ export class OwnRecord {
     return this.#state === STATE_DOWN;
   }
 
-  setHeld(chunks: number, held: ChunkSet): void {
+  /** @param share of the image that is kept for the field, in 255 parts of it */
+  setHeld(chunks: number, held: ChunkSet, share: number): void {
     this.#chunks = chunks;
+    this.#share = share;
     this.#held = held;
   }
 
@@ -67,7 +70,7 @@ export class OwnRecord {
       this.#version = 1;
     }
     if (this.#held === undefined) this.#summary = UNKNOWN;
-    else this.#summary = this.isDown ? emptySummary(this.#chunks) : summarize(this.#held);
+    else this.#summary = this.isDown ? emptySummary(this.#chunks) : summarize(this.#held, this.#share);
   }
 
   record(): NodeRecord {

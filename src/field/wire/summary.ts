@@ -21,23 +21,25 @@ export interface Summary {
   readonly regions: number;
   /** How many chunks are held. */
   readonly count: number;
+  /** How much of the image the node keeps for the field: in 255 parts of it. */
+  readonly share: number;
   readonly form: number;
   /** `LEVELS`: two bits a region, the lowest first. Else empty. */
   readonly packed: Uint8Array;
 }
 
-export const UNKNOWN: Summary = { regions: 0, count: 0, form: NONE, packed: NOTHING };
+export const UNKNOWN: Summary = { regions: 0, count: 0, share: 0, form: NONE, packed: NOTHING };
 
 export function emptySummary(chunks: number): Summary {
-  return { regions: regionCount(chunks), count: 0, form: NONE, packed: NOTHING };
+  return { regions: regionCount(chunks), count: 0, share: 0, form: NONE, packed: NOTHING };
 }
 
 /** What a set of chunks is like, region by region. */
-export function summarize(set: ChunkSet): Summary {
+export function summarize(set: ChunkSet, share = 0): Summary {
   const regions = regionCount(set.size);
   const { count } = set;
-  if (count === 0) return { regions, count, form: NONE, packed: NOTHING };
-  if (count === set.size) return { regions, count, form: ALL, packed: NOTHING };
+  if (count === 0) return { regions, count, share, form: NONE, packed: NOTHING };
+  if (count === set.size) return { regions, count, share, form: ALL, packed: NOTHING };
   const packed = new Uint8Array((regions + 3) >>> 2);
   for (let region = 0; region < regions; region++) {
     const range = regionRange(region, set.size);
@@ -46,7 +48,7 @@ export function summarize(set: ChunkSet): Summary {
     const level = held === 0 ? LEVEL.none : held === size ? LEVEL.all : held * 2 >= size ? LEVEL.half : LEVEL.some;
     packed[region >>> 2] = (packed[region >>> 2] as number) | (level << ((region & 3) * 2));
   }
-  return { regions, count, form: LEVELS, packed };
+  return { regions, count, share, form: LEVELS, packed };
 }
 
 /** How much of a region is held. */
@@ -56,12 +58,13 @@ export function levelOf({ regions, form, packed }: Summary, region: number): num
   return ((packed[region >>> 2] as number) >>> ((region & 3) * 2)) & 3;
 }
 
-/** regions (2) · count · form (1) · two bits a region in form 2 */
+/** regions (2) · count · share (1) · form (1) · two bits a region in form 2 */
 export const summaryCodec: Codec<Summary> = {
-  sizeOf: ({ count, packed }) => 3 + varint.sizeOf(count) + packed.length,
-  write({ regions, count, form, packed }, target, offset) {
+  sizeOf: ({ count, packed }) => 4 + varint.sizeOf(count) + packed.length,
+  write({ regions, count, share, form, packed }, target, offset) {
     let next = u16be.write(regions, target, offset);
     next = varint.write(count, target, next);
+    next = u8.write(share, target, next);
     next = u8.write(form, target, next);
     if (next + packed.length > target.length) throw new CodecError('no room for a summary');
     target.set(packed, next);
@@ -70,7 +73,8 @@ export const summaryCodec: Codec<Summary> = {
   read(source, offset) {
     const [regions, afterRegions] = u16be.read(source, offset);
     const [count, afterCount] = varint.read(source, afterRegions);
-    const [form, next] = u8.read(source, afterCount);
+    const [share, afterShare] = u8.read(source, afterCount);
+    const [form, next] = u8.read(source, afterShare);
     if (regions > REGIONS_LIMIT || count >= 2 ** 32) throw new CodecError(`summary of ${regions} regions`);
     if (form > LEVELS) throw new CodecError(`unknown form of a summary ${form}`);
     const length = form === LEVELS ? (regions + 3) >>> 2 : 0;
@@ -80,6 +84,6 @@ export const summaryCodec: Codec<Summary> = {
     }
     // A copy: the datagram's buffer is not kept alive by a few bytes of it.
     const packed = length === 0 ? NOTHING : new Uint8Array(source.subarray(next, next + length));
-    return [{ regions, count, form, packed }, next + length];
+    return [{ regions, count, share, form, packed }, next + length];
   },
 };

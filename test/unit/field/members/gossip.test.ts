@@ -24,7 +24,7 @@ function gossip(others: number, chunks: number) {
   );
   const held = new ChunkSet(chunks);
   made.start(0, []);
-  made.holdsIn(chunks, held, 0);
+  made.holdsIn(chunks, held, 0, 0);
   for (let node = 2; node < others + 2; node++) {
     const address = `10.0.1.${node}:20070`;
     const summary = emptySummary(chunks);
