@@ -5,6 +5,7 @@ NODE := node_modules/.bin/node
 BIN := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
 SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
 INITRD_FILES := $(shell find initrd -type f)
+KERNEL_CONFIG := $(wildcard kernel-config/*.config)
 
 # The tree the initrd's modules come from: Debian's kernel package, or the one named.
 ROOTFS ?= build/kernel
@@ -21,20 +22,32 @@ build/.setup: scripts/setup.sh scripts/apt-packages.txt package.json package-loc
 	scripts/setup.sh
 	@mkdir -p build && touch $@
 
-build/kernel/version: scripts/kernel.sh | build/.setup
+# What was asked for, and which files there were: written anew when that changes, and what depends on it is made again.
+# Without an earlier one nobody knows, and nothing is made again for it.
+ASKED_kernel = KERNEL=$(KERNEL)
+ASKED_viver = $(sort $(SOURCES) $(KERNEL_CONFIG))
+ASKED_initrd = COMPRESS=$(COMPRESS) KERNEL=$(KERNEL) ROOTFS=$(ROOTFS) FIRMWARE=$(FIRMWARE) $(sort $(INITRD_FILES))
+ASKED_image = IMAGE_LEVEL=$(IMAGE_LEVEL)
+build/.asked-%: FORCE
+	@mkdir -p build; text='$(ASKED_$*)'; [ -e $@ ] || { echo "$$text" > $@; touch -d @0 $@; }; \
+	  echo "$$text" | cmp -s - $@ || echo "$$text" > $@
+FORCE:
+
+build/kernel/version: scripts/kernel.sh build/.asked-kernel | build/.setup
 	scripts/kernel.sh build/kernel $(KERNEL)
 
 build/firmware/packages: scripts/firmware.sh initrd/firmware-packages.list | build/.setup
 	scripts/firmware.sh build/firmware
 
-build/viver: $(SOURCES) scripts/executable.ts scripts/elf-cut.ts scripts/icu-data.ts | build/.setup
+build/viver: $(SOURCES) $(KERNEL_CONFIG) build/.asked-viver scripts/executable.ts scripts/elf-cut.ts scripts/icu-data.ts | build/.setup
 	$(BIN) node scripts/executable.ts $@
 
 initrd: build/viverrd.zst ## build/vmlinuz and build/viverrd.zst (COMPRESS=zstd|gzip|xz|none, KERNEL=version, ROOTFS=tree with lib/modules, FIRMWARE=yes)
-build/viverrd.zst: build/viver $(if $(filter build/kernel,$(ROOTFS)),build/kernel/version) $(if $(filter yes,$(FIRMWARE)),build/firmware/packages) $(INITRD_FILES) scripts/initrd.sh scripts/choose-modules.ts scripts/firmware-table.ts
+build/viverrd.zst: build/viver build/.asked-initrd $(wildcard $(ROOTFS)/lib/modules/*/modules.dep) $(if $(filter build/kernel,$(ROOTFS)),build/kernel/version) $(if $(filter yes,$(FIRMWARE)),build/firmware/packages) $(INITRD_FILES) scripts/initrd.sh scripts/choose-modules.ts scripts/firmware-table.ts
 	$(BIN) scripts/initrd.sh $(ROOTFS) "$(KERNEL)" build/viver build/initrd $@ $(COMPRESS) $(if $(filter yes,$(FIRMWARE)),build/firmware)
 
 image: build/debian.sqfs ## build/debian.sqfs and build/debian.caibx: a small Debian with kernel and viverrd inside (IMAGE_LEVEL=1..22: of compression)
+build/debian.sqfs: build/.asked-image
 build/%.sqfs: build/%.tar build/viverrd.zst scripts/image.sh
 	$(BIN) scripts/image.sh $< $@ $(IMAGE_LEVEL)
 # Only the tests boot this one: sooner made counts for more than small.

@@ -133,13 +133,16 @@ nodes_archive() {
   newc_entry 3 $((0020666)) 1 3 dev/null
   newc_entry 0 0 0 0 'TRAILER!!!'
 }
-archive() { tree_archive && nodes_archive; }
+# A file of its own first: a pipe would say of a failure only what its last program thinks of it.
+trap 'rm -f "$tree.cpio" "$out.part"' EXIT
+tree_archive > "$tree.cpio"
+nodes_archive >> "$tree.cpio"
 case $compress in
   # A window of 16 MB, memory that the kernel takes while it unpacks: modules are alike over long distances.
-  zstd) archive | zstd -q "-${ZSTD_LEVEL:-19}" --zstd=wlog=24 -T0 > "$out.part" ;;
-  gzip) archive | gzip -9n > "$out.part" ;;
-  xz) archive | xz -T0 --check=crc32 > "$out.part" ;;
-  none) archive > "$out.part" ;;
+  zstd) zstd -q "-${ZSTD_LEVEL:-19}" --zstd=wlog=24 -T0 < "$tree.cpio" > "$out.part" ;;
+  gzip) gzip -9n < "$tree.cpio" > "$out.part" ;;
+  xz) xz -T0 --check=crc32 < "$tree.cpio" > "$out.part" ;;
+  none) cp "$tree.cpio" "$out.part" ;;
   *) echo "initrd: COMPRESS=$compress is not one of zstd, gzip, xz, none" >&2; exit 2 ;;
 esac
 mv "$out.part" "$out"

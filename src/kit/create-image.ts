@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { realpath, rename, rm, stat } from 'node:fs/promises';
+import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { addAbortSignal, type Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -86,13 +86,20 @@ export async function createImage(source: ImageSource, output: string, options: 
     const warnings = await packSource(source, partial, options);
     for (const line of warnings) options.onWarning?.(line);
     const index = await indexOf(partial, options);
-    for (const stale of [paths.index, paths.signature]) await rm(stale, { force: true });
-    await rename(partial, output);
+    await syncFile(partial);
+    // The image comes last: whoever sees it (make, too) sees it finished, at whatever moment this is interrupted.
+    for (const stale of [output, paths.signature]) await rm(stale, { force: true });
     await writeIndexFile(paths.index, index);
+    await rename(partial, output);
     return index;
   } finally {
     await rm(partial, { force: true });
   }
+}
+
+async function syncFile(path: string): Promise<void> {
+  await using file = await open(path, 'r+');
+  await file.sync();
 }
 
 async function indexOf(path: string, options: CreateOptions): Promise<ChunkIndex> {

@@ -208,3 +208,10 @@ describe('resolveSource', () => {
     await expect(resolveSource(source)).rejects.toThrow(message);
   });
 });
+
+test('where its index cannot be written no image is left that seems finished', async () => {
+  const output = newPath();
+  mkdirSync(output.replace(/sqfs$/, 'caibx/held'), { recursive: true });
+  await expect(createImage({ kind: 'directory', path: tree }, output, { signal, level: 1 })).rejects.toThrow();
+  expect(existsSync(output)).toBe(false);
+});

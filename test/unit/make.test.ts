@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+/** The Makefile in a checkout of its own whose scripts only write down that they ran, and make what they are to make. */
+const checkout = mkdtempSync(join(tmpdir(), 'make-'));
+const put = (path: string, text: string, mode = 0o644): void => {
+  mkdirSync(dirname(join(checkout, path)), { recursive: true });
+  writeFileSync(join(checkout, path), text);
+  chmodSync(join(checkout, path), mode);
+};
+const script = (name: string, ...makes: string[]): string =>
+  `#!/bin/sh\nmkdir -p build/kernel && echo ${name} >> build/ran\n${makes.map((path) => `echo > ${path}\n`).join('')}`;
+
+beforeAll(() => {
+  cpSync(join(import.meta.dirname, '../../Makefile'), join(checkout, 'Makefile'));
+  put('scripts/setup.sh', '#!/bin/sh\n', 0o755);
+  put('scripts/kernel.sh', script('kernel', 'build/kernel/version'), 0o755);
+  put('scripts/initrd.sh', script('initrd', 'build/viverrd.zst'), 0o755);
+  put('node_modules/.bin/node', script('viver', 'build/viver'), 0o755);
+  for (const path of ['scripts/apt-packages.txt', 'package.json', 'package-lock.json', 'scripts/executable.ts'])
+    put(path, '');
+  for (const path of ['scripts/choose-modules.ts', 'scripts/elf-cut.ts', 'scripts/icu-data.ts']) put(path, '');
+  for (const path of ['scripts/firmware-table.ts', 'scripts/firmware.sh', 'initrd/firmware-packages.list'])
+    put(path, '');
+  for (const path of ['src/a.ts', 'src/b.ts', 'initrd/etc/key', 'initrd/etc/other', 'kernel-config/x.config'])
+    put(path, '');
+  const makefile = readFileSync(join(checkout, 'Makefile'), 'utf8');
+  for (const [path] of makefile.matchAll(/\b(?:scripts|initrd)\/[\w.-]+\.(?:ts|list|sh)\b/g)) {
+    if (!execFileSync('sh', ['-c', `[ -e ${path} ] || echo no`], { cwd: checkout, encoding: 'utf8' })) continue;
+    put(path, '');
+  }
+});
+afterAll(() => rmSync(checkout, { recursive: true }));
+
+/** What ran. */
+function make(...words: string[]): string[] {
+  rmSync(join(checkout, 'build/ran'), { force: true });
+  execFileSync('make', ['-s', 'initrd', ...words], { cwd: checkout, stdio: 'pipe' });
+  const text = execFileSync('sh', ['-c', 'cat build/ran 2>/dev/null || :'], { cwd: checkout, encoding: 'utf8' });
+  return text.split('\n').filter((line) => line !== '');
+}
+
+test('make makes again for every input that changes, and for none that does not', () => {
+  expect(make().sort()).toEqual(['initrd', 'kernel', 'viver']);
+  expect(make()).toEqual([]);
+  rmSync(join(checkout, 'initrd/etc/key'));
+  expect(make()).toEqual(['initrd']);
+  expect(make()).toEqual([]);
+  rmSync(join(checkout, 'src/b.ts'));
+  expect(make()).toEqual(['viver', 'initrd']);
+  expect(make('COMPRESS=gzip')).toEqual(['initrd']);
+  expect(make('COMPRESS=gzip')).toEqual([]);
+  expect(make()).toEqual(['initrd']);
+  expect(make('KERNEL=6.1.0-50-amd64')).toEqual(['kernel', 'initrd']);
+  expect(make()).toEqual(['kernel', 'initrd']);
+  execFileSync('touch', ['-d', '+2 seconds', 'kernel-config/x.config'], { cwd: checkout });
+  expect(make()).toEqual(['viver', 'initrd']);
+});
