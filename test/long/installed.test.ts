@@ -4,7 +4,12 @@ import { test } from 'vitest';
 import { viverKernel } from '../vm/harness/direct.ts';
 import { madeDisk } from '../vm/harness/disks.ts';
 import { imageDisk } from '../vm/harness/images.ts';
-import { INSTALLED_FILES, INSTALLED_SHELL, NOTHING_OF_ANOTHER } from '../vm/harness/installed.ts';
+import {
+  INSTALLED_FILES,
+  INSTALLED_FILES_SHELL,
+  INSTALLED_SHELL,
+  NOTHING_OF_ANOTHER,
+} from '../vm/harness/installed.ts';
 import { LOGIN, POWER_OFF, rootReady } from '../vm/harness/login.ts';
 import { vmDirectory } from '../vm/harness/products.ts';
 import { runScenario } from '../vm/harness/run-scenario.ts';
@@ -46,6 +51,31 @@ for (const suite of ['bookworm', 'trixie'] as const) {
     });
   });
 }
+
+test('sysvinit with encrypted disks, RAID and LVM of another machine waits for none of them', async () => {
+  const image = await variantImage('storage-sysvinit', {
+    base: 'sysvinit',
+    packages: ['cryptsetup', 'mdadm', 'lvm2'],
+    files: FILES,
+    shell: INSTALLED_FILES_SHELL,
+  });
+  await runScenario({
+    name: 'storage-sysvinit',
+    kernel: viverKernel(),
+    disks: [{ name: 'disk', bus: 'virtio', file: await imageDisk(image) }],
+    nics: [{ name: 'lan', model: 'virtio-net-pci' }],
+    steps: [
+      { wait: rootReady({}), within: 90 },
+      ...LOGIN,
+      { run: 'swapon --noheadings', output: /^$/ },
+      { run: 'findmnt -no FSTYPE /srv/scratch', output: /^tmpfs$/ },
+      { run: 'findmnt -no FSTYPE /srv/share' },
+      { run: 'ls /sys/class/net', output: /^(?!.*(wan0|lan0))/s },
+      { run: 'ls -d /run/systemd/system', status: 2 },
+      ...POWER_OFF,
+    ],
+  });
+});
 
 test('a row that a person adds to fstab acts at the next boot of a machine that keeps its writes', async () => {
   const image = await variantImage('installed', { base: 'debian', files: INSTALLED_FILES, shell: INSTALLED_SHELL });

@@ -49,12 +49,14 @@ WantedBy=multi-user.target
   '/etc/initramfs-tools/conf.d/resume': 'RESUME=UUID=0b9e7c1a-6c1e-4b7d-9f0e-6a9f3a9b0004\n',
 };
 
-/** Units as `systemctl enable` leaves them. */
-export const INSTALLED_SHELL = `systemctl enable srv-archive.mount swap2.swap disk-watch.service
-mkdir -p /srv/scratch /srv/share /srv/shared /opt/merged /var/upper /var/work
+export const INSTALLED_FILES_SHELL = `mkdir -p /srv/scratch /srv/share /srv/shared /opt/merged /var/upper /var/work
 touch /.dockerenv; echo c0ffee00c0ffee00c0ffee00c0ffee00 > /etc/machine-id
 dd if=/dev/zero of=/swapfile bs=1M count=4 && chmod 600 /swapfile && mkswap /swapfile && cp /swapfile /swap2
 `;
+
+/** Units as `systemctl enable` leaves them, too. */
+export const INSTALLED_SHELL = `systemctl enable srv-archive.mount swap2.swap disk-watch.service
+${INSTALLED_FILES_SHELL}`;
 
 /** In such a system's shell: what must not be is not, and what is as good here is there. */
 export const NOTHING_OF_ANOTHER: readonly Step[] = [
