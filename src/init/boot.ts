@@ -70,6 +70,8 @@ async function attempt(machine: Machine, policy: ErrorPolicy, signal: AbortSigna
     machine.options = await stage('filesystems', () => openSystem(log));
     policy.options = machine.options;
     if (machine.options.keymap !== undefined) machine.keymap = loadKeymap(machine.options.keymap, log);
+    // The word is known only now.
+    if (machine.options.break === 'filesystems') await policy.prompt('stopped as early as can be (viver.break=)');
   }
   const { options } = machine;
   if (machine.drivers === undefined) {

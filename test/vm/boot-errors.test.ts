@@ -148,3 +148,44 @@ test('kernel and viverrd of different versions: which runs, which modules there 
     ],
   });
 });
+
+test('after the switch there is only: tell, and reboot', async () => {
+  await runScenario({
+    name: 'after-the-switch',
+    kernel: viverKernel('viver.break=handover', 'panic=3'),
+    disks: [{ name: 'disk', bus: 'virtio', file: await imageDisk(small) }],
+    steps: [
+      ...PROMPT,
+      // It was looked at before.
+      { run: 'chmod -x /root-union/bin/busybox' },
+      { type: 'exit\n' },
+      { wait: /viver: boot failed: the image's init could not be started: exec .*EACCES/, within: 60 },
+      { wait: /viver: .*reboot in 3 s/, within: 10 },
+      { expect: 'reset', within: 20 },
+    ],
+    mayStillRun: true,
+  });
+});
+
+test('what a person does at a prompt in the middle of the boot may break it, and it is told', async () => {
+  await runScenario({
+    name: 'broken-by-hand',
+    kernel: viverKernel('viver.break=handover'),
+    disks: [{ name: 'disk', bus: 'virtio', file: await imageDisk(small) }],
+    steps: [
+      ...PROMPT,
+      { run: 'umount /root-union && mount -t tmpfs -o ro,size=1m none /root-union' },
+      { type: 'exit\n' },
+      { wait: /viver: boot failed: .*EROFS/, within: 60 },
+      ...PROMPT,
+      { run: 'grep -e root-union -e viver/ /proc/mounts', status: 1 },
+      { type: 'kill -9 $$\n' },
+      { wait: /stopped before the stage handover/, within: 60 },
+      ...PROMPT,
+      { type: 'exit\n' },
+      { wait: rootReady({ image: 'small' }), within: 60 },
+      ...LOGIN,
+      ...POWER_OFF,
+    ],
+  });
+});
