@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { uptime } from 'node:os';
-import { activeText, type OpenConsole, openConsoles, writeConsole } from './consoles.ts';
+import { activeText, consolesOf, type OpenConsole, openConsoles, writeConsole } from './consoles.ts';
 
 /** One stage as it went; times in milliseconds since the kernel started. */
 export interface StageRecord {
@@ -73,6 +73,9 @@ export class BootLog {
     } catch {
       // printk.devkmsg=off, or a kernel without it: the consoles and the report have the same.
     }
+    const reached = new Set(this.#consoles.map(({ path }) => path));
+    for (const path of isFirst ? consolesOf(this.#active) : [])
+      if (!reached.has(path)) this.choose(`console ${path}`, 'the kernel names it, and nobody is reached by it');
     if (isFirst) for (const text of this.#said) this.#write(text);
   }
 

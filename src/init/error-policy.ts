@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../linux/describe-error.ts';
 import { exec } from '../linux/process.ts';
-import { reboot, syncAll } from '../linux/reboot.ts';
+import { type RebootVerb, reboot, syncAll } from '../linux/reboot.ts';
 import type { BootLog } from './boot-log.ts';
 import { writeReport } from './boot-report.ts';
 import { type BootOptions, parseCommandLine } from './command-line.ts';
@@ -25,6 +25,12 @@ const AFTER_COMMIT_SECONDS = 60;
 const LAST_WORDS_MS = 300;
 /** When not even a prompt can be had, the boot is tried again. */
 const AGAIN_MS = 10_000;
+
+const INIT_SIGNALS: readonly (readonly [NodeJS.Signals, RebootVerb])[] = [
+  ['SIGTERM', 'restart'],
+  ['SIGUSR1', 'halt'],
+  ['SIGUSR2', 'poweroff'],
+];
 
 /** Process 1 must not end: a shell on whatever its descriptors are, again and again. */
 const LAST_SHELL = 'while :; do /bin/setsid -c /bin/sh -i; sleep 1; done';
@@ -44,6 +50,8 @@ export class ErrorPolicy {
       onStray: (error) => log.warn(`an error that concerns nothing under way: ${describeError(error)}`),
       onExit: (code) => this.#neverExit(code),
     });
+    // BusyBox' reboot, poweroff and halt ask process 1, unless they are told -f.
+    for (const [signal, verb] of INIT_SIGNALS) process.on(signal, () => this.#end(verb));
   }
 
   /** What the command line asks for, as soon as it is known. */
@@ -129,12 +137,16 @@ export class ErrorPolicy {
   }
 
   #reboot(): void {
+    this.#end('restart');
+  }
+
+  #end(verb: RebootVerb): void {
     pauseThread(LAST_WORDS_MS);
     try {
       syncAll();
-      reboot('restart');
+      reboot(verb);
     } catch (error) {
-      this.#log.tell(`no reboot: ${describeError(error)}`);
+      this.#log.tell(`no ${verb}: ${describeError(error)}`);
     }
   }
 

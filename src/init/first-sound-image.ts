@@ -5,6 +5,7 @@ import { makeChunkIndex } from '../image/make-index.ts';
 import { verifyIndexSignature } from '../image/signature.ts';
 import { verifyImage } from '../image/verify.ts';
 import { describeError } from '../linux/describe-error.ts';
+import { umount } from '../linux/mount.ts';
 import type { ImageCandidate } from '../media/candidate.ts';
 import type { RankedCandidate } from '../media/choose.ts';
 import { copyToRam, RAM_COPY, type RamCopy } from '../root/toram.ts';
@@ -118,12 +119,18 @@ async function takeImage(
   const given = await takeIndex(candidate, plan, options, log);
   if (given === undefined && pinned !== undefined && plan.check === 'off')
     throw new Error('it has no index to tell its id by, and viver.verify=off forbids to compute it');
+  // The next candidate wants its memory.
+  using undo = new DisposableStack();
   const copy = options.toram ? await copyCandidate(candidate, log) : undefined;
+  if (copy !== undefined) undo.defer(() => umount(RAM_COPY));
   const path = copy?.path ?? candidate.path;
   const isLazy = plan.check === 'lazy' && given !== undefined && copy === undefined;
   const index = plan.check === 'off' || isLazy ? given : await checkImage(path, given, pinned, log);
   const image = { candidate, name: candidate.name || 'image', id: index?.id };
-  if (copy !== undefined) return { ...image, path, isDevice: false, inRam: true };
+  if (copy !== undefined) {
+    undo.move();
+    return { ...image, path, isDevice: false, inRam: true };
+  }
   // An index that was made of the image itself says what the image is, and only a pin says what it should be.
   const isChecked = plan.check !== 'off' && (given !== undefined || pinned !== undefined);
   if (isChecked && index !== undefined && (await mayReadChecked(plan, drivers, log))) {

@@ -19,7 +19,7 @@ const WELCOME = [
   '  dmesg | tail              what the kernel says',
   '  cat /run/viver/boot.json  what VIVER did and why, so far',
   "  js                        a JavaScript prompt with VIVER's functions at hand",
-  '  reboot -f, poweroff -f',
+  '  reboot, poweroff',
 ];
 
 const ENVIRONMENT = { PATH: '/bin:/sbin:/usr/bin:/usr/sbin', HOME: '/root', TERM: 'linux', PS1: 'viver rescue# ' };

@@ -17,7 +17,7 @@ hvc0::respawn:/bin/getty -L 115200 hvc0 vt100
 `;
 
 const PROMPT: readonly Step[] = [{ prompt: /rescue# $/, within: 60 }, { type: 'stty -echo; PS1=\n' }, { run: 'true' }];
-const OFF: readonly Step[] = [{ type: 'poweroff -f\n' }, { expect: 'power-off', within: 20 }];
+const OFF: readonly Step[] = [{ type: 'poweroff\n' }, { expect: 'power-off', within: 20 }];
 
 let small: Image;
 beforeAll(async () => {
