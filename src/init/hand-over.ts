@@ -127,10 +127,13 @@ function writeIntoRoot({ target, cow }: BuiltRoot): void {
     const where = cow.kind === 'ram' ? 'RAM' : cow.kind;
     throw new BootFailure(`what is written goes to ${where}, and nothing can be written there`, {
       cause,
-      tryThis: [
-        ...(cow.kind === 'ram' ? [] : [`make room on ${cow.kind}, or mend its file system, and type exit`]),
-        'viver.cow=ram keeps what is written in RAM, for this time',
-      ],
+      tryThis:
+        cow.kind === 'ram'
+          ? ['free memory, or more of it']
+          : [
+              `make room on ${cow.kind}, or mend its file system, and type exit`,
+              'viver.cow=ram keeps what is written in RAM, for this time',
+            ],
     });
   }
 }
