@@ -20,8 +20,10 @@ const NAMES: Readonly<Record<number, string>> = {
   41: 'Raspberry Pi',
 };
 
-const VENDOR_CLASS = /dnsmasq-dhcp\[\d+\]: (\d+) vendor class: (?:PXE|HTTP)Client:Arch:(\d{5})/;
-const IGNORED = /dnsmasq-dhcp\[\d+\]: (\d+) DHCPDISCOVER\(\S+\) (?:[\d.]+ )?([0-9a-f]{2}(?::[0-9a-f]{2}){5}) .*ignored/;
+// From the line's start on: what a client calls itself is in these lines too, and could read like another one.
+const VENDOR_CLASS = /^dnsmasq-dhcp\[\d+\]: (\d+) vendor class: (?:PXE|HTTP)Client:Arch:(\d{5})/;
+const IGNORED =
+  /^dnsmasq-dhcp\[\d+\]: (\d+) DHCPDISCOVER\(\S+\) (?:[\d.]+ )?([0-9a-f]{2}(?::[0-9a-f]{2}){5}) .*ignored/;
 /** Anybody can make up machines. */
 const MOST_TOLD = 500;
 

@@ -308,9 +308,9 @@ class DhcpService {
       onLine: (line) => {
         const noLoader = this.#refusals.hear(line);
         if (noLoader !== undefined) context.log(noLoader);
-        const given = / DHCP(?:OFFER|ACK)\(\S+\) (\S+)/.exec(line)?.[1];
+        const given = /^dnsmasq-dhcp\[\d+\]: (?:\d+ )?DHCP(?:OFFER|ACK)\(\S+\) (\S+)/.exec(line)?.[1];
         if (given !== undefined) this.#orphans.release(given);
-        const told = /dnsmasq-dhcp\[\d+\]: (?:\d+ )?((?:DHCPACK|PXE)\(.*)$/.exec(line)?.[1];
+        const told = /^dnsmasq-dhcp\[\d+\]: (?:\d+ )?((?:DHCPACK|PXE)\(.*)$/.exec(line)?.[1];
         if (told !== undefined) context.log(told);
       },
     });

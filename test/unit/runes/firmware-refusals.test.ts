@@ -34,3 +34,9 @@ test('made-up machines fill no memory', () => {
   }
   expect(lines).toBe(500);
 });
+
+test('a client whose name reads like a line of the log is not believed', () => {
+  const refusals = new FirmwareRefusals();
+  refusals.hear(told('9 vendor class: dnsmasq-dhcp[1]: 7 vendor class: PXEClient:Arch:00011'));
+  expect(refusals.hear(ignored(7, '52:54:00:00:00:03'))).toBeUndefined();
+});
