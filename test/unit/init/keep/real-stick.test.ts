@@ -1,15 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, truncateSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BootLog } from '../../../../src/init/boot-log.ts';
 import { BootFailure } from '../../../../src/init/failure.ts';
 import { dropKeepPartition, makeKeepPartition } from '../../../../src/init/keep/keep-partition.ts';
 import { attachLoop, type LoopDevice } from '../../../../src/linux/loop.ts';
-import { deletePartition } from '../../../../src/linux/partition.ts';
+import { addPartition, deletePartition } from '../../../../src/linux/partition.ts';
 import { encodeMark } from '../../../../src/root/keep/mark.ts';
-import { decodeMbr, SECTOR_BYTES } from '../../../../src/root/keep/mbr.ts';
+import { decodeMbr, type MbrPartition, SECTOR_BYTES } from '../../../../src/root/keep/mbr.ts';
 import { device } from '../../media/devices.ts';
 
 /** The partition for kept changes on a real block device: a loop device, which needs root. */
@@ -73,6 +74,8 @@ function table() {
   return decodeMbr(sector);
 }
 
+const deletePartitionOf = (path: string) => deletePartition(loop.path, Number(/\d+$/.exec(path)?.[0]));
+
 const medium = () => device(`${loop.name}p1`, { disk: loop.name, medium: 'usb' });
 const make = (anew = false) => makeKeepPartition(medium(), anew, new BootLog(1));
 const labelOf = (path: string) => execFileSync('e2label', [path], { encoding: 'utf8' }).trim();
@@ -121,6 +124,32 @@ test('thrown away, it is out of the table before anything new is made', async ()
   expect(table()).toHaveLength(2);
   expect(labelOf(await make())).toBe('VIVER-KEEP');
 });
+
+test.each([0, 5, 10, 20, 30, 40, 60, 80])(
+  'the disk as it is %d ms after the beginning gives a sound partition at the next attempt',
+  async (ms) => {
+    const making = make();
+    await sleep(ms);
+    const cut = join(folder, 'cut');
+    execFileSync('cp', ['--sparse=always', file, cut]); // what had reached the disk
+    deletePartitionOf(await making);
+    loop.detach();
+    file = cut;
+    loop = attachLoop({ file, readOnly: false, partitions: true });
+    const entered = table()?.[2];
+    const spanOf = ({ startSector, sectors }: MbrPartition) => ({
+      number: 3,
+      startBytes: startSector * SECTOR_BYTES,
+      sizeBytes: sectors * SECTOR_BYTES,
+    });
+    // The kernel that runs this test need not read such tables itself.
+    if (entered !== undefined && !existsSync(`${loop.path}p3`)) addPartition(loop.path, spanOf(entered));
+    const path = entered === undefined ? await make() : `${loop.path}p3`;
+    execFileSync('e2fsck', ['-p', path], { stdio: 'ignore' });
+    execFileSync('e2fsck', ['-f', '-n', path], { stdio: 'ignore' });
+    expect(labelOf(path)).toBe('VIVER-KEEP');
+  },
+);
 
 test('a disk with a GPT is not touched, and the line says what to do', async () => {
   put(512, Buffer.from('EFI PART'));
