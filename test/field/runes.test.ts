@@ -121,6 +121,8 @@ describe('several machines', () => {
     expect(found).toMatchObject({
       before: ['standby', 'standby'],
       after: ['full', 'standby'],
+      known: true,
+      same: true,
       lease: 'undionly.kpxe',
     });
   });

@@ -205,9 +205,27 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     const startMs = performance.now();
     await until('another to serve', () => modes().includes('full'), 30);
     const seconds = (performance.now() - startMs) / 1000;
+    // The new server knows the lease that the dead one gave to the machine that goes on, and refuses no renewal.
+    const survivors = [two, three];
+    const next = modes().indexOf('full');
+    const other = survivors[1 - next]?.addresses()[0] ?? '?';
+    const leases = survivors[next]?.run('cat /run/viver/dnsmasq.leases').output ?? '';
+    const renewed = survivors[1 - next]?.run(
+      'printf "#!/bin/sh\\n[ \\$1 = bound ] && echo given \\$ip\\nexit 0\\n" > /run/say; chmod 755 /run/say; ' +
+        `busybox udhcpc -f -n -q -t 4 -T 1 -i eth0 -V viver -r ${other} -s /run/say`,
+    ).output;
     const late = await stranger('late');
     const lease = await askForAddress(late, '-x 93:0000');
-    return { table, first, before, after: modes().sort(), seconds, lease: lease.boot_file ?? lease.bootfile };
+    return {
+      table,
+      first,
+      before,
+      after: modes().sort(),
+      seconds,
+      known: leases.includes(` ${other} `),
+      same: renewed?.includes(`given ${other}`),
+      lease: lease.boot_file ?? lease.bootfile,
+    };
   },
 
   async 'two find an empty network at once'() {
