@@ -97,6 +97,13 @@ describe('a machine booted from a medium', () => {
     expect(await play('nobody is to be served')).toEqual({ 0: [], viver: [], windows: [] });
   });
 
+  test('with viver.ip= gives away neither its own address nor the address of the gateway', async () => {
+    expect(await play('a set address beside a gateway')).toEqual([
+      ...['10.80.0.3', '10.80.0.4', '10.80.0.5', '10.80.0.6'],
+      'none',
+    ]);
+  });
+
   test('steps back beside a DHCP server that is switched on later, and takes an address of it', async () => {
     expect(await play('another server appears')).toEqual({
       before: [expect.stringMatching(/^10\.86\./)],

@@ -161,6 +161,16 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     return await answersTo(client, 'windows', '11');
   },
 
+  async 'a set address beside a gateway'() {
+    const one = await switchOn({ name: 'one', image, words: 'viver.ip=10.80.0.2/29,10.80.0.1' });
+    await one.said(/dhcp: full/);
+    // The gateway is switched off just now: nothing at its address answers.
+    const clients = await Promise.all([1, 2, 3, 4, 5].map((number) => stranger(`client${number}`)));
+    const given: (string | undefined)[] = [];
+    for (const client of clients) given.push((await askForAddress(client, '-V PXEClient:Arch:00000')).ip);
+    return given.map((address) => address ?? 'none').sort();
+  },
+
   async 'nobody is to be served'() {
     const one = await switchOn({ name: 'one', image, words: 'viver.serve=none' });
     await one.said(/no boot server: viver.serve=none/);
