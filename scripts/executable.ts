@@ -128,6 +128,8 @@ const configuration = {
   executable: 'node',
   disableExperimentalSEAWarning: true,
   useSnapshot: true,
+  // The kernel makes environment of words it does not know: NODE_OPTIONS=… on a command line must not end process 1.
+  execArgvExtension: 'none',
   assets,
 };
 writeFileSync(join(work, 'sea.json'), JSON.stringify(configuration, undefined, 2));

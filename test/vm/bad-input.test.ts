@@ -186,7 +186,16 @@ test('a driver that fails to load is named, and the next best medium is taken', 
 
 test('garbage on the command line is warned of, each word, and the machine boots', async () => {
   const words = ['viver.imge=small', 'viver.media=floppy', 'viver.image=@@@', 'viver.cow=', 'viver.', 'viver.wait=-1'];
-  const more = ['=', 'x'.repeat(300), '\u00e4\u00f6\u00fc=\u2603', 'viver.verify="un closed'];
+  const console = [
+    'console=',
+    'console=,',
+    'console=tty99',
+    'panic=abc',
+    'init=',
+    'NODE_OPTIONS=--bogus',
+    'console=ttyS0',
+  ];
+  const more = [...console, '=', 'x'.repeat(300), '\u00e4\u00f6\u00fc=\u2603', 'viver.verify="un closed'];
   const outcome = await runScenario({
     name: 'garbage-command-line',
     kernel: viverKernel(...words, ...more),
