@@ -7,7 +7,7 @@ import { type Address, parseAddress } from '../../../src/field/wire/address.ts';
 import { decodeDatagram, encodeDatagram, type Sections } from '../../../src/field/wire/datagram.ts';
 import { type ControlFrame, encodeControlFrame } from '../../../src/field/wire/frame.ts';
 import { HELLO_SIZE, hello } from '../../../src/field/wire/hello.ts';
-import type { Kind } from '../../../src/field/wire/protocol.ts';
+import { type Kind, OFFER_KIND } from '../../../src/field/wire/protocol.ts';
 import { makeRecord, type NodeRecord, STATE_UP } from '../../../src/field/wire/record.ts';
 import { UNKNOWN } from '../../../src/field/wire/summary.ts';
 
@@ -32,23 +32,20 @@ export async function until(what: string, isTrue: () => boolean, ms = 10_000): P
 /** A UDP address of its own, which shows that it is real, and says what it is told to. */
 export class Stranger implements Disposable {
   readonly udp: UdpSocket;
-  readonly heard: Sections[] = [];
   readonly #field: string;
   readonly #node: number;
   readonly #chunks: number;
   #cookie: Uint8Array | undefined;
-  onDatagram: (datagram: Sections, from: Address) => void = () => {};
 
   private constructor(udp: UdpSocket, id: string, node: number, chunks: number) {
     this.udp = udp;
     this.#field = id.slice(0, 16);
     this.#node = node;
     this.#chunks = chunks;
-    udp.on('message', (bytes, from) => {
+    udp.on('message', (bytes) => {
+      if (bytes[3] === OFFER_KIND) return;
       const datagram = decodeDatagram(bytes);
-      this.heard.push(datagram);
       if (datagram.cookie !== undefined) this.#cookie = datagram.cookie;
-      this.onDatagram(datagram, `${from.address}:${from.port}`);
     });
   }
 
