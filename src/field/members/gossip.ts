@@ -221,8 +221,8 @@ export class Gossip {
     if (now >= this.#joining.nextAt()) this.#join(now, out);
     this.#suspicion.hearSilence(now, out);
     this.#bury(now, out);
-    for (const record of this.#claims.undisputed(now)) {
-      if (!this.#links.isHeard(record.node, now)) this.#believe(record, undefined, now, out);
+    for (const { record, teller } of this.#claims.undisputed(now)) {
+      if (!this.#links.isHeard(record.node, now)) this.#believe(record, teller, now, out);
     }
     if (now >= this.#probeAt) {
       this.#probeAt = now + PROBE_MS;
@@ -309,23 +309,36 @@ export class Gossip {
     if (isLoopback(received.address) && !isLoopback(from)) return;
     const record = isUnspecified(received.address) ? locate(received, from) : received;
     const isFirstHand = record.node === sender && record.address === from;
-    if (isFirstHand) this.#hearsay.confirmed(record.node);
+    if (isFirstHand) {
+      this.#hearsay.confirmed(record.node);
+      if (this.#claims.wasBelieved(record.node)) this.#unsay(record);
+    }
     const known = this.table.get(record.node);
     const isHarmless =
       known === undefined ||
       (record.life === known.life && record.address === known.address && record.state !== STATE_DOWN);
     if (isFirstHand || isHarmless) this.#believe(record, isFirstHand ? undefined : from, now, out);
-    else if (compareRecords(record, known) > 0) this.#verify(record, known, now, out);
+    else if (compareRecords(record, known) > 0) this.#verify(record, known, from, now, out);
   }
 
   /** Others say of a member what would end or move it: it is asked, and so are others by being told. */
-  #verify(claimed: NodeRecord, known: NodeRecord, now: number, out: Action[]): void {
-    if (this.#links.isHeard(claimed.node, now) || !this.#claims.raise(claimed, now)) return;
+  #verify(claimed: NodeRecord, known: NodeRecord, teller: Address, now: number, out: Action[]): void {
+    if (this.#links.isHeard(claimed.node, now) || !this.#claims.raise(claimed, teller, now)) return;
     this.#rumours.add(claimed, true, now);
     // In a large field not everybody asks.
     if (this.#options.random() * this.table.size > VERIFIERS) return;
     const { node, address } = known;
     this.#ask('find', { node, address, at: now, isProbe: false }, [claimed], out);
+  }
+
+  /** A node speaks of which others said what nothing it says could be newer than: that is forgotten. */
+  #unsay(record: NodeRecord): void {
+    const known = this.table.get(record.node);
+    if (known === undefined) this.table.forgetTombstone(record.node);
+    else if (compareRecords(record, known) < 0) {
+      this.table.remove(record.node);
+      this.#leftPlace(known);
+    }
   }
 
   /** @param teller who says so, when it is not the node itself */
