@@ -308,12 +308,14 @@ export class Gossip {
     // What is here for one machine is somebody else for another.
     if (isLoopback(received.address) && !isLoopback(from)) return;
     const record = isUnspecified(received.address) ? locate(received, from) : received;
-    const isFirstHand = record.node === sender && record.address === from;
+    const known = this.table.get(record.node);
+    // A name is nobody's: whoever uses a member's from elsewhere speaks as a third.
+    const isAtHome = known === undefined || known.address === from;
+    const isFirstHand = record.node === sender && record.address === from && isAtHome;
     if (isFirstHand) {
       this.#hearsay.confirmed(record.node);
       if (this.#claims.wasBelieved(record.node)) this.#unsay(record);
     }
-    const known = this.table.get(record.node);
     const isHarmless =
       known === undefined ||
       (record.life === known.life && record.address === known.address && record.state !== STATE_DOWN);

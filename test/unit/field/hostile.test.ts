@@ -154,12 +154,18 @@ test('a forged younger node at a member’s address evicts nobody', async () => 
   using said = await stranger();
   await said.prove(node.address);
   const address = member.address;
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < 30; i++) {
     said.tell(node.address, [
       record(1000 + i, address, { life: 2 ** 42 }),
       record(member.node, address, { life: 2 ** 42, version: 9, state: STATE_DOWN }),
       record(member.node, '127.0.0.9:9', { life: 2 ** 42 }),
     ]);
+    // The same under its name, as if it had moved here, or said goodbye from here.
+    using thief = await stranger(member.node);
+    await thief.prove(node.address);
+    thief.tell(node.address, [record(member.node, thief.address, { life: 2 ** 42, version: 3 + i })]);
+    const gone = record(member.node, thief.address, { life: 2 ** 42, version: 4 + i, state: STATE_DOWN });
+    thief.say(node.address, 'notify down', { records: [gone] });
     await pause(100);
     expect(node.machine.gossip.table.get(member.node)?.address).toBe(address);
   }
