@@ -463,8 +463,10 @@ export class FieldMachine {
     const guest = this.#admission.guests.get(conn);
     const address = guest === undefined ? this.#neighbours.addressOf(conn) : hostOf(guest.address);
     if (address === undefined) return undefined;
-    const time = (guest === undefined ? this.#sources : this.#hosts).punish(address, node, why, firstMs, now);
-    this.#say(`${formatNode(node)} at ${address} ${why}: shut out for ${Math.round(time / 1000)} s`);
+    const penalties = guest === undefined ? this.#sources : this.#hosts;
+    const isNews = !penalties.isOut(address, now);
+    const time = penalties.punish(address, node, why, firstMs, now);
+    if (isNews) this.#say(`${formatNode(node)} at ${address} ${why}: shut out for ${Math.round(time / 1000)} s`);
     return guest === undefined ? address : undefined;
   }
 

@@ -6,7 +6,7 @@ import { emptySummary, LEVEL, levelOf } from '../wire/summary.ts';
 export const BUCKETS = 256;
 
 /** Rows a table takes, in all and in one bucket: what strangers without a key could fill. */
-export const ROWS_LIMIT = 1 << 15;
+export const ROWS_LIMIT = 1 << 14;
 const BUCKET_LIMIT = 512;
 
 export function bucketOf(node: NodeId): number {
