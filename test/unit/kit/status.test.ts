@@ -1,6 +1,6 @@
 import { assert, constantFrom, jsonValue, property } from 'fast-check';
 import { expect, test } from 'vitest';
-import { describeMachines, drawStrip, parseMachines } from '../../../src/kit/status.ts';
+import { describeMachines, drawStrip, parseMachines, status } from '../../../src/kit/status.ts';
 import type { MachineStatus } from '../../../src/runes/machine-status.ts';
 
 const one: MachineStatus = {
@@ -76,4 +76,10 @@ test('what peers say reaches no terminal as it is', () => {
   expect(text.trimEnd().split('\n').at(-1)).toBe(
     'debian-000001: plugin x\\x1b]0;root\\x07 failed: a\\x0aimage debian\\x1b[2J',
   );
+});
+
+test('watching goes on while nobody answers, until a signal', async () => {
+  const startMs = performance.now();
+  await status.run(['--watch', '--host', '127.0.0.1:1'], AbortSignal.timeout(300));
+  expect(performance.now() - startMs).toBeGreaterThan(250);
 });
