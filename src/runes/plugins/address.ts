@@ -12,7 +12,7 @@ import { type Machine, wordOf } from '../machine.ts';
 import { findKeeper } from '../network-managers/keeper.ts';
 import { RUN_DIRECTORY } from '../places.ts';
 import { type Context, definePlugin } from '../plugin.ts';
-import { choosePrivate, dhcpRange, isOwnRange } from '../private-range.ts';
+import { choosePrivate, dhcpRange, isOwnRange, type Subnet } from '../private-range.ts';
 
 /** A DHCP server answers at once, or its relay within a second or two; three questions are asked in this time. */
 const DHCP_PATIENCE_MS = 4000;
@@ -128,16 +128,36 @@ async function askDhcp(machine: Machine, signal: AbortSignal): Promise<Network |
   }
 }
 
-async function chooseOwn(network: Rtnetlink, link: Link): Promise<Network> {
-  const addresses = await network.addresses();
-  const others = addresses.filter(({ linkIndex }) => linkIndex !== link.index);
+/** The address that this machine takes first on an empty network, and whether somebody has it: asked while DHCP is. */
+interface EarlyProbe {
+  readonly address: string;
+  readonly isTaken: Promise<boolean>;
+}
+
+async function probeEarly(network: Rtnetlink, link: Link): Promise<EarlyProbe> {
+  const { address } = choosePrivate(link.mac, await networksBeside(network, link), 0);
+  const isTaken = isAddressTaken(link.name, address, keptBusybox());
+  isTaken.catch(() => {}); // heard of when its answer is wanted
+  return { address, isTaken };
+}
+
+async function networksBeside(network: Rtnetlink, link: Link): Promise<Subnet[]> {
+  const others = (await network.addresses()).filter(({ linkIndex }) => linkIndex !== link.index);
   const routes = (await network.routes()).flatMap(({ destination, prefixLength, linkIndex }) =>
     prefixLength === 0 || linkIndex === link.index ? [] : [{ address: destination, prefixLength }],
   );
+  return [...others, ...routes];
+}
+
+async function chooseOwn(network: Rtnetlink, link: Link, early: EarlyProbe): Promise<Network> {
+  const addresses = await network.addresses();
+  const beside = await networksBeside(network, link);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const own = choosePrivate(link.mac, [...others, ...routes], attempt);
+    const own = choosePrivate(link.mac, beside, attempt);
     const isOurs = addresses.some(({ address, linkIndex }) => address === own.address && linkIndex === link.index);
-    if (!isOurs && (await isAddressTaken(link.name, own.address, keptBusybox()))) continue;
+    const isTaken = () =>
+      own.address === early.address ? early.isTaken : isAddressTaken(link.name, own.address, keptBusybox());
+    if (!isOurs && (await isTaken())) continue;
     await network.addAddress({ linkIndex: link.index, ...own });
     // DHCP answers and multicast leave by this link; a lease that comes later brings its own route
     return {
@@ -164,14 +184,15 @@ async function find(context: Context<never>): Promise<Network> {
   if (known !== undefined) return known;
   const links = await withCarrier(network, signal);
   if (links.length === 0) throw new Error('no network interface has a link');
+  const link = links.find(({ mac }) => mac === machine.bootMac) ?? links[0];
+  if (link === undefined) throw new Error('no network interface has a link');
+  await network.setUp(link, true);
+  const early = await probeEarly(network, link);
   const keeper = findKeeper();
   const answered =
     keeper === undefined ? await askDhcp(machine, signal) : await networkOfKeeper(network, keeper, signal);
   if (answered !== undefined) return answered;
-  const link = links.find(({ mac }) => mac === machine.bootMac) ?? links[0];
-  if (link === undefined) throw new Error('no network interface has a link');
-  await network.setUp(link, true);
-  return await chooseOwn(network, link);
+  return await chooseOwn(network, link, early);
 }
 
 /** A DHCP client may have been given another address meanwhile, or somebody took it away. */
