@@ -24,6 +24,7 @@ type Needs = Context<'address' | 'tftp' | 'http' | 'field'>;
 
 /** Who serves is looked after this often; gone is who did not answer so many times. */
 const WATCH_MS = 1500;
+const STEP_MS = 40_000;
 const DOUBT_MS = 200;
 const ANSWER_MS = 1500;
 const MOST_SILENT = 2;
@@ -318,6 +319,17 @@ class DhcpService {
   }
 }
 
+/** A look around that hangs would leave the wire to a server that sees nothing any more: the plugin starts anew then. */
+async function inTime(step: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`a look around took more than ${STEP_MS / 1000} s`)), STEP_MS);
+  try {
+    await Promise.race([step, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Which cards of this machine may serve, of `viver.serve=`. */
 function mayServe(serve: string | undefined, { interfaceName, mac }: Network): string | undefined {
   if (serve === undefined || serve === 'all') return undefined;
@@ -361,7 +373,7 @@ export default definePlugin({
     const canServe = await http.canServe();
     const watch = async (): Promise<void> => {
       while (!context.signal.aborted) {
-        await service.step(canServe);
+        await inTime(service.step(canServe));
         await sleep(service.isInDoubt ? DOUBT_MS : WATCH_MS, undefined, { signal: context.signal });
       }
     };
