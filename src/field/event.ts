@@ -91,4 +91,8 @@ export interface Lengths {
   length(chunk: number): number;
   /** Other chunks that are the same bytes: who gets one has them all. */
   othersLike?(chunk: number): Iterable<number>;
+  /** The first of the chunks that are the same bytes as this one. */
+  firstLike?(chunk: number): number;
+  /** All chunks that have others like them. */
+  alike?(): Iterable<number>;
 }

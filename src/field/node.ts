@@ -437,6 +437,8 @@ export class FieldNode {
       size: index.size,
       length: (chunk: number) => index.length(chunk),
       othersLike: (chunk: number) => holder.twins.othersOf(chunk),
+      firstLike: (chunk: number) => holder.twins.firstOf(chunk),
+      alike: () => holder.twins.alike(),
     };
     this.#feed({ kind: 'layout', lengths, held: holder.initial(), free: medium !== undefined });
     if (holder.isSearching) void this.#searchDisk(holder, index);

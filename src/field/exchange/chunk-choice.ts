@@ -1,4 +1,5 @@
-import type { ChunkRange, ChunkSet } from '../wire/chunk-set.ts';
+import type { Lengths } from '../event.ts';
+import { type ChunkRange, ChunkSet } from '../wire/chunk-set.ts';
 import type { Copies } from './copies.ts';
 import type { ReadQueue } from './read-queue.ts';
 import type { Source } from './source.ts';
@@ -14,6 +15,7 @@ const CHOICE_CHUNKS = 8192;
 const NONE = { chunk: -1, copies: Number.POSITIVE_INFINITY };
 
 export interface ChoiceOptions {
+  readonly lengths: Pick<Lengths, 'count' | 'firstLike' | 'alike'>;
   readonly held: ChunkSet;
   /** Chunks on order somewhere. */
   readonly ordered: ChunkSet;
@@ -29,9 +31,13 @@ export interface ChoiceOptions {
 /** Which chunk of those that a source has should be fetched next. `fill`: there is room for anything. */
 export class ChunkChoice {
   readonly #options: ChoiceOptions;
+  /** Chunks that others are the same bytes as. */
+  readonly #alike: ChunkSet;
 
   constructor(options: ChoiceOptions) {
     this.#options = options;
+    this.#alike = new ChunkSet(options.lengths.count);
+    for (const chunk of options.lengths.alike?.() ?? []) this.#alike.add(chunk);
   }
 
   /** The chunk fewest sources have that this one has and we want: of the window when there is one, else of all. */
@@ -42,7 +48,10 @@ export class ChunkChoice {
     return this.#rarestOf(source, this.#idle(fill));
   }
 
-  /** The chunks we want that no other source has: those of the window when there are any, in the image's order. */
+  /**
+   * The chunks we want that no other source has: those of the window when there are any, in the image's order. Of those
+   * that are the same bytes one alone: the source, left the choice, would send each.
+   */
   onlyAt(source: Source, fill: boolean): readonly ChunkRange[] {
     const { window } = this.#options.reads;
     const inWindow = window.count === 0 ? [] : this.#onlyAtWithin(source, window.words);
@@ -88,18 +97,25 @@ export class ChunkChoice {
     const ranges: { start: number; end: number }[] = [];
     let open: { start: number; end: number } | undefined;
     let chunks = 0;
+    const named = new Set<number>();
     for (let index = 0; index < source.has.words.length; index++) {
       let word = this.#candidates(source, index) & ~(shared[index] as number);
       if (within !== undefined) word &= within[index] as number;
       const first = index << 5;
       if (chunks > CHOICE_CHUNKS) return ranges;
-      if (word === -1 && open?.end === first) {
+      const alike = this.#alike.words[index] as number;
+      if (word === -1 && alike === 0 && open?.end === first) {
         chunks += 32;
         open.end += 32;
         continue;
       }
       for (; word !== 0; word &= word - 1) {
         const chunk = first + 31 - Math.clz32(word & -word);
+        if ((alike & word & -word) !== 0) {
+          const group = this.#options.lengths.firstLike?.(chunk) ?? chunk;
+          if (named.has(group)) continue;
+          named.add(group);
+        }
         chunks++;
         if (open?.end === chunk) open.end++;
         else {

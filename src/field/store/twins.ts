@@ -22,6 +22,11 @@ export class Twins {
     for (const other of this.#groups.get(chunk) ?? []) if (other !== chunk) yield other;
   }
 
+  /** Every chunk that has others equal to it. */
+  alike(): Iterable<number> {
+    return this.#groups.keys();
+  }
+
   /** The first of those that are equal to a chunk, itself when there is none before it. */
   firstOf(chunk: number): number {
     return this.#groups.get(chunk)?.[0] ?? chunk;

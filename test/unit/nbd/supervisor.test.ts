@@ -116,7 +116,7 @@ test('while it waits to start, all that runs has a name that begins with @, so t
   });
   child = spawn(plan.file, plan.args, { argv0: plan.argv0, stdio: 'ignore' });
   const children = () => readFileSync(`/proc/${child?.pid}/task/${child?.pid}/children`, 'utf8').trim();
-  await until(() => children() !== '' && commandLine(Number(children())).includes('sleep'));
+  await until(() => children() !== '' && commandLine(Number(children())).startsWith('@daemon-pause'));
   const [pause] = children().split(' ').map(Number);
   expect(commandLine(pause)).toBe('@daemon-pause/sleep\x0060\0');
   child.kill('SIGTERM');
