@@ -107,7 +107,7 @@ async function bundle(entry: string, outfile: string, options: BuildOptions = {}
 
 mkdirSync(work, { recursive: true });
 const assets: Record<string, string> = {
-  // The addon of npm's netlink, which src/linux/netlink-addon.ts loads from memory.
+  // The addon of npm's netlink, which src/linux/netlink/netlink-addon.ts loads from memory.
   'netlink.node': join(root, `node_modules/netlink/prebuilds/linux-${process.arch}/node.napi.node`),
 };
 await bundle('src/init/main.ts', join(work, 'viver.js'), { plugins: [builtinsWhenUsed] });

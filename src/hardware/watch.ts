@@ -6,7 +6,7 @@ import { type Pending, pendingDriver, pendingHardware } from './pending.ts';
 import { type ModulePlan, type PlannedWant, type PlanOptions, planModules } from './plan.ts';
 import type { SysTree } from './sys-tree.ts';
 
-/** What is needed of a kernel uevent; linux/uevent.ts gives more. */
+/** What is needed of a kernel uevent; linux/netlink/uevent.ts gives more. */
 export interface HardwareEvent {
   readonly action: string;
   /** As the kernel gives it: `/devices/…`. */
@@ -261,7 +261,7 @@ export class HardwareWatch {
 
 /**
  * Starts to drive the hardware: cold devices at once, then what comes.
- * @param options `listen` is called once and starts to hear kernel uevents (linux/uevent.ts, openUevents)
+ * @param options `listen` is called once and starts to hear kernel uevents (linux/netlink/uevent.ts, openUevents)
  * @returns `cold` resolves when the devices that were there have their drivers; disks behind them may still be scanned
  */
 export function watchHardware(

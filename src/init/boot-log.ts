@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { uptime } from 'node:os';
-import { activeText, consolesOf, type OpenConsole, openConsoles, writeConsole } from './consoles.ts';
+import { activeText, consolesOf, type OpenConsole, openConsoles, writeConsole } from './prompt/consoles.ts';
 
 /** One stage as it went; times in milliseconds since the kernel started. */
 export interface StageRecord {

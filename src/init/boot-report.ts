@@ -6,9 +6,9 @@ import type { ImageCandidate } from '../media/candidate.ts';
 import type { Cow } from '../root/cow.ts';
 import { type BootLog, REPORT_DIRECTORY, uptimeMs } from './boot-log.ts';
 import type { BuiltRoot } from './build-root.ts';
-import type { Drivers } from './drivers.ts';
-import type { SoundImage } from './first-sound-image.ts';
-import type { FirmwareFit } from './image-firmware.ts';
+import type { Drivers } from './drivers/drivers.ts';
+import type { FirmwareFit } from './drivers/image-firmware.ts';
+import type { SoundImage } from './trust/first-sound-image.ts';
 
 /** What a whole boot came to, for its summary line and its report. */
 export interface BootResult {

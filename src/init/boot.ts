@@ -8,18 +8,18 @@ import type { BootLog, StageDone } from './boot-log.ts';
 import { summaryLine, writeReport } from './boot-report.ts';
 import { buildRoot } from './build-root.ts';
 import type { BootOptions, StageName } from './command-line.ts';
-import { type Drivers, startDrivers } from './drivers.ts';
-import { ErrorPolicy } from './error-policy.ts';
-import type { FieldDaemon } from './field-daemon.ts';
-import { findSource } from './find-source.ts';
-import { AllRefused, firstSoundImage } from './first-sound-image.ts';
+import { type Drivers, startDrivers } from './drivers/drivers.ts';
+import { ErrorPolicy } from './failing/error-policy.ts';
+import { mountsSinceNow, Undo } from './failing/undo.ts';
 import { commitHandOver, prepareHandOver } from './hand-over.ts';
-import { joinField } from './join-field.ts';
-import { loadKeymap } from './keymap.ts';
-import { Network } from './network.ts';
 import { openSystem } from './open-system.ts';
-import { Refusals } from './refusals.ts';
-import { mountsSinceNow, Undo } from './undo.ts';
+import { loadKeymap } from './prompt/keymap.ts';
+import type { FieldDaemon } from './source/field-daemon.ts';
+import { findSource } from './source/find-source.ts';
+import { joinField } from './source/join-field.ts';
+import { Network } from './source/network.ts';
+import { Refusals } from './source/refusals.ts';
+import { AllRefused, firstSoundImage } from './trust/first-sound-image.ts';
 
 /** What one attempt leaves to the next: the machine itself, as far as it is opened. */
 interface Machine {

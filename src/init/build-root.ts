@@ -19,14 +19,14 @@ import {
 import { mountUnion } from '../root/union.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BootOptions } from './command-line.ts';
-import { type Drivers, ROOT_MODULES } from './drivers.ts';
-import { BootFailure } from './failure.ts';
-import { findCowDevice } from './find-cow-device.ts';
-import type { SoundImage } from './first-sound-image.ts';
-import { openField, waitOf } from './join-field.ts';
+import { type Drivers, ROOT_MODULES } from './drivers/drivers.ts';
+import { BootFailure } from './failing/failure.ts';
 import { keepCow } from './keep/keep-cow.ts';
-import type { LabelledRoot } from './label-written.ts';
-import { PRIVATE_DIRECTORY } from './private-directory.ts';
+import { findCowDevice } from './source/find-cow-device.ts';
+import { openField, waitOf } from './source/join-field.ts';
+import type { SoundImage } from './trust/first-sound-image.ts';
+import type { LabelledRoot } from './trust/label-written.ts';
+import { PRIVATE_DIRECTORY } from './trust/private-directory.ts';
 
 export interface BuiltRoot {
   readonly target: string;

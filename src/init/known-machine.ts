@@ -5,7 +5,7 @@ import { hardwareMark } from '../root/installed/machine-id.ts';
 import { readHardwareMarks } from '../runes/hardware-marks.ts';
 import { readMachine } from '../runes/machine.ts';
 import type { BootLog } from './boot-log.ts';
-import type { Drivers } from './drivers.ts';
+import type { Drivers } from './drivers/drivers.ts';
 
 /** For a card to show its address; nearly every machine has a UUID and waits for none. */
 const CARD_MS = 2000;

@@ -4,7 +4,7 @@ import { endWithReader, runCommand } from '../kit/main.ts';
 import { boot } from './boot.ts';
 import { BootLog } from './boot-log.ts';
 import { STAGES } from './command-line.ts';
-import { endMachine } from './end-machine.ts';
+import { endMachine } from './failing/end-machine.ts';
 
 async function main(): Promise<void> {
   if (process.pid === 1 && basename(process.argv0) === 'shutdown') return endMachine(process.argv[2]);

@@ -3,14 +3,14 @@ import { totalmem } from 'node:os';
 import { tooOld } from '../linux/kernel-version.ts';
 import { type BootLog, REPORT_DIRECTORY, type StageDone } from './boot-log.ts';
 import { type BootOptions, parseCommandLine } from './command-line.ts';
-import { BootFailure } from './failure.ts';
-import { closeFieldKey } from './field-daemon.ts';
-import { runningKernel } from './image-modules.ts';
+import { runningKernel } from './drivers/image-modules.ts';
+import { BootFailure } from './failing/failure.ts';
 import { warnOfLittleMemory } from './memory.ts';
-import { POLICY_FILE } from './policy.ts';
-import { enforcePolicy, readPolicy } from './policy-file.ts';
-import { makePrivateDirectory } from './private-directory.ts';
 import { mountPseudoFileSystems } from './pseudo-file-systems.ts';
+import { closeFieldKey } from './source/field-daemon.ts';
+import { POLICY_FILE } from './trust/policy.ts';
+import { enforcePolicy, readPolicy } from './trust/policy-file.ts';
+import { makePrivateDirectory } from './trust/private-directory.ts';
 
 /** Stage `filesystems`: the kernel's file systems, the consoles, and what the command line asks for. */
 export function openSystem(log: BootLog): StageDone<BootOptions> {

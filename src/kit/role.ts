@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { KEPT_INITRAMFS } from '../root/switch.ts';
-import { checkRolesFile, type LoadedRunes, loadRunes } from '../runes/load.ts';
+import { checkRolesFile, type LoadedRunes, loadRunes } from '../runes/engine/load.ts';
 import { readMachine } from '../runes/machine.ts';
 import { type Command, UsageError } from './command.ts';
 

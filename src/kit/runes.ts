@@ -1,9 +1,9 @@
 import { appendFileSync } from 'node:fs';
 import { hasCode } from '../linux/errno.ts';
 import { KEPT_INITRAMFS } from '../root/switch.ts';
-import { loadRunesOrBasics } from '../runes/load.ts';
+import { loadRunesOrBasics } from '../runes/engine/load.ts';
+import { Runner } from '../runes/engine/runner.ts';
 import { readMachine } from '../runes/machine.ts';
-import { Runner } from '../runes/runner.ts';
 import { type Command, UsageError } from './command.ts';
 
 /** printk.devkmsg=off keeps everybody out of it: what a plugin says is not worth its end. */

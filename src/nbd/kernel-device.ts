@@ -2,7 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode } from '../linux/errno.ts';
-import { socketPair } from '../linux/socket-pair.ts';
+import { socketPair } from '../linux/socket/socket-pair.ts';
 import type { BlockSource } from './block-source.ts';
 import type { NbdDriver } from './kernel-driver.ts';
 import { padToBlocks } from './padded-source.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { hasCode } from '../linux/errno.ts';
-import { Genetlink, type GenetlinkFamily, type GenetlinkMessage } from '../linux/genetlink.ts';
-import { type Attribute, type AttributeReader, attribute } from '../linux/netlink-message.ts';
+import { Genetlink, type GenetlinkFamily, type GenetlinkMessage } from '../linux/netlink/genetlink.ts';
+import { type Attribute, type AttributeReader, attribute } from '../linux/netlink/netlink-message.ts';
 
 /** include/uapi/linux/nbd-netlink.h */
 const COMMAND = { CONNECT: 1, DISCONNECT: 2, RECONFIGURE: 3, STATUS: 5 } as const;

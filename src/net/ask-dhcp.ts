@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodecError } from '../codec/struct.ts';
-import { PacketSocket } from '../linux/packet-socket.ts';
-import type { Link } from '../linux/rtnetlink.ts';
+import type { Link } from '../linux/netlink/rtnetlink.ts';
+import { PacketSocket } from '../linux/socket/packet-socket.ts';
 import { type DhcpOffer, decodeOffer, encodeDiscover } from './dhcp-message.ts';
 
 export interface AskDhcpOptions {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Link, Rtnetlink, watchLinks } from '../linux/rtnetlink.ts';
+import { type Link, Rtnetlink, watchLinks } from '../linux/netlink/rtnetlink.ts';
 import { type AddressPlan, type IpSetting, planLease, resolvConf } from './address-plan.ts';
 import { type DhcpClient, startDhcpClient } from './dhcp-client.ts';
 import type { DhcpEvent } from './dhcp-event.ts';

@@ -1,5 +1,5 @@
 import { bytes, CodecError, decode, encode, literal, padding, struct, u8, u16be, u32be } from '../codec/struct.ts';
-import { ipv4 } from '../linux/rtnetlink.ts';
+import { ipv4 } from '../linux/netlink/rtnetlink.ts';
 
 /** DHCP as far as finding out who serves it: RFC 2131 figure 1, options RFC 2132. Pure. */
 

@@ -1,5 +1,5 @@
-import type { Link } from '../linux/rtnetlink.ts';
-import { LINK_TYPE_ETHERNET } from '../linux/rtnetlink.ts';
+import type { Link } from '../linux/netlink/rtnetlink.ts';
+import { LINK_TYPE_ETHERNET } from '../linux/netlink/rtnetlink.ts';
 
 /**
  * Whether a machine could boot by this link: Ethernet hardware, or what looks like it inside a container. Bridges,

@@ -1,4 +1,4 @@
-import type { AnyPlugin } from './plugin.ts';
+import type { AnyPlugin } from './engine/plugin.ts';
 import address from './plugins/address.ts';
 import bootLoader from './plugins/boot-loader.ts';
 import bootPackages from './plugins/boot-packages.ts';

@@ -1,7 +1,7 @@
 import type { FieldStatus } from '../field/status.ts';
 import type { FieldStrip } from '../field/strip.ts';
-import type { DhcpMode } from './interfaces.ts';
-import type { PluginState } from './runner.ts';
+import type { DhcpMode } from './engine/interfaces.ts';
+import type { PluginState } from './engine/runner.ts';
 
 /** What each machine says of itself at `/status.json`. Bytes, seconds and counts. */
 export interface MachineStatus {

@@ -3,7 +3,7 @@ import { hostname, uptime } from 'node:os';
 import type { FieldStatus } from '../field/status.ts';
 import type { FieldStrip } from '../field/strip.ts';
 import { hasCode } from '../linux/errno.ts';
-import type { Network } from './interfaces.ts';
+import type { Network } from './engine/interfaces.ts';
 import type { Machine } from './machine.ts';
 import type { MachineStatus } from './machine-status.ts';
 import { RUN_DIRECTORY } from './places.ts';

@@ -1,6 +1,6 @@
 /** What VIVER keeps on a running machine. */
 export const RUN_DIRECTORY = '/run/viver';
-/** For root alone: mounts of images and media are in it (init/private-directory.ts). */
+/** For root alone: mounts of images and media are in it (init/trust/private-directory.ts). */
 export const PRIVATE_DIRECTORY = `${RUN_DIRECTORY}/private`;
 /** The block daemon's control socket. */
 export const FIELD_SOCKET = `${RUN_DIRECTORY}/field.sock`;

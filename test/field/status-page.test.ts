@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import type { MachineStatus } from '../../src/runes/machine-status.ts';
-import { STATUS_PAGE } from '../../src/runes/status-page.ts';
-import { type Answer, WebServer } from '../../src/runes/web-server.ts';
+import { STATUS_PAGE } from '../../src/runes/web/status-page.ts';
+import { type Answer, WebServer } from '../../src/runes/web/web-server.ts';
 
 const machine = (hostname: string, held: string, booted: 'medium' | 'network'): MachineStatus => ({
   version: 1,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { decode, encode } from '../../codec/struct.ts';
-import { setReceiveLowWater } from '../../linux/socket-option.ts';
+import { setReceiveLowWater } from '../../linux/socket/socket-option.ts';
 import type { ConnectionId } from '../event.ts';
 import { type Address, formatAddress, isUsable, parseAddress } from '../wire/address.ts';
 import {

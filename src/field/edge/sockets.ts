@@ -2,7 +2,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import type { LookupOneOptions } from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
-import { hearOwnGroupsOnly, setCongestionControl } from '../../linux/socket-option.ts';
+import { hearOwnGroupsOnly, setCongestionControl } from '../../linux/socket/socket-option.ts';
 import type { Endpoint } from '../wire/address.ts';
 import { DEFAULT_PORT, MULTICAST_GROUP } from '../wire/protocol.ts';
 

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { BootFailure } from '../failure.ts';
+import { BootFailure } from '../failing/failure.ts';
 
 /** What a person can say at the rescue prompt by `keep WORD` (initrd/bin/keep) when kept changes cannot be used. */
 const CHOICES = {

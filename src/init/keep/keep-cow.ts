@@ -14,10 +14,10 @@ import { checkExt4 } from '../../root/keep/ext4-tools.ts';
 import { isFull, openLayers, readFreeRoom } from '../../root/keep/kept-layers.ts';
 import type { BootLog } from '../boot-log.ts';
 import type { BootOptions } from '../command-line.ts';
-import type { Drivers } from '../drivers.ts';
-import { BootFailure } from '../failure.ts';
-import type { SoundImage } from '../first-sound-image.ts';
-import { openField, waitOf } from '../join-field.ts';
+import type { Drivers } from '../drivers/drivers.ts';
+import { BootFailure } from '../failing/failure.ts';
+import { openField, waitOf } from '../source/join-field.ts';
+import type { SoundImage } from '../trust/first-sound-image.ts';
 import { type KeepChoice, keepFailure, takeChoice } from './choice.ts';
 import {
   canHoldFile,

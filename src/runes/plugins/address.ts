@@ -1,18 +1,18 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Link, Rtnetlink } from '../../linux/rtnetlink.ts';
+import { type Link, Rtnetlink } from '../../linux/netlink/rtnetlink.ts';
 import { parseIpSetting, parseResolvConf } from '../../net/address-plan.ts';
 import { bringUp, RESOLV_CONF } from '../../net/bring-up.ts';
 import { isUsable } from '../../net/interfaces.ts';
-import { isAddressTaken } from '../arp-probe.ts';
-import type { Network } from '../interfaces.ts';
+import { isAddressTaken } from '../dhcp/arp-probe.ts';
+import { choosePrivate, dhcpRange, isOwnRange, type Subnet } from '../dhcp/private-range.ts';
+import type { Network } from '../engine/interfaces.ts';
+import { type Context, definePlugin } from '../engine/plugin.ts';
 import { keptBusybox, keptDhcpHook } from '../kept-program.ts';
 import { type Machine, wordOf } from '../machine.ts';
 import { findKeeper } from '../network-managers/keeper.ts';
 import { RUN_DIRECTORY } from '../places.ts';
-import { type Context, definePlugin } from '../plugin.ts';
-import { choosePrivate, dhcpRange, isOwnRange, type Subnet } from '../private-range.ts';
 
 /** A DHCP server answers at once, or its relay within a second or two; three questions are asked in this time. */
 const DHCP_PATIENCE_MS = 4000;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { definePlugin } from '../engine/plugin.ts';
 import { keptFile } from '../kept-program.ts';
-import { definePlugin } from '../plugin.ts';
 
 /** Debian's iPXE: one drives the card through the PXE or UEFI code that loaded it, so it needs no driver of its own. */
 const FILES = { bios: 'undionly.kpxe', efi64: 'snponly.efi' } as const;

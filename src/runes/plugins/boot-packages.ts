@@ -1,4 +1,4 @@
-import { definePlugin } from '../plugin.ts';
+import { definePlugin } from '../engine/plugin.ts';
 
 /**
  * Packages of kernels and boot loaders write for the boot of an installed system: an initramfs, GRUB's menu, a boot

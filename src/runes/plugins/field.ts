@@ -4,13 +4,13 @@ import { askStatus, askStrip } from '../../field/control.ts';
 import type { FieldStatus } from '../../field/status.ts';
 import { DEFAULT_PORT } from '../../field/wire/protocol.ts';
 import { hasCode } from '../../linux/errno.ts';
+import { type Context, definePlugin } from '../engine/plugin.ts';
+import { supervise } from '../engine/supervised.ts';
 import { fieldKeyWords, keptProgram } from '../kept-program.ts';
 import { FIELD_SOCKET } from '../places.ts';
-import { type Context, definePlugin } from '../plugin.ts';
-import { supervise } from '../supervised.ts';
 
 const POLL_MS = 250;
-/** The daemon that /init left, or its supervisor: they are called so (src/init/field-daemon.ts). */
+/** The daemon that /init left, or its supervisor: they are called so (src/init/source/field-daemon.ts). */
 const DAEMON_NAME = '@viver-field';
 
 async function statusOrNothing(): Promise<FieldStatus | undefined> {

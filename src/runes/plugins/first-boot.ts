@@ -8,8 +8,8 @@ import {
   WIZARD_ENTRIES,
 } from '../../root/installed/first-boot.ts';
 import { disableService } from '../disable-service.ts';
+import { definePlugin } from '../engine/plugin.ts';
 import type { NewRoot } from '../new-root.ts';
-import { definePlugin } from '../plugin.ts';
 
 const CLOUD_PROGRAMS = ['/usr/bin/cloud-init', '/usr/local/bin/cloud-init', '/bin/cloud-init'];
 const CLOUD_DISABLED = '/etc/cloud/cloud-init.disabled';

@@ -2,8 +2,8 @@ import { dirname, resolve } from 'node:path/posix';
 import { CRYPT_TABLES, crypttabFor } from '../../root/installed/crypttab.ts';
 import { fstabFor } from '../../root/installed/fstab.ts';
 import { DROP_INS, devicesOf, isUnitOfDisk, MASKS, UNIT_DIRECTORIES } from '../../root/installed/units.ts';
+import { definePlugin } from '../engine/plugin.ts';
 import type { NewRoot } from '../new-root.ts';
-import { definePlugin } from '../plugin.ts';
 
 export { fstabFor };
 

@@ -1,7 +1,7 @@
 import { HOST_KEYS_PROGRAM, hostKeyPaths, hostKeysScript } from '../../root/installed/host-keys.ts';
 import { runEarly } from '../early-program.ts';
+import { definePlugin } from '../engine/plugin.ts';
 import type { NewRoot } from '../new-root.ts';
-import { definePlugin } from '../plugin.ts';
 
 const SSH = '/etc/ssh';
 const DROPBEAR = '/etc/dropbear';

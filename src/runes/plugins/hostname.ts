@@ -8,10 +8,10 @@ import {
   isRealUuid,
   machineIdOf,
 } from '../../root/installed/machine-id.ts';
+import { definePlugin } from '../engine/plugin.ts';
 import { readHardwareMarks } from '../hardware-marks.ts';
 import { type Machine, wordOf } from '../machine.ts';
 import type { NewRoot } from '../new-root.ts';
-import { definePlugin } from '../plugin.ts';
 
 /** The name in the image, as far as it tells the machines of one image apart: not at all. */
 const FALLBACK = 'viver';

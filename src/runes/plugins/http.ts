@@ -3,18 +3,18 @@ import { join } from 'node:path';
 import type { FieldStatus } from '../../field/status.ts';
 import { resolveBelow } from '../../root/resolve-below.ts';
 import { rootReader } from '../../root/root-reader.ts';
-import { findBootFiles } from '../boot-files.ts';
-import { againToDiskScript, bootScript, inheritedWords, keyedFieldScript, toDiskScript } from '../boot-script.ts';
-import type { PublishedStatus } from '../interfaces.ts';
+import type { PublishedStatus } from '../engine/interfaces.ts';
+import { definePlugin } from '../engine/plugin.ts';
 import { fieldKeyWords } from '../kept-program.ts';
 import { ownStatus } from '../own-status.ts';
 import { fetchStatuses } from '../peers.ts';
 import { HTTP_PORT } from '../places.ts';
-import { definePlugin } from '../plugin.ts';
-import { SentToDisk } from '../sent-to-disk.ts';
-import { type FileServer, leastLoaded } from '../spread.ts';
-import { STATUS_PAGE } from '../status-page.ts';
-import { type Answer, WebServer } from '../web-server.ts';
+import { findBootFiles } from '../web/boot-files.ts';
+import { againToDiskScript, bootScript, inheritedWords, keyedFieldScript, toDiskScript } from '../web/boot-script.ts';
+import { SentToDisk } from '../web/sent-to-disk.ts';
+import { type FileServer, leastLoaded } from '../web/spread.ts';
+import { STATUS_PAGE } from '../web/status-page.ts';
+import { type Answer, WebServer } from '../web/web-server.ts';
 
 /** Names on a command line that is at most 2048 bytes on x86; more nodes are found by those. */
 const MOST_PEERS = 8;

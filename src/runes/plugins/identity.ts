@@ -1,7 +1,7 @@
 import { IDENTITY_FILES } from '../../root/installed/identity-files.ts';
 import { asUuid, derivedId, isMachineId } from '../../root/installed/machine-id.ts';
+import { definePlugin } from '../engine/plugin.ts';
 import type { NewRoot } from '../new-root.ts';
-import { definePlugin } from '../plugin.ts';
 
 const ISCSI = '/etc/iscsi/initiatorname.iscsi';
 const DEFAULT_ISCSI_NAME = 'iqn.1993-08.org.debian:01';

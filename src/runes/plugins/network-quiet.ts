@@ -1,6 +1,6 @@
+import { definePlugin } from '../engine/plugin.ts';
 import { readKeptLinks } from '../network-managers/kept-links.ts';
 import { QUIETINGS } from '../network-managers/quietings.ts';
-import { definePlugin } from '../plugin.ts';
 
 /**
  * The interface a root hangs on must not be touched by the image's own network set-up: taking it down for a second to

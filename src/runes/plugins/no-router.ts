@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PacketSocket } from '../../linux/packet-socket.ts';
-import { Rtnetlink } from '../../linux/rtnetlink.ts';
+import { Rtnetlink } from '../../linux/netlink/rtnetlink.ts';
+import { PacketSocket } from '../../linux/socket/packet-socket.ts';
 import { ALL_ROUTERS_MAC, decodeSolicitation, encodeNoRouter, linkLocalOf } from '../../net/router-solicitation.ts';
-import { definePlugin } from '../plugin.ts';
-import { Unanswered } from '../unanswered.ts';
+import { definePlugin } from '../engine/plugin.ts';
+import { Unanswered } from '../web/unanswered.ts';
 
 const POLL_MS = 150;
 /** On a network that others run, who has asked so often got no answer of a router. */

@@ -8,8 +8,8 @@ import {
 } from '../../root/installed/services.ts';
 import { DROP_INS } from '../../root/installed/units.ts';
 import { disableService } from '../disable-service.ts';
+import { definePlugin } from '../engine/plugin.ts';
 import type { NewRoot } from '../new-root.ts';
-import { definePlugin } from '../plugin.ts';
 
 const RULES = '/etc/udev/rules.d';
 const LINKS = '/etc/systemd/network';

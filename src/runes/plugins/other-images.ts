@@ -7,11 +7,11 @@ import { describeError } from '../../linux/describe-error.ts';
 import { attachLoop } from '../../linux/loop.ts';
 import { umount } from '../../linux/mount.ts';
 import { mountImage } from '../../root/union.ts';
-import type { OfferedImage } from '../interfaces.ts';
+import type { OfferedImage } from '../engine/interfaces.ts';
+import { type Context, definePlugin } from '../engine/plugin.ts';
+import { supervise } from '../engine/supervised.ts';
 import { fieldKeyWords, keptProgram } from '../kept-program.ts';
 import { PRIVATE_DIRECTORY, RUN_DIRECTORY } from '../places.ts';
-import { type Context, definePlugin } from '../plugin.ts';
-import { supervise } from '../supervised.ts';
 
 /** A boot menu has so many lines; their daemons listen on the ports after the field's own, up to the web server's. */
 const MOST_IMAGES = 8;

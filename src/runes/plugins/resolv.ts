@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../../linux/describe-error.ts';
 import { parseResolvConf } from '../../net/address-plan.ts';
 import { RESOLV_CONF } from '../../net/bring-up.ts';
-import type { Network } from '../interfaces.ts';
+import type { Network } from '../engine/interfaces.ts';
+import { type Context, definePlugin } from '../engine/plugin.ts';
 import { readKeptLinks } from '../network-managers/kept-links.ts';
 import { RUN_DIRECTORY } from '../places.ts';
-import { type Context, definePlugin } from '../plugin.ts';
 import { planResolv, RESOLV, tellResolvedBefore, tellResolvers } from '../resolvers.ts';
 
 /** Written before the switch or after it, whichever knows the servers; the image's file is a link to it. */

@@ -1,4 +1,4 @@
-import { definePlugin } from '../plugin.ts';
+import { definePlugin } from '../engine/plugin.ts';
 
 /** What wakes up from a hibernation is looked for on a disk of the machine: there is none that is this system's. */
 const NEVER = ['Hibernation', 'SuspendThenHibernate', 'HybridSleep'];

@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { tftpConfig } from '../dnsmasq-config.ts';
-import { dnsmasqUser } from '../dnsmasq-user.ts';
+import { tftpConfig } from '../dhcp/dnsmasq-config.ts';
+import { dnsmasqUser } from '../dhcp/dnsmasq-user.ts';
+import { definePlugin } from '../engine/plugin.ts';
+import { endLeftovers, supervise } from '../engine/supervised.ts';
 import { keptProgram } from '../kept-program.ts';
 import { RUN_DIRECTORY } from '../places.ts';
-import { definePlugin } from '../plugin.ts';
-import { endLeftovers, supervise } from '../supervised.ts';
 
 const LONGEST_LINE = 200;
 

@@ -1,5 +1,5 @@
+import { definePlugin } from '../engine/plugin.ts';
 import { wordOf } from '../machine.ts';
-import { definePlugin } from '../plugin.ts';
 
 const UTC = '/usr/share/zoneinfo/Etc/UTC';
 

@@ -1,4 +1,4 @@
-import { definePlugin } from '../plugin.ts';
+import { definePlugin } from '../engine/plugin.ts';
 
 /** Xorg is installed: only then is anything set. */
 const XORG = ['/usr/bin/Xorg', '/usr/lib/xorg/Xorg', '/usr/bin/X'];

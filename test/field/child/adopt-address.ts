@@ -1,5 +1,5 @@
 /** usage: adopt-address.ts INTERFACE ADDRESS: adopts it, gives it back when standard input ends, and says what it does. */
-import { OrphanAddresses } from '../../../src/runes/orphan-addresses.ts';
+import { OrphanAddresses } from '../../../src/runes/dhcp/orphan-addresses.ts';
 
 const [interfaceName = '', address = ''] = process.argv.slice(2);
 const log = (line: string): void => void process.stdout.write(`${line}\n`);

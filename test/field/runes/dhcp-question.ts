@@ -3,8 +3,8 @@
  * kinds of answers of whom each heard. Run in a station's namespaces.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PacketSocket } from '../../../src/linux/packet-socket.ts';
-import { Rtnetlink } from '../../../src/linux/rtnetlink.ts';
+import { Rtnetlink } from '../../../src/linux/netlink/rtnetlink.ts';
+import { PacketSocket } from '../../../src/linux/socket/packet-socket.ts';
 import { encodeDiscover } from '../../../src/net/dhcp-message.ts';
 
 const text = (value: string) => [...Buffer.from(value)];

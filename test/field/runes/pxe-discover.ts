@@ -1,5 +1,5 @@
 /** What PXE firmware hears on eth0: all offers, with whether each gives an address and a boot service. Prints JSON. */
-import { Rtnetlink } from '../../../src/linux/rtnetlink.ts';
+import { Rtnetlink } from '../../../src/linux/netlink/rtnetlink.ts';
 import { askDhcp } from '../../../src/net/ask-dhcp.ts';
 
 const text = (value: string) => [...Buffer.from(value)];

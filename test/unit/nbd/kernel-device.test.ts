@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { AttributeReader, attribute, encodeAttributes } from '../../../src/linux/netlink-message.ts';
+import { AttributeReader, attribute, encodeAttributes } from '../../../src/linux/netlink/netlink-message.ts';
 import type { BlockSource } from '../../../src/nbd/block-source.ts';
 import { type ConnectionEnds, KernelDevice } from '../../../src/nbd/kernel-device.ts';
 import {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Link } from '../../../src/linux/rtnetlink.ts';
+import type { Link } from '../../../src/linux/netlink/rtnetlink.ts';
 import { bootMacOf, chooseStatic, isUsable } from '../../../src/net/interfaces.ts';
 
 const eth0: Link = {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BootFailure } from '../../../../src/init/failure.ts';
+import { BootFailure } from '../../../../src/init/failing/failure.ts';
 import { keepFailure, readChoice, takeChoice } from '../../../../src/init/keep/choice.ts';
 import { keptFirst, keptPartitions } from '../../../../src/init/keep/kept-media.ts';
 import type { BlockDevice } from '../../../../src/media/block-devices.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BootLog } from '../../../../src/init/boot-log.ts';
-import { BootFailure } from '../../../../src/init/failure.ts';
+import { BootFailure } from '../../../../src/init/failing/failure.ts';
 import { dropKeepPartition, makeKeepPartition } from '../../../../src/init/keep/keep-partition.ts';
 import { attachLoop, type LoopDevice } from '../../../../src/linux/loop.ts';
 import { addPartition, deletePartition } from '../../../../src/linux/partition.ts';

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { Genetlink } from '../../../../src/linux/genetlink.ts';
-import { attribute } from '../../../../src/linux/netlink-message.ts';
+import { Genetlink } from '../../../../src/linux/netlink/genetlink.ts';
+import { attribute } from '../../../../src/linux/netlink/netlink-message.ts';
 
 /** include/uapi/linux/ethtool_netlink.h: a family with requests, replies and notifications in every kernel. */
 const MSG = { LINKINFO_GET: 2, LINKINFO_GET_REPLY: 2, FEATURES_SET: 12, FEATURES_NTF: 13 } as const;

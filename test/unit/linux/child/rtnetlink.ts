@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';
-import { Rtnetlink, watchLinks } from '../../../../src/linux/rtnetlink.ts';
+import { Rtnetlink, watchLinks } from '../../../../src/linux/netlink/rtnetlink.ts';
 
 const ip = (...words: string[]) => execFileSync('ip', words, { encoding: 'utf8' });
 const seen: string[] = [];

@@ -12,7 +12,7 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { mount } from '../../../../src/linux/mount.ts';
-import { beforeSwitch } from '../../../../src/runes/before-switch.ts';
+import { beforeSwitch } from '../../../../src/runes/engine/before-switch.ts';
 
 mount({ source: 'none', target: '/run', type: 'tmpfs' });
 const target = mkdtempSync(join(tmpdir(), 'new-root-'));

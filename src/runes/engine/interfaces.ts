@@ -1,0 +1,106 @@
+import type { FieldStatus } from '../../field/status.ts';
+import type { FieldStrip } from '../../field/strip.ts';
+
+/** The boot interface and what lies behind it: the only network a machine serves. */
+export interface Network {
+  readonly interfaceName: string;
+  readonly mac: string;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly gateway: string | undefined;
+  readonly dns: readonly string[];
+  /** Domains to look names up in. */
+  readonly search: readonly string[];
+  /** The program of the image that gave the interface its address, and looks after name servers too: NetworkManager. */
+  readonly keeper?: string;
+  /** `lease`: a DHCP server gave it; `static`: viver.ip=; `chosen`: nobody answered, so VIVER took a free range. */
+  readonly origin: 'lease' | 'static' | 'chosen';
+  /** The DHCP server that gave the lease. */
+  readonly server: string | undefined;
+}
+
+/** Addresses a DHCP server may give, both ends included. */
+export interface AddressRange {
+  readonly first: string;
+  readonly last: string;
+  readonly mask: string;
+}
+
+export interface AddressInterface {
+  network(): Promise<Network>;
+  /** What a DHCP server of this network may give. */
+  range(): Promise<AddressRange>;
+  /** What was found is no longer so: everything that hangs on the address is started anew. */
+  renew(reason: string): Promise<void>;
+}
+
+/** PXE's names for what a machine starts with (RFC 4578, section 2.1). */
+export type BootArchitecture = 'bios' | 'efi64';
+
+export interface BootLoaderInterface {
+  /** Where the boot loaders lie; every file in it may be given to anybody. */
+  directory(): Promise<string>;
+  /** The file in that directory for a machine of this kind. */
+  file(architecture: BootArchitecture): Promise<string>;
+}
+
+export interface TftpInterface {
+  /** The path by which the boot loader is to be had from this machine. */
+  path(architecture: BootArchitecture): Promise<string>;
+}
+
+export interface HttpInterface {
+  /** `http://ADDRESS:PORT`, without a slash at the end. */
+  base(): Promise<string>;
+  /** What iPXE loads and runs. */
+  scriptUrl(): Promise<string>;
+  /** Whether there is a kernel and an initrd to boot others by. */
+  canServe(): Promise<boolean>;
+  /** Adds a part to this machine's status; `value` is asked each time. */
+  publish<N extends keyof PublishedStatus>(name: N, value: () => PublishedStatus[N]): Promise<void>;
+}
+
+/** Parts of a machine's status that other plugins know. */
+export interface PublishedStatus {
+  dhcp: { readonly mode: DhcpMode; readonly why: string };
+  tftp: { readonly sent: number; readonly refused: number };
+}
+
+export interface FieldInterface {
+  status(): Promise<FieldStatus>;
+  /** What this machine and all together hold along the image. */
+  strip(): Promise<FieldStrip>;
+}
+
+/** An image that machines may boot beside the one this machine runs. */
+export interface OfferedImage {
+  readonly name: string;
+  readonly id: string;
+  /** Its field's node on this machine, `ADDRESS:PORT`. */
+  readonly peer: string;
+}
+
+export interface ImagesInterface {
+  list(): Promise<readonly OfferedImage[]>;
+  /** Where its files are, and from then on it is given to others; undefined when there is none of that name. */
+  directory(name: string): Promise<string | undefined>;
+}
+
+export type DhcpMode = 'full' | 'proxy' | 'standby';
+
+export interface DhcpInterface {
+  mode(): Promise<{ readonly mode: DhcpMode; readonly why: string }>;
+}
+
+/** Every interface by its name. A plugin file of one's own may add its names by declaration merging. */
+export interface Interfaces {
+  address: AddressInterface;
+  'boot-loader': BootLoaderInterface;
+  tftp: TftpInterface;
+  http: HttpInterface;
+  field: FieldInterface;
+  dhcp: DhcpInterface;
+  images: ImagesInterface;
+}
+
+export type InterfaceName = keyof Interfaces;

@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  choosePrivate,
+  dhcpRange,
+  isOwnRange,
+  maskOf,
+  overlaps,
+  toAddress,
+  toNumber,
+} from '../../../../src/runes/dhcp/private-range.ts';
+
+const MAC = '52:54:00:12:34:56';
+
+test('the address follows from the MAC alone, and from the attempt when it is taken', () => {
+  expect(choosePrivate(MAC, [])).toEqual(choosePrivate(MAC, []));
+  expect(choosePrivate(MAC, [], 1)).not.toEqual(choosePrivate(MAC, []));
+  expect(choosePrivate('52:54:00:12:34:57', [])).not.toEqual(choosePrivate(MAC, []));
+});
+
+test('a range the machine uses elsewhere is not taken', () => {
+  expect(choosePrivate(MAC, []).address).toMatch(/^10\.86\./);
+  expect(choosePrivate(MAC, [{ address: '10.0.0.0', prefixLength: 8 }]).address).toMatch(/^172\.27\./);
+  const used = [
+    { address: '10.0.0.0', prefixLength: 8 },
+    { address: '172.16.0.0', prefixLength: 12 },
+  ];
+  expect(choosePrivate(MAC, used)).toMatchObject({
+    address: expect.stringMatching(/^192\.168\.186\./),
+    prefixLength: 24,
+  });
+});
+
+test('addresses machines choose and addresses they are given never meet', () => {
+  const mac = fc.array(fc.nat(255), { minLength: 6, maxLength: 6 }).map((bytes) => bytes.join(':'));
+  const used = fc.subarray([
+    { address: '10.0.0.0', prefixLength: 8 },
+    { address: '172.16.0.0', prefixLength: 12 },
+  ]);
+  fc.assert(
+    fc.property(mac, used, fc.nat(8), (one, networks, attempt) => {
+      const chosen = choosePrivate(one, networks, attempt);
+      const range = dhcpRange({ ...chosen, origin: 'chosen' });
+      expect(isOwnRange(chosen)).toBe(true);
+      expect(toNumber(chosen.address)).toBeLessThan(toNumber(range.first));
+      expect(toNumber(range.first)).toBeLessThan(toNumber(range.last));
+      expect(overlaps(chosen, { address: range.last, prefixLength: 32 })).toBe(true);
+    }),
+  );
+});
+
+test('on a network of others all its hosts are the range', () => {
+  expect(dhcpRange({ address: '192.168.7.40', prefixLength: 24, origin: 'static' })).toEqual({
+    first: '192.168.7.1',
+    last: '192.168.7.254',
+    mask: '255.255.255.0',
+  });
+});
+
+test('addresses and numbers are the same thing', () => {
+  fc.assert(
+    fc.property(fc.nat(2 ** 32 - 1), (number) => {
+      expect(toNumber(toAddress(number))).toBe(number);
+    }),
+  );
+  expect([0, 8, 20, 32].map(maskOf)).toEqual(['0.0.0.0', '255.0.0.0', '255.255.240.0', '255.255.255.255']);
+});

@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import {
+  againToDiskScript,
+  type BootScript,
+  bootScript,
+  inheritedWords,
+  toDiskScript,
+} from '../../../../src/runes/web/boot-script.ts';
+
+const id = '0123456789abcdef'.repeat(4);
+const script: BootScript = {
+  base: 'http://10.86.0.9:20080',
+  image: { name: 'debian', id },
+  others: [{ name: 'other', id: id.split('').reverse().join(''), peer: '10.86.0.9:20071' }],
+  peers: ['10.86.0.9', '10.86.9.9:20070'],
+  words: ['console=ttyS0,115200', 'panic=30'],
+  hasMemtest: true,
+};
+const lines = bootScript(script).split('\n');
+
+describe('the boot script', () => {
+  test('boots VIVER at once: the image by its id, the peers, the interface it came by, the consoles of the server', () => {
+    expect(lines[0]).toBe('#!ipxe');
+    expect(lines.find((line) => line.startsWith('prompt'))).toMatch(/--timeout \d+ .*&& goto menu \|\| goto viver$/);
+    const kernel = lines[lines.indexOf(':viver') + 1] ?? '';
+    const words = kernel.split(' || ')[0]?.split(' ') ?? [];
+    expect(words.slice(0, 2)).toEqual(['kernel', '$' + '{base}/boot/vmlinuz']);
+    expect(words.slice(2)).toEqual([
+      'initrd=viverrd.zst',
+      `viver.image=debian@sha256:${id}`,
+      'viver.media=net',
+      'viver.peer=10.86.0.9,10.86.9.9:20070',
+      'BOOTIF=01-$' + '{netX/mac:hexhyp}',
+      'console=ttyS0,115200',
+      'panic=30',
+    ]);
+  });
+
+  test('another image is booted by its own kernel, from its own field', () => {
+    const kernel = lines[lines.indexOf(':other0') + 1] ?? '';
+    expect(kernel).toContain('{base}/boot/other/vmlinuz initrd=viverrd.zst viver.image=other@sha256:');
+    expect(kernel).toContain(' viver.peer=10.86.0.9:20071 ');
+  });
+
+  test('every label that is gone to is there, and every item of the menu has its label', () => {
+    const labels = new Set(lines.filter((line) => line.startsWith(':')).map((line) => line.slice(1)));
+    const goals = lines.flatMap((line) => [...line.matchAll(/goto (\w+)/g)].map((match) => match[1] ?? ''));
+    const rows = lines
+      .flatMap((line) => [/^item --key (\S) (\S+) \((\S)\) /.exec(line) ?? []])
+      .filter((row) => row.length > 0);
+    expect(new Set(rows.map(([, key]) => key)).size).toBe(rows.length);
+    for (const [, key, , shown] of rows) expect(shown).toBe(key);
+    const items = rows.map(([, , label = '']) => label);
+    expect(items).toEqual(['viver', 'other0', 'local', 'memtest', 'rescue', 'shell']);
+    for (const goal of [...goals, ...items]) expect(labels).toContain(goal);
+  });
+
+  test('memtest is told of serial consoles, which it has drivers for, and of no others', () => {
+    const text = bootScript({ ...script, words: ['console=tty0', 'console=ttyS0,115200', 'panic=30'] });
+    expect(text).toContain('/boot/memtest.bin console=ttyS0,115200 && boot');
+    expect(text).toContain('/boot/memtest.efi console=ttyS0,115200 || goto menu');
+  });
+
+  test('a machine sent to its own disk ends iPXE with an error, at another entry of its firmware unless a key is pressed', () => {
+    expect(toDiskScript.split('\n')).toEqual(['#!ipxe', 'exit 1', '']);
+    const [first, prompt = '', label, chain] = againToDiskScript(script.base).split('\n');
+    expect([first, label]).toEqual(['#!ipxe', ':menu']);
+    expect(prompt).toMatch(/^prompt --timeout \d+ .* && goto menu \|\| exit 1$/);
+    expect(chain).toBe('chain http://10.86.0.9:20080/boot/boot.ipxe?menu || exit 1');
+  });
+
+  test('without memtest in the initramfs there is no item for it', () => {
+    expect(bootScript({ ...script, hasMemtest: false })).not.toContain('memtest');
+  });
+
+  test('a name that iPXE or the kernel could take for more than a name is refused', () => {
+    for (const name of ['a b', 'a$' + '{net0/mac}', 'a\nboot', 'a|b', 'a&&b', '"x"'])
+      expect(() => bootScript({ ...script, image: { name, id } })).toThrow('cannot be a word of the command line');
+    expect(() => bootScript({ ...script, peers: ['1.2.3.4 init=/bin/sh'] })).toThrow('cannot be a word');
+  });
+});
+
+test('consoles and what follows a failure are handed on, the rest of the command line is not', () => {
+  const line =
+    'BOOT_IMAGE=/boot/vmlinuz console=ttyS0,115200 console=tty0 panic=30 viver.toram quiet root=x -- console=no';
+  expect(inheritedWords(line)).toEqual(['console=ttyS0,115200', 'console=tty0', 'panic=30']);
+});
