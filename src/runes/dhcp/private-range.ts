@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import type { AddressRange, Network } from '../engine/interfaces.ts';
 
 export interface Subnet {
@@ -57,6 +58,15 @@ export function choosePrivate(mac: string, used: readonly Subnet[], attempt = 0)
 
 export function maskOf(prefixLength: number): string {
   return toAddress(2 ** 32 - 2 ** (32 - prefixLength));
+}
+
+/**
+ * Whether a machine with that address cannot be boot server of a network: it still has an address of VIVER's own, and the
+ * network has others by now. Its clients could not reach it, so nobody may wait for it to serve.
+ */
+export function isStranded(address: string, network: Subnet): boolean {
+  if (isOwnRange(network) || !isIPv4(address)) return false;
+  return CANDIDATES.some((candidate) => overlaps(candidate, { address, prefixLength: 32 }));
 }
 
 /** Whether the address is in one of the ranges VIVER takes on an empty network. */

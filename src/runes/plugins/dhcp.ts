@@ -10,7 +10,7 @@ import { dnsmasqUser } from '../dhcp/dnsmasq-user.ts';
 import { type Candidate, compareCandidates, dhcpModeFor, elect, type SeenServers } from '../dhcp/election.ts';
 import { FirmwareRefusals } from '../dhcp/firmware-refusals.ts';
 import { OrphanAddresses } from '../dhcp/orphan-addresses.ts';
-import { isOwnRange } from '../dhcp/private-range.ts';
+import { isOwnRange, isStranded } from '../dhcp/private-range.ts';
 import type { AddressInterface, DhcpMode, Network } from '../engine/interfaces.ts';
 import { type Context, definePlugin } from '../engine/plugin.ts';
 import { endLeftovers, supervise } from '../engine/supervised.ts';
@@ -229,7 +229,8 @@ class DhcpService {
   async #one(peer: Peer): Promise<Candidate | undefined> {
     const { id, host } = peer;
     try {
-      const candidate = candidateOf(peer, await fetchStatus(host, ANSWER_MS, 'brief'));
+      const said = candidateOf(peer, await fetchStatus(host, ANSWER_MS, 'brief'));
+      const candidate = isStranded(host, this.#network) ? { ...said, canServe: false } : said;
       this.#silent.delete(id);
       this.#last.set(id, candidate);
       return candidate;

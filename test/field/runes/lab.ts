@@ -21,14 +21,18 @@ export interface MachineRecord {
 const ip = (...words: string[]) => execFileSync('ip', words, { encoding: 'utf8' });
 
 /** Waits for a condition; the deadline only ends what would hang. */
-export async function until<T>(what: string, condition: () => T | undefined | false, seconds = 60): Promise<T> {
+export async function until<T>(
+  what: string | (() => string),
+  condition: () => T | undefined | false,
+  seconds = 60,
+): Promise<T> {
   const end = performance.now() + seconds * 1000;
   while (performance.now() < end) {
     const value = condition();
     if (value !== undefined && value !== false) return value;
     await sleep(50);
   }
-  throw new Error(`waited ${seconds} s in vain: ${what}`);
+  throw new Error(`waited ${seconds} s in vain: ${typeof what === 'string' ? what : what()}`);
 }
 
 export function layWire(): void {
@@ -104,7 +108,7 @@ export class Station {
 
   async said(pattern: RegExp, seconds = 60): Promise<string> {
     return await until(
-      `${this.name} to say ${pattern}; it said:\n${this.lines.join('\n')}`,
+      () => `${this.name} to say ${pattern}; it said:\n${this.lines.join('\n')}`,
       () => this.lines.find((line) => pattern.test(line)),
       seconds,
     );

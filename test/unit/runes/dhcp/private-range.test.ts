@@ -4,6 +4,7 @@ import {
   choosePrivate,
   dhcpRange,
   isOwnRange,
+  isStranded,
   maskOf,
   overlaps,
   toAddress,
@@ -64,4 +65,14 @@ test('addresses and numbers are the same thing', () => {
     }),
   );
   expect([0, 8, 20, 32].map(maskOf)).toEqual(['0.0.0.0', '255.0.0.0', '255.255.240.0', '255.255.255.255']);
+});
+
+test('who still has an address of an empty network is no server of one that has its own', () => {
+  const theirs = { address: '10.72.0.79', prefixLength: 24 };
+  const ours = { address: '10.86.2.106', prefixLength: 16 };
+  expect(isStranded('10.86.34.143', theirs)).toBe(true);
+  expect(isStranded('192.168.186.9', theirs)).toBe(true);
+  expect(isStranded('10.72.0.80', theirs)).toBe(false);
+  expect(isStranded('10.86.34.143', ours)).toBe(false);
+  expect(isStranded('fe80::1', theirs)).toBe(false);
 });
