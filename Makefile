@@ -43,8 +43,12 @@ build/viver: $(SOURCES) $(KERNEL_CONFIG) build/.asked-viver scripts/executable.t
 	$(BIN) node scripts/executable.ts $@
 
 initrd: build/viverrd.zst ## build/vmlinuz and build/viverrd.zst (COMPRESS=zstd|gzip|xz|none, KERNEL=version, ROOTFS=tree with lib/modules, FIRMWARE=yes)
-build/viverrd.zst: build/viver build/.asked-initrd $(wildcard $(ROOTFS)/lib/modules/*/modules.dep) $(if $(filter build/kernel,$(ROOTFS)),build/kernel/version) $(if $(filter yes,$(FIRMWARE)),build/firmware/packages) $(INITRD_FILES) scripts/initrd.sh scripts/choose-modules.ts scripts/firmware-table.ts
-	$(BIN) scripts/initrd.sh $(ROOTFS) "$(KERNEL)" build/viver build/initrd $@ $(COMPRESS) $(if $(filter yes,$(FIRMWARE)),build/firmware)
+build/viverrd.zst: build/viver build/.programs build/.asked-initrd $(wildcard $(ROOTFS)/lib/modules/*/modules.dep) $(if $(filter build/kernel,$(ROOTFS)),build/kernel/version) $(if $(filter yes,$(FIRMWARE)),build/firmware/packages) $(INITRD_FILES) scripts/initrd.sh
+	scripts/initrd.sh $(ROOTFS) "$(KERNEL)" build/viver $@ $(COMPRESS) $(if $(filter yes,$(FIRMWARE)),build/firmware)
+
+build/.programs: scripts/programs.sh scripts/keymaps.ts initrd/binaries.list initrd/keymaps.list $(wildcard initrd/*.c) | build/.setup
+	scripts/programs.sh build/programs
+	@touch $@
 
 image: build/debian.sqfs ## build/debian.sqfs and build/debian.caibx: a small Debian with kernel and viverrd inside (IMAGE_LEVEL=1..22: of compression)
 build/debian.sqfs: build/.asked-image

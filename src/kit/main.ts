@@ -4,6 +4,7 @@ import { type Command, UsageError } from './command.ts';
 import { explain } from './explain.ts';
 import { field } from './field.ts';
 import { image } from './image.ts';
+import { initrd } from './initrd.ts';
 import { javascript } from './javascript.ts';
 import { kernelConfig } from './kernel-config.ts';
 import { role } from './role.ts';
@@ -13,6 +14,7 @@ import { status } from './status.ts';
 
 const COMMANDS: readonly Command[] = [
   image,
+  initrd,
   chunk,
   field,
   status,

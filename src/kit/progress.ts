@@ -43,6 +43,26 @@ export async function withProgress<T>(
   }
 }
 
+/** Shows how many of so many things are done: on a terminal only, where a person waits. */
+export async function withCountedProgress<T>(
+  what: string,
+  work: (update: (done: number, total: number) => void) => Promise<T>,
+  output: NodeJS.WriteStream = process.stderr,
+): Promise<T> {
+  const start = performance.now();
+  const update = (done: number, total: number): void => {
+    if (!output.isTTY) return;
+    const seconds = (performance.now() - start) / 1000;
+    const left = done === 0 ? '' : `, ${Math.ceil((seconds * (total - done)) / done)} s left`;
+    output.write(`\r\x1b[K${what}: ${done} of ${total}${left}`);
+  };
+  try {
+    return await work(update);
+  } finally {
+    if (output.isTTY) output.write('\r\x1b[K');
+  }
+}
+
 /** `hashing: 120 of 300 MB, 40 %, 250 MB/s` */
 export function progressLine(what: string, doneBytes: number, totalBytes: number, elapsedMs: number): string {
   const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);

@@ -39,7 +39,7 @@ export function deleteModule(name: string): void {
   call('delete_module', name, (c) => c.delete_module(name, O_NONBLOCK));
 }
 
-/** Compressed modules of the initrd: as in scripts/initrd.sh. In this process it takes less than to ask the kernel. */
+/** Compressed modules of the initrd: as src/kit/initrd/ lays them out. In this process it takes less than to ask the kernel. */
 const DECOMPRESSED_HERE: Readonly<Record<string, (packed: Uint8Array) => Uint8Array>> = {
   gz: (packed) => gunzipSync(packed, { maxOutputLength: MAX_MODULE_BYTES }),
   zst: (packed) => zstdDecompressSync(packed, { maxOutputLength: MAX_MODULE_BYTES }),

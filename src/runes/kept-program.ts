@@ -15,9 +15,16 @@ export interface Program {
  * @throws Error when the initramfs has none
  */
 export function keptProgram(path: string, root: string = KEPT_INITRAMFS): Program {
-  if (!existsSync(join(root, 'init'))) return { command: path, args: [] };
+  return existsSync(join(root, 'init')) ? programBelow(path, root) : { command: path, args: [] };
+}
+
+/**
+ * A program of a tree that has all it needs, with that tree's own loader and libraries.
+ * @throws Error when the tree has no such program, or no loader
+ */
+export function programBelow(path: string, root: string): Program {
   const program = join(root, path);
-  if (!existsSync(program)) throw new Error(`${program}: the initramfs that booted this machine has no such program`);
+  if (!existsSync(program)) throw new Error(`${program}: there is no such program`);
   const [loader] = globSync(['lib64/ld-linux-*.so.*', 'lib/ld-linux-*.so.*'], { cwd: root });
   if (loader === undefined) throw new Error(`${root}: no loader in it`);
   const libraries = ['lib', ...globSync(['lib/*-linux-gnu', 'usr/lib/*-linux-gnu'], { cwd: root })];

@@ -3,6 +3,8 @@ import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { checkoutAt } from '../../src/kit/initrd/kit-files.ts';
+import { makeInitrd } from '../../src/kit/initrd/make-initrd.ts';
 import { viverKernel } from '../vm/harness/direct.ts';
 import { made } from '../vm/harness/disks.ts';
 import { builtImage, imageDisk } from '../vm/harness/images.ts';
@@ -17,8 +19,7 @@ const LONG_MS = 1_800_000;
 
 /** Debian 13's kernel with an initrd of its modules, which its package has compressed by xz. */
 async function debian13Kernel(): Promise<DirectKernel> {
-  const scripts = ['initrd.sh', 'choose-modules.ts'].map((name) => join(CHECKOUT, 'scripts', name));
-  const inputs = { description: 'trixie', files: [product('viver'), ...scripts] };
+  const inputs = { description: 'trixie', files: [product('viver'), join(CHECKOUT, 'initrd/modules.list')] };
   const directory = await made('kernel-trixie', inputs, async (target, work) => {
     const tar = join(work, 'kernel.tar');
     await mmdebstrap('trixie', ['--variant=extract', '--include=linux-image-amd64'], tar, work);
@@ -30,9 +31,8 @@ async function debian13Kernel(): Promise<DirectKernel> {
 depmod -b . "$(ls lib/modules)"`;
     await run('sh', ['-euc', script], { cwd: tree });
     await mkdir(join(work, 'out'));
-    const words = [tree, '', product('viver'), join(work, 'initrd'), join(work, 'out/viverrd.zst'), 'zstd'];
-    const environment = { ...process.env, ZSTD_LEVEL: '3' };
-    await run(join(CHECKOUT, 'scripts/initrd.sh'), words, { cwd: CHECKOUT, env: environment, maxBuffer: 64 << 20 });
+    await makeInitrd({ kit: checkoutAt(CHECKOUT), tree, output: join(work, 'out/viverrd.zst'), level: 3 });
+    await run('sh', ['-euc', `cp ${tree}/boot/vmlinuz-* ${work}/out/vmlinuz`]);
     await rename(join(work, 'out'), target);
   });
   return {

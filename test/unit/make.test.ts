@@ -22,9 +22,9 @@ beforeAll(() => {
   put('node_modules/.bin/node', script('viver', 'build/viver'), 0o755);
   for (const path of ['scripts/apt-packages.txt', 'package.json', 'package-lock.json', 'scripts/executable.ts'])
     put(path, '');
-  for (const path of ['scripts/choose-modules.ts', 'scripts/elf-cut.ts', 'scripts/icu-data.ts']) put(path, '');
-  for (const path of ['scripts/firmware-table.ts', 'scripts/firmware.sh', 'initrd/firmware-packages.list'])
-    put(path, '');
+  put('scripts/programs.sh', script('programs'), 0o755);
+  for (const path of ['scripts/elf-cut.ts', 'scripts/icu-data.ts', 'scripts/keymaps.ts']) put(path, '');
+  for (const path of ['scripts/firmware.sh', 'initrd/firmware-packages.list']) put(path, '');
   for (const path of ['src/a.ts', 'src/b.ts', 'initrd/etc/key', 'initrd/etc/other', 'kernel-config/x.config'])
     put(path, '');
   const makefile = readFileSync(join(checkout, 'Makefile'), 'utf8');
@@ -44,7 +44,7 @@ function make(...words: string[]): string[] {
 }
 
 test('make makes again for every input that changes, and for none that does not', () => {
-  expect(make().sort()).toEqual(['initrd', 'kernel', 'viver']);
+  expect(make().sort()).toEqual(['initrd', 'kernel', 'programs', 'viver']);
   expect(make()).toEqual([]);
   rmSync(join(checkout, 'initrd/etc/key'));
   expect(make()).toEqual(['initrd']);

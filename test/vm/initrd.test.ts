@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, expect, test } from 'vitest';
+import { checkoutAt } from '../../src/kit/initrd/kit-files.ts';
+import { makeInitrd } from '../../src/kit/initrd/make-initrd.ts';
 import { BUILD } from './harness/products.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -22,8 +24,8 @@ async function build(name: string): Promise<{ readonly executable: string; reado
   const viver = join(folder, name, 'viver');
   const initrd = join(folder, name, 'initrd.cpio');
   execFileSync(process.execPath, [join(ROOT, 'scripts/executable.ts'), viver], { stdio: 'pipe' });
-  const words = [join(BUILD, 'kernel'), '', viver, join(folder, name, 'tree'), initrd, 'none'];
-  execFileSync(join(ROOT, 'scripts/initrd.sh'), words, { stdio: 'pipe' });
+  const kit = { ...checkoutAt(ROOT), executable: viver };
+  await makeInitrd({ kit, tree: join(BUILD, 'kernel'), output: initrd, compression: 'none' });
   return { executable: await sha256(viver), initrd: await sha256(initrd) };
 }
 

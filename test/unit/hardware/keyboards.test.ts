@@ -1,19 +1,16 @@
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readModuleIndex } from '../../../src/hardware/module-directory.ts';
 import { moduleNameOfPath } from '../../../src/hardware/module-name.ts';
 import { planModules } from '../../../src/hardware/plan.ts';
+import { chooseModules } from '../../../src/kit/initrd/choose-modules.ts';
 import { kernelModules } from './kernel-tree.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const directory = kernelModules();
 const index = readModuleIndex(directory, { configPaths: [] });
-const script = join(root, 'scripts/choose-modules.ts');
-const chosen = execFileSync(process.execPath, [script, directory, join(root, 'initrd/modules.list')], {
-  encoding: 'utf8',
-});
-const inInitrd = new Set(chosen.split('\n').filter(Boolean).map(moduleNameOfPath));
+const chosen = chooseModules(directory, join(root, 'initrd/modules.list'));
+const inInitrd = new Set(chosen.map(moduleNameOfPath));
 
 /** What a person types on at the prompt, link by link from the bus to the keys. */
 test.each([

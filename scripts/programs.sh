@@ -1,0 +1,42 @@
+#!/bin/sh
+# Lays out what every initrd has besides modules and firmware: programs of initrd/binaries.list with their libraries,
+# BusyBox' links, keymaps, and the small libraries in C.
+# usage: programs.sh TREE
+set -eu
+tree=$(realpath -m "$1")
+here=$(cd "$(dirname "$0")/.." && pwd)
+keymaps=$here/build/keymaps
+
+libraries() { # the files a dynamic program is linked with, its loader among them
+  ldd "$1" 2>/dev/null | sed -n 's/.*=> \(\/[^ ]*\) (.*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (.*/\1/p'
+}
+
+install_libraries() { # of FROM, at their own paths
+  libraries "$1" | while read -r library; do
+    mkdir -p "$tree$(dirname "$library")"
+    [ -e "$tree$library" ] || cp -L "$library" "$tree$library"
+  done
+}
+
+rm -rf "$tree"
+mkdir -p "$tree/bin" "$tree/etc" "$tree/lib/keymaps"
+# What the executable needs.
+install_libraries "$here/node_modules/.bin/node"
+for name in early-random early-streams; do
+  gcc -Os -Wall -Werror -shared -fPIC -nostdlib -s -Wl,--build-id=none -o "$tree/lib/$name.so" "$here/initrd/$name.c"
+  echo "/lib/$name.so" >> "$tree/etc/ld.so.preload"
+done
+if [ ! -e "$keymaps/.done" ] || [ -n "$(find "$here/initrd/keymaps.list" "$here/scripts/keymaps.ts" -newer "$keymaps/.done")" ]; then
+  "$here/node_modules/.bin/node" "$here/scripts/keymaps.ts" "$here/initrd/keymaps.list" "$keymaps"
+  touch "$keymaps/.done"
+fi
+cp -P "$keymaps"/*.bmap "$tree/lib/keymaps/"
+sed 's/[[:space:]]*#.*//; /^[[:space:]]*$/d' "$here/initrd/binaries.list" | while read -r from to; do
+  mkdir -p "$tree$(dirname "${to:-$from}")"
+  cp -L "$from" "$tree${to:-$from}"
+  install_libraries "$from"
+done
+"$tree/bin/busybox" --list | while read -r applet; do
+  [ -e "$tree/bin/$applet" ] || ln -s busybox "$tree/bin/$applet"
+done
+chmod -R u=rwX,go=rX "$tree"
