@@ -21,3 +21,18 @@ export function registerBtrfsDevice(path: string): void {
     closeSync(fd);
   }
 }
+
+/** BTRFS_IOC_GET_SUBVOL_INFO with a struct btrfs_ioctl_get_subvol_info_args; anybody may ask. */
+const GET_SUBVOL_INFO = 0x81f8_943c;
+const INFO_BYTES = 504;
+const PARENT_UUID = { start: 312, end: 328 };
+
+/**
+ * Whether the subvolume of an open directory was made as a snapshot of another.
+ * @throws SyscallError ENOTTY where it lies on no btrfs
+ */
+export function isSnapshot(fd: number, path: string): boolean {
+  const info = new Uint8Array(INFO_BYTES);
+  ioctl('BTRFS_IOC_GET_SUBVOL_INFO', path, fd, GET_SUBVOL_INFO, info);
+  return info.subarray(PARENT_UUID.start, PARENT_UUID.end).some((byte) => byte !== 0);
+}

@@ -139,6 +139,11 @@ export function errnoName(errno: number): string {
   return byNumber.get(errno)?.code ?? `errno ${errno}`;
 }
 
+/** `Permission denied` for 13, as strerror(3) says it. */
+export function errorText(errno: number): string {
+  return byNumber.get(errno)?.text ?? `errno ${errno}`;
+}
+
 /** A system call failed: `mount /dev/vda on /x: EINVAL (Invalid argument)`. */
 export class SyscallError extends Error {
   override readonly name = 'SyscallError';

@@ -19,7 +19,9 @@ const SIGNATURES = {
   getsockopt: { arguments: ['i32', 'i32', 'i32', 'buffer', 'buffer'], return: 'i32' },
   init_module: { arguments: ['buffer', 'u64', 'string'], return: 'i32' },
   ioctl: { arguments: ['i32', 'u64', 'u64'], return: 'i32' },
-  lgetxattr: { arguments: ['string', 'string', 'buffer', 'u64'], return: 'i64' },
+  lgetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64'], return: 'i64' },
+  llistxattr: { arguments: ['buffer', 'buffer', 'u64'], return: 'i64' },
+  lseek: { arguments: ['i32', 'i64', 'i32'], return: 'i64' },
   lsetxattr: { arguments: ['string', 'string', 'buffer', 'u64', 'i32'], return: 'i32' },
   madvise: { arguments: ['u64', 'u64', 'i32'], return: 'i32' },
   memfd_create: { arguments: ['string', 'u32'], return: 'i32' },
@@ -77,6 +79,8 @@ interface Opened {
 }
 
 let opened: Opened | undefined;
+
+const NUL = Buffer.alloc(1);
 
 /**
  * node:ffi says once per process that it is experimental. VIVER is built with exactly one Node, so the warning tells
@@ -140,10 +144,13 @@ export function addressOf(bytes: Uint8Array): bigint {
   return open().ffi.getRawPointer(bytes);
 }
 
-/** A NUL-terminated string as C takes it. */
-export function cString(text: string): Buffer {
-  if (text.includes('\0')) throw new TypeError(`${JSON.stringify(text)} has a NUL, which no system call can take`);
-  return Buffer.from(`${text}\0`);
+/** A NUL-terminated string as C takes it; of bytes where a name may be in any encoding. */
+export function cString(text: string | Uint8Array): Buffer {
+  const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+  if (bytes.includes(0)) {
+    throw new TypeError(`${JSON.stringify(String(text))} has a NUL, which no system call can take`);
+  }
+  return Buffer.concat([bytes, NUL]);
 }
 
 /** A function that this executable exports itself, such as OpenSSL's; undefined when it is not there. */

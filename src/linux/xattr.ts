@@ -1,7 +1,7 @@
-import { hasCode } from './errno.ts';
-import { call } from './libc.ts';
+import { hasCode, SyscallError } from './errno.ts';
+import { call, cString } from './libc.ts';
 
-/** The longest value the kernel takes, include/uapi/linux/limits.h: XATTR_SIZE_MAX. */
+/** The longest value and the longest list the kernel gives, include/uapi/linux/limits.h: XATTR_SIZE_MAX, XATTR_LIST_MAX. */
 const MOST_BYTES = 65_536;
 
 /**
@@ -9,15 +9,65 @@ const MOST_BYTES = 65_536;
  * @returns undefined when the file has none of that name, or its file system has none at all
  * @throws SyscallError for anything else
  */
-export function getXattr(path: string, name: string): Buffer | undefined {
+export function getXattr(path: string | Uint8Array, name: string): Buffer | undefined {
   const value = Buffer.alloc(MOST_BYTES);
+  const length = attributeOf(path, cString(path), Buffer.from(name), value);
+  return length === undefined ? undefined : value.subarray(0, length);
+}
+
+function attributeOf(path: string | Uint8Array, cPath: Buffer, name: Uint8Array, into: Buffer): number | undefined {
   try {
-    const length = call('lgetxattr', `${name} of ${path}`, (c) => c.lgetxattr(path, name, value, BigInt(value.length)));
-    return value.subarray(0, Number(length));
+    const cName = cString(name);
+    const target = (): string => `${String(name)} of ${String(path)}`;
+    return Number(callOn('lgetxattr', target, (c) => c.lgetxattr(cPath, cName, into, BigInt(into.length))));
   } catch (error) {
     if (hasCode(error, 'ENODATA', 'EOPNOTSUPP')) return undefined;
     throw error;
   }
+}
+
+/** Most files have no attribute: what the call was on is put into words only when it failed. */
+function callOn(op: string, target: () => string, fn: Parameters<typeof call<bigint>>[2]): bigint {
+  try {
+    return call(op, '', fn);
+  } catch (error) {
+    if (error instanceof SyscallError) throw new SyscallError(op, target(), error.errno);
+    throw error;
+  }
+}
+
+const list = Buffer.alloc(MOST_BYTES);
+const value = Buffer.alloc(MOST_BYTES);
+
+/**
+ * All extended attributes of a file, by their whole names, a character for each byte (latin1): of a link itself.
+ * One that goes between the list and the reading is left out.
+ * @param path where the last part is a link, the link itself is meant
+ * @returns undefined when it has none, or its file system has none at all
+ */
+export function listXattrs(path: Uint8Array): ReadonlyMap<string, Buffer> | undefined {
+  const cPath = cString(path);
+  let length: number;
+  try {
+    length = Number(
+      callOn(
+        'llistxattr',
+        () => String(path),
+        (c) => c.llistxattr(cPath, list, BigInt(list.length)),
+      ),
+    );
+  } catch (error) {
+    if (hasCode(error, 'EOPNOTSUPP', 'ENOSYS')) return undefined;
+    throw error;
+  }
+  if (length === 0) return undefined;
+  const found = new Map<string, Buffer>();
+  for (const name of list.toString('latin1', 0, length).split('\0')) {
+    if (name === '') continue;
+    const bytes = attributeOf(path, cPath, Buffer.from(name, 'latin1'), value);
+    if (bytes !== undefined) found.set(name, Buffer.from(value.subarray(0, bytes)));
+  }
+  return found.size === 0 ? undefined : found;
 }
 
 /** Sets one, lsetxattr(2), whether there was one or not. */
