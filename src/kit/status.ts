@@ -4,22 +4,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { printable } from '../codec/printable.ts';
 import { describeError } from '../linux/describe-error.ts';
-import { checkMachineStatus, type MachineStatus } from '../runes/machine-status.ts';
+import { checkOverview, nameOf, type Overview, type ShownMachine } from '../runes/overview/overview.ts';
+import { RATES_KEPT, type Rates } from '../runes/overview/rate-history.ts';
 import { HTTP_PORT } from '../runes/places.ts';
 import { type Command, UsageError } from './command.ts';
 
 const EVERY_MS = 2000;
 const ANSWER_MS = 8000;
-const LARGEST_ANSWER = 256 << 20;
-const STRIP_COLUMNS = 32;
+const LARGEST_ANSWER = 128 << 20;
+const STRIP_COLUMNS = 16;
+const RATE_COLUMNS = 12;
+/** Bytes per second that fill a chart at least. */
+const LEAST_SCALE = 1e5;
 
 export const status: Command = {
   name: 'status',
-  summary: 'the machines that share the image: roles, who holds how much, redundancy, traffic',
+  summary: 'all machines: where each is in its boot, role, version, what it holds and moves, and what is wrong',
   usage: `usage: viver status [--json | --watch] [--host ADDRESS[:PORT]]
 
 Asks this machine's own web server, which asks the others. The same as a page: http://ADDRESS:${HTTP_PORT}/
-  --json   a list with one object for each machine, this one first; bytes, seconds, counts
+  --json   one object: version, machines (this one first), those that are still loading, what is wrong in words; bytes,
+           seconds, counts (src/runes/overview/overview.ts)
   --watch  again every two seconds, until a signal
   --host   asks another machine
 `,
@@ -27,14 +32,14 @@ Asks this machine's own web server, which asks the others. The same as a page: h
     const values = parseOptions(args);
     const hosts = values.host === undefined ? ownHosts() : [parseHost(values.host)];
     if (values.watch !== true) {
-      const machines = await ask(hosts);
-      process.stdout.write(values.json === true ? `${JSON.stringify(machines)}\n` : describeMachines(machines));
+      const overview = await ask(hosts);
+      process.stdout.write(values.json === true ? `${JSON.stringify(overview)}\n` : describeOverview(overview));
       return;
     }
     const clear = process.stdout.isTTY ? '\x1b[H\x1b[J' : '';
     while (!signal.aborted) {
       // A machine that restarts its plugins answers again in a moment.
-      const text = await ask(hosts).then(describeMachines, (error: unknown) => `${describeError(error)}\n`);
+      const text = await ask(hosts).then(describeOverview, (error: unknown) => `${printable(describeError(error))}\n`);
       process.stdout.write(`${clear}${text}\n`);
       await sleep(EVERY_MS, undefined, { signal }).catch(() => undefined); // a signal ends the watching
     }
@@ -73,7 +78,7 @@ function ownHosts(): readonly Host[] {
 }
 
 /** The first that answers. @throws Error that says why none did */
-async function ask(hosts: readonly Host[]): Promise<readonly MachineStatus[]> {
+async function ask(hosts: readonly Host[]): Promise<Overview> {
   let failure: unknown = new Error('this machine has no address');
   for (const host of hosts) {
     try {
@@ -87,7 +92,7 @@ async function ask(hosts: readonly Host[]): Promise<readonly MachineStatus[]> {
   });
 }
 
-function fetchMachines({ host, port }: Host): Promise<readonly MachineStatus[]> {
+function fetchMachines({ host, port }: Host): Promise<Overview> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(ANSWER_MS);
     const request = get({ host, port, path: '/machines.json', agent: false, signal });
@@ -104,33 +109,12 @@ function fetchMachines({ host, port }: Host): Promise<readonly MachineStatus[]> 
       response.once('end', () => {
         try {
           if (response.statusCode !== 200) throw new Error(`${host}:${port} answers ${response.statusCode}`);
-          resolve(parseMachines(Buffer.concat(parts).toString(), toStandardError));
+          resolve(checkOverview(JSON.parse(Buffer.concat(parts).toString())));
         } catch (error) {
           reject(error);
         }
       });
     });
-  });
-}
-
-function toStandardError(line: string): void {
-  process.stderr.write(`viver status: ${line}\n`);
-}
-
-/**
- * The list of all machines. One whose status is odd is left out, and nobody else's.
- * @throws Error when it is no list
- */
-export function parseMachines(text: string, tell: (line: string) => void): readonly MachineStatus[] {
-  const list: unknown = JSON.parse(text);
-  if (!Array.isArray(list)) throw new Error('no list of machines');
-  return list.flatMap((one: unknown) => {
-    try {
-      return [checkMachineStatus(one)];
-    } catch (error) {
-      tell(`a machine is left out: ${printable(describeError(error))}`);
-      return [];
-    }
   });
 }
 
@@ -150,24 +134,48 @@ export function drawStrip(held: string, columns = STRIP_COLUMNS): string {
   }).join('');
 }
 
-function rowOf({ hostname, address, role, booted, dhcp, field, strip, boot }: MachineStatus): readonly string[] {
-  const serves = dhcp === null || dhcp.mode === 'standby' ? '' : `, ${dhcp.mode} DHCP`;
+/** `▁▂▃▄▅▆▇█` for the last rates, in and out together, each group of them one column. */
+export function drawRates(rates: Rates | null, columns = RATE_COLUMNS): string {
+  if (rates === null) return '';
+  const both = rates.in.map((rate, i) => rate + (rates.out[i] ?? 0));
+  const most = Math.max(LEAST_SCALE, ...both);
+  const size = Math.max(1, Math.ceil(RATES_KEPT / columns));
+  const groups: number[] = [];
+  for (let end = both.length; end > 0; end -= size)
+    groups.unshift(Math.max(...both.slice(Math.max(0, end - size), end)));
+  return groups
+    .map((rate) => BLOCKS[Math.min(BLOCKS.length - 1, Math.round((rate / most) * (BLOCKS.length - 1)))])
+    .join('');
+}
+
+const BLOCKS = [...' ▁▂▃▄▅▆▇█'];
+
+function rowOf(machine: ShownMachine): readonly string[] {
+  const { address, says, status } = machine;
+  if (status === null) return [nameOf(machine), address, '', '', says];
+  const { role, booted, field, strip, boot, viver, rates } = status;
+  const now = (values: readonly number[] | undefined) => megabytes(values?.at(-1) ?? 0);
   return [
-    hostname,
+    nameOf(machine),
     address,
-    `${role}${serves}`,
+    role,
+    viver ?? 'older',
+    says,
     `${booted}${boot === null ? '' : ` ${boot.seconds.toFixed(1)} s`}`,
     field === null ? '–' : `${field.node.held}/${field.image.chunks}`,
-    field === null ? '–' : megabytes(field.traffic.fromPeers),
-    field === null ? '–' : megabytes(field.traffic.toPeers),
     strip === null ? '' : drawStrip(strip.held),
+    rates === null ? '' : `${now(rates.in)}/s in, ${now(rates.out)}/s out`,
+    drawRates(rates),
   ];
 }
 
-const HEAD = ['machine', 'address', 'role', 'booted from', 'chunks', 'from peers', 'to peers', 'holds'];
+const HEAD = [
+  ...['machine', 'address', 'role', 'VIVER', 'is', 'booted from'],
+  ...['chunks', 'holds', 'now', 'five minutes'],
+];
 
-/** The table, and the field in a line below. */
-export function describeMachines(machines: readonly MachineStatus[]): string {
+/** A table of all machines, those still loading, the field, and what is wrong: the same words as the page's. */
+export function describeOverview({ machines, loading, more, troubles }: Overview): string {
   const rows = [HEAD, ...machines.map((machine) => rowOf(machine).map(printable))];
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const table = rows.map((row) =>
@@ -176,18 +184,19 @@ export function describeMachines(machines: readonly MachineStatus[]): string {
       .join('  ')
       .trimEnd(),
   );
-  const field = machines[0]?.field;
-  const image = machines[0]?.image;
-  const first =
-    image === null || image === undefined ? [] : [`image ${image.name}@${image.id?.slice(0, 12) ?? 'unindexed'}`];
-  const last =
-    field === null || field === undefined
-      ? ['no field on this machine']
-      : [`every chunk is held ${field.redundancy.min} times at least, ${field.redundancy.mean} times in the mean`];
-  const troubles = machines.flatMap(({ hostname, plugins }) =>
-    plugins
-      .filter(({ state }) => state === 'failed' || state === 'waiting')
-      .map(({ name, state, why }) => `${hostname}: plugin ${name} ${state}${why === undefined ? '' : `: ${why}`}`),
-  );
-  return `${[...first, ...table, ...last, ...troubles].map(printable).join('\n')}\n`;
+  const field = machines[0]?.status?.field ?? null;
+  const image = machines[0]?.status?.image ?? null;
+  const lines = [
+    ...(image === null ? [] : [`image ${image.name}@${image.id?.slice(0, 12) ?? 'unindexed'}`]),
+    ...table,
+    ...(more > 0 ? [`and ${more} machines more`] : []),
+    ...loading.map(
+      ({ address, mac, says, seconds }) => `boots: ${address}${mac === null ? '' : ` (${mac})`} ${says} (${seconds} s)`,
+    ),
+    field === null
+      ? 'no field on this machine'
+      : `every chunk is held ${field.redundancy.min} times at least, ${field.redundancy.mean} times in the mean`,
+    ...(troubles.length === 0 ? ['nothing is wrong'] : troubles.map((text) => `! ${text}`)),
+  ];
+  return `${lines.map(printable).join('\n')}\n`;
 }

@@ -2,10 +2,17 @@ import type { FieldStatus } from '../field/status.ts';
 import type { FieldStrip } from '../field/strip.ts';
 import type { DhcpMode } from './engine/interfaces.ts';
 import type { PluginState } from './engine/runner.ts';
+import { BOOT_STEPS, type LoadingMachine } from './overview/boot-progress.ts';
+import { RATES_KEPT, type Rates } from './overview/rate-history.ts';
 
-/** What each machine says of itself at `/status.json`. Bytes, seconds and counts. */
+/**
+ * What each machine says of itself at `/status.json`. Bytes, seconds and counts. The version grows when a part changes
+ * its meaning or goes; parts that only come do not change it, and who reads must bear others than it knows.
+ */
 export interface MachineStatus {
   readonly version: 1;
+  /** VIVER's own version; null from one that did not say it yet. */
+  readonly viver: string | null;
   readonly hostname: string;
   readonly role: string;
   readonly address: string;
@@ -33,6 +40,10 @@ export interface MachineStatus {
     readonly seconds: number;
     readonly stages: readonly { readonly name: string; readonly startMs: number; readonly endMs: number }[];
   } | null;
+  /** What it moved in the last minutes; null from a VIVER that did not count it yet. */
+  readonly rates: Rates | null;
+  /** Machines that load from it. */
+  readonly loading: readonly LoadingMachine[];
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -42,6 +53,7 @@ const isCount = (value: unknown): boolean => typeof value === 'number' && Number
 const isText = (value: unknown): boolean => typeof value === 'string' && value.length <= LONGEST_TEXT;
 const LONGEST_TEXT = 2000;
 const MOST_PLUGINS = 500;
+const MOST_SHUT_OUT = 10_000;
 
 const isName = (value: unknown): boolean => typeof value === 'string' && /^[\w.:+~-]{0,200}$/.test(value);
 
@@ -53,7 +65,7 @@ function isPlugin(value: unknown): boolean {
 
 function isField(value: unknown): boolean {
   if (!isRecord(value) || !isRecord(value.node) || !isRecord(value.image)) return false;
-  const { node, image, redundancy, traffic, peers } = value;
+  const { node, image, redundancy, traffic, peers, shutOut } = value;
   return (
     /^[0-9a-f]{1,16}$/.test(String(node.id)) &&
     isCount(node.held) &&
@@ -64,7 +76,8 @@ function isField(value: unknown): boolean {
     isRecord(traffic) &&
     Object.values(traffic).every(isCount) &&
     [traffic.fromPeers, traffic.toPeers].every(isCount) &&
-    Array.isArray(peers)
+    Array.isArray(peers) &&
+    isMany(shutOut, MOST_SHUT_OUT, (one) => isRecord(one) && isName(one.id) && isText(one.reason))
   );
 }
 
@@ -83,6 +96,29 @@ const isStrip = (value: unknown): boolean =>
   Array.isArray(value.copies) &&
   value.copies.length <= 1024 &&
   value.copies.every(isCount);
+
+const isMany = (value: unknown, most: number, check: (one: unknown) => boolean): boolean =>
+  Array.isArray(value) && value.length <= most && value.every(check);
+
+function isRates(value: unknown): boolean {
+  if (!isRecord(value) || !isCount(value.everySeconds)) return false;
+  return isMany(value.in, RATES_KEPT, isCount) && isMany(value.out, RATES_KEPT, isCount);
+}
+
+function isLoading(value: unknown): boolean {
+  if (!isRecord(value) || !isName(value.address) || !(value.mac === null || isName(value.mac))) return false;
+  const { share, step } = value;
+  return (
+    BOOT_STEPS.some((known) => known === step) &&
+    (share === null || (isCount(share) && Number(share) <= 1)) &&
+    isCount(value.silentSeconds) &&
+    isCount(value.seconds)
+  );
+}
+
+/** Parts that came later: what an older VIVER lacks is filled in. */
+const LATER = { viver: null, rates: null, loading: [] };
+const MOST_LOADING = 1024;
 
 /** What each part must be; what may be null has `null` before it. */
 const PARTS: Readonly<Record<Exclude<keyof MachineStatus, 'version'>, (value: unknown) => boolean>> = {
@@ -104,6 +140,9 @@ const PARTS: Readonly<Record<Exclude<keyof MachineStatus, 'version'>, (value: un
   strip: orNull(isStrip),
   uptimeSeconds: isCount,
   boot: orNull(isBoot),
+  viver: orNull(isName),
+  rates: orNull(isRates),
+  loading: (value) => isMany(value, MOST_LOADING, isLoading),
 };
 
 function orNull(check: (value: unknown) => boolean): (value: unknown) => boolean {
@@ -116,12 +155,12 @@ function orNull(check: (value: unknown) => boolean): (value: unknown) => boolean
  */
 export function checkMachineStatus(value: unknown): MachineStatus {
   if (!isRecord(value) || value.version !== 1) throw new Error('no machine status of version 1');
-  for (const [name, check] of Object.entries(PARTS))
-    if (!check(value[name])) throw new Error(`machine status: bad ${name}`);
-  return value as unknown as MachineStatus;
-}
-
-/** @throws Error when the text is no status */
-export function parseMachineStatus(text: string): MachineStatus {
-  return checkMachineStatus(JSON.parse(text));
+  const status: Record<string, unknown> = { version: 1 };
+  // Parts that nobody knows here are left out: they are not to be kept for hundreds of machines.
+  for (const [name, check] of Object.entries(PARTS)) {
+    const part = value[name] ?? (name in LATER ? LATER[name as keyof typeof LATER] : value[name]);
+    if (!check(part)) throw new Error(`machine status: bad ${name}`);
+    status[name] = part;
+  }
+  return status as unknown as MachineStatus;
 }

@@ -7,6 +7,7 @@ import type { Network } from './engine/interfaces.ts';
 import type { Machine } from './machine.ts';
 import type { MachineStatus } from './machine-status.ts';
 import { RUN_DIRECTORY } from './places.ts';
+import { VERSION } from './version.ts';
 
 interface BootReport {
   readonly medium?: string;
@@ -27,7 +28,10 @@ function readBoot(path: string): MachineStatus['boot'] {
 }
 
 /** What changes while the machine runs. */
-export type LiveStatus = Pick<MachineStatus, 'role' | 'canServe' | 'dhcp' | 'tftp' | 'load' | 'refused' | 'plugins'>;
+export type LiveStatus = Pick<
+  MachineStatus,
+  'role' | 'canServe' | 'dhcp' | 'tftp' | 'load' | 'refused' | 'plugins' | 'loading'
+>;
 
 /** What it is made of. */
 export interface OwnFacts {
@@ -39,16 +43,17 @@ export interface OwnFacts {
   readonly strip: FieldStrip | undefined;
 }
 
-/** This machine's status. */
+/** This machine's status, but for what it moved lately. */
 export function ownStatus(
   { machine, imageId, network, field, strip }: OwnFacts,
   live: LiveStatus,
   report = `${RUN_DIRECTORY}/boot.json`,
-): MachineStatus {
+): Omit<MachineStatus, 'rates'> {
   const { image } = machine;
   const known = image ?? field?.image;
   return {
     version: 1,
+    viver: VERSION,
     hostname: hostname(),
     address: network.address,
     mac: network.mac,

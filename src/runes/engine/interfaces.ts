@@ -1,5 +1,6 @@
 import type { FieldStatus } from '../../field/status.ts';
 import type { FieldStrip } from '../../field/strip.ts';
+import type { BootNews } from '../overview/boot-progress.ts';
 
 /** The boot interface and what lies behind it: the only network a machine serves. */
 export interface Network {
@@ -58,6 +59,8 @@ export interface HttpInterface {
   canServe(): Promise<boolean>;
   /** Adds a part to this machine's status; `value` is asked each time. */
   publish<N extends keyof PublishedStatus>(name: N, value: () => PublishedStatus[N]): Promise<void>;
+  /** Tells where a machine that boots by network is, for the status. */
+  hear(news: BootNews): Promise<void>;
 }
 
 /** Parts of a machine's status that other plugins know. */

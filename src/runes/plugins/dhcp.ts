@@ -17,6 +17,7 @@ import { endLeftovers, supervise } from '../engine/supervised.ts';
 import { keptBusybox, keptProgram } from '../kept-program.ts';
 import { wordOf } from '../machine.ts';
 import type { MachineStatus } from '../machine-status.ts';
+import { dhcpNews } from '../overview/boot-progress.ts';
 import { fetchStatus, hostOf } from '../peers.ts';
 import { RUN_DIRECTORY } from '../places.ts';
 
@@ -313,7 +314,14 @@ class DhcpService {
         const given = /^dnsmasq-dhcp\[\d+\]: (?:\d+ )?DHCP(?:OFFER|ACK)\(\S+\) (\S+)/.exec(line)?.[1];
         if (given !== undefined) this.#orphans.release(given);
         const told = /^dnsmasq-dhcp\[\d+\]: (?:\d+ )?((?:DHCPACK|PXE)\(.*)$/.exec(line)?.[1];
-        if (told !== undefined) context.log(told);
+        if (told === undefined) return;
+        context.log(told);
+        const news = dhcpNews(told);
+        if (news !== undefined)
+          context
+            .ask('http')
+            .hear(news)
+            .catch((error: unknown) => context.log(describeError(error)));
       },
     });
     return stop;

@@ -6,14 +6,15 @@ import { rootReader } from '../../root/root-reader.ts';
 import type { PublishedStatus } from '../engine/interfaces.ts';
 import { definePlugin } from '../engine/plugin.ts';
 import { fieldKeyWords } from '../kept-program.ts';
+import { type BootNews, BootProgress, fileNews } from '../overview/boot-progress.ts';
 import { ownStatus } from '../own-status.ts';
-import { fetchStatuses } from '../peers.ts';
+import { type Extent, fetchStatuses } from '../peers.ts';
 import { HTTP_PORT } from '../places.ts';
 import { findBootFiles } from '../web/boot-files.ts';
 import { againToDiskScript, bootScript, inheritedWords, keyedFieldScript, toDiskScript } from '../web/boot-script.ts';
 import { SentToDisk } from '../web/sent-to-disk.ts';
 import { type FileServer, leastLoaded } from '../web/spread.ts';
-import { STATUS_PAGE } from '../web/status-page.ts';
+import { StatusRoutes } from '../web/status-routes.ts';
 import { type Answer, WebServer } from '../web/web-server.ts';
 
 /** Names on a command line that is at most 2048 bytes on x86; more nodes are found by those. */
@@ -21,8 +22,6 @@ const MOST_PEERS = 8;
 /** What others are loaded with is asked anew after this. */
 const LOADS_MS = 2000;
 const ANSWER_MS = 1000;
-/** A page of all machines is made at most so often, however many look at it. */
-const ALL_MS = 1000;
 /** What an image must have in /boot for others to boot by it. */
 const BOOT_FILES = ['vmlinuz', 'viverrd.zst'];
 /** Files below this are given at once: a redirect would cost more. */
@@ -53,12 +52,17 @@ export default definePlugin({
       return await context.ask('field').status();
     };
     let imageId = machine.image?.id;
-    const status = async (extent: 'brief' | 'whole') => {
-      const field = extent === 'whole' || imageId === undefined ? await fieldStatus() : undefined;
+    const progress = new BootProgress();
+    const hear = (news: BootNews | undefined): void => {
+      if (news !== undefined) progress.hear(news, performance.now());
+    };
+    const status = async (extent: Extent) => {
+      const isBrief = extent === 'brief';
+      const field = !isBrief || imageId === undefined ? await fieldStatus() : undefined;
       imageId ??= field?.image.id;
-      const strip = field === undefined || extent === 'brief' ? undefined : await context.ask('field').strip();
+      const strip = field === undefined || isBrief ? undefined : await context.ask('field').strip();
       return ownStatus(
-        { machine, imageId, network, field: extent === 'whole' ? field : undefined, strip },
+        { machine, imageId, network, field: isBrief ? undefined : field, strip },
         {
           role: context.role,
           canServe: lacking.length === 0,
@@ -67,13 +71,11 @@ export default definePlugin({
           load: { transfers: server.transfers, sentBytes: server.sentBytes },
           refused: { ...server.refused },
           plugins: context.plugins(),
+          loading: progress.list(performance.now()),
         },
       );
     };
-    const all = cached(ALL_MS, async () => {
-      const own = await status('whole');
-      return [own, ...(own.field === null ? [] : await fetchStatuses(own.field, ANSWER_MS, 'whole'))];
-    });
+    const routes = new StatusRoutes({ status, field: fieldStatus, sentBytes: () => server.sentBytes });
 
     const script = async (): Promise<Answer> => {
       if (isKeyed) return { kind: 'text', type: 'text/plain', text: keyedFieldScript };
@@ -100,10 +102,12 @@ export default definePlugin({
         .filter(({ canServe, image }) => canServe && image?.id === field.image.id)
         .map(({ address, load }) => ({ base: `http://${address}:${HTTP_PORT}`, transfers: load.transfers }));
     });
-    const file = async (name: string, here: boolean): Promise<Answer | undefined> => {
+    const file = async (name: string, here: boolean, from: string): Promise<Answer | undefined> => {
       const found = files.get(name);
       if (found === undefined) return undefined;
-      const own: Answer = { kind: 'file', path: found.path, sizeBytes: found.sizeBytes };
+      const onProgress = (share: number): void => hear(fileNews(from, name, share));
+      onProgress(0);
+      const own: Answer = { kind: 'file', path: found.path, sizeBytes: found.sizeBytes, onProgress };
       if (here || found.sizeBytes < SPREAD_BYTES) return own;
       const others = await helpers();
       const chosen: FileServer = leastLoaded({ base, transfers: server.transfers }, others);
@@ -128,28 +132,29 @@ export default definePlugin({
     const sentToDisk = new SentToDisk();
     const toDisk = (address: string, text: string): Answer => {
       sentToDisk.send(address, performance.now());
+      progress.forget(address);
       return { kind: 'text', type: 'text/plain', text };
     };
 
     const server = new WebServer({
       log: context.log,
       async answer(path, query, from) {
-        if (path === '/') return { kind: 'text', type: 'text/html; charset=utf-8', text: STATUS_PAGE };
-        if (path === '/status.json') return json(await status(query.has('brief') ? 'brief' : 'whole'));
-        if (path === '/machines.json') return json(await all());
+        if (!path.startsWith('/boot/')) return await routes.answer(path, query, from);
         if (path === '/boot/disk.ipxe') return toDisk(from, toDiskScript);
         if (path === '/boot/boot.ipxe' && !query.has('menu') && sentToDisk.isSent(from, performance.now()))
           return toDisk(from, againToDiskScript(base));
-        if (path === '/boot/boot.ipxe') return await script();
-        if (path.startsWith('/boot/')) {
-          const name = path.slice('/boot/'.length);
-          return name.includes('/') ? await otherFile(name) : await file(name, query.has('here'));
+        if (path === '/boot/boot.ipxe') {
+          hear({ address: from, step: 'script' });
+          return await script();
         }
-        return undefined;
+        const name = path.slice('/boot/'.length);
+        return name.includes('/') ? await otherFile(name) : await file(name, query.has('here'), from);
       },
     });
     await server.listen(network.address, HTTP_PORT);
     context.defer(() => server.close());
+    routes.start();
+    context.defer(() => routes.stop());
     return {
       http: {
         base: async () => base,
@@ -158,14 +163,11 @@ export default definePlugin({
         publish: async (name, value) => {
           Object.assign(published, { [name]: value });
         },
+        hear: async (news) => hear(news),
       },
     };
   },
 });
-
-function json(value: unknown): Answer {
-  return { kind: 'text', type: 'application/json', text: `${JSON.stringify(value)}\n` };
-}
 
 /** The last result for a while; those who ask while it is being made get the same. */
 function cached<T>(ms: number, make: () => Promise<T>): () => Promise<T> {

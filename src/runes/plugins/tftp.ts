@@ -1,9 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { describeError } from '../../linux/describe-error.ts';
 import { tftpConfig } from '../dhcp/dnsmasq-config.ts';
 import { dnsmasqUser } from '../dhcp/dnsmasq-user.ts';
 import { definePlugin } from '../engine/plugin.ts';
 import { endLeftovers, supervise } from '../engine/supervised.ts';
 import { keptProgram } from '../kept-program.ts';
+import { tftpNews } from '../overview/boot-progress.ts';
 import { RUN_DIRECTORY } from '../places.ts';
 
 const LONGEST_LINE = 200;
@@ -32,6 +34,12 @@ export default definePlugin({
       onLine: (line) => {
         const told = /dnsmasq-tftp\[\d+\]: (.*?)\s*$/.exec(line)?.[1];
         if (told === undefined || told.startsWith('TFTP root')) return;
+        const news = tftpNews(told);
+        if (news !== undefined && context.has('http'))
+          context
+            .ask('http')
+            .hear(news)
+            .catch((error: unknown) => context.log(describeError(error)));
         if (told.startsWith('sent ')) counted.sent++;
         else counted.refused++;
         // every file that was given is worth a line; of what strangers ask for, the first is

@@ -1,14 +1,23 @@
 import { createReadStream } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 
 /** What a path gives. */
 export type Answer =
   | { readonly kind: 'text'; readonly type: string; readonly text: string }
-  | { readonly kind: 'file'; readonly path: string; readonly sizeBytes: number }
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly sizeBytes: number;
+      /** Told while it is sent: how much of the file is on its way, 0 to 1. */
+      readonly onProgress?: (share: number) => void;
+    }
   | { readonly kind: 'redirect'; readonly to: string }
   | { readonly kind: 'stream'; readonly type: string; readonly open: (write: (text: string) => void) => () => void }
-  | { readonly kind: 'unavailable'; readonly why: string };
+  | { readonly kind: 'unavailable'; readonly why: string }
+  /** Asked too often by one address. */
+  | { readonly kind: 'limited' };
 
 /** Requests that were not served, by what was wrong with them. */
 export interface Refusals {
@@ -20,6 +29,8 @@ export interface Refusals {
   method: number;
   /** Not HTTP, a header too large, or too slow to ask. */
   broken: number;
+  /** More questions or connections than one address may have. */
+  limited: number;
 }
 
 export interface WebServerOptions {
@@ -40,6 +51,8 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** Nothing taken for so long: the machine was switched off. */
 const IDLE_TIMEOUT_MS = 30_000;
 const MOST_CONNECTIONS = 1024;
+/** One address has no more of them: a room behind a router that hides its addresses fits, and others have theirs. */
+const MOST_OF_ONE = 128;
 const MOST_PER_CONNECTION = 1000;
 const HEADER_BYTES = 8192;
 const READ_BYTES = 1 << 20;
@@ -59,9 +72,10 @@ export function parseTarget(target: string): { readonly path: string; readonly q
 
 /** A web server for boot files and status: a table of answers, and nothing of the file system beyond it. */
 export class WebServer {
-  readonly refused: Refusals = { escape: 0, unknown: 0, method: 0, broken: 0 };
+  readonly refused: Refusals = { escape: 0, unknown: 0, method: 0, broken: 0, limited: 0 };
   readonly #options: WebServerOptions;
   readonly #server: Server;
+  readonly #connections = new Map<string, number>();
   #transfers = 0;
   #sentBytes = 0;
 
@@ -81,10 +95,27 @@ export class WebServer {
     this.#server.maxConnections = MOST_CONNECTIONS;
     this.#server.maxRequestsPerSocket = MOST_PER_CONNECTION;
     this.#server.timeout = IDLE_TIMEOUT_MS;
+    this.#server.on('connection', (socket) => this.#count(socket));
     this.#server.on('clientError', (_, socket) => {
       this.refused.broken++;
       if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
       else socket.destroy();
+    });
+  }
+
+  #count(socket: Socket): void {
+    const from = socket.remoteAddress ?? '';
+    const count = this.#connections.get(from) ?? 0;
+    if (count >= MOST_OF_ONE) {
+      this.refused.limited++;
+      socket.destroy();
+      return;
+    }
+    this.#connections.set(from, count + 1);
+    socket.once('close', () => {
+      const left = (this.#connections.get(from) ?? 1) - 1;
+      if (left > 0) this.#connections.set(from, left);
+      else this.#connections.delete(from);
     });
   }
 
@@ -147,6 +178,10 @@ export class WebServer {
     } else if (answer.kind === 'unavailable') {
       response.setHeader('Retry-After', '2');
       this.#short(response, 503, answer.why);
+    } else if (answer.kind === 'limited') {
+      this.refused.limited++;
+      response.setHeader('Retry-After', '1');
+      this.#short(response, 429, 'too many questions, ask again in a second');
     } else if (answer.kind === 'redirect') {
       response.writeHead(302, { Location: answer.to, 'Content-Length': 0 }).end();
     } else if (answer.kind === 'text') {
@@ -156,7 +191,7 @@ export class WebServer {
         'Content-Length': body.length,
         'Cache-Control': 'no-store',
         'Content-Security-Policy':
-          "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'",
+          "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:",
         'X-Content-Type-Options': 'nosniff',
       });
       response.end(request.method === 'HEAD' ? undefined : body);
@@ -185,7 +220,7 @@ export class WebServer {
   async #file(
     request: IncomingMessage,
     response: ServerResponse,
-    { path, sizeBytes }: Answer & { kind: 'file' },
+    { path, sizeBytes, onProgress }: Answer & { kind: 'file' },
   ): Promise<void> {
     const range = parseRange(request.headers.range, sizeBytes);
     const { start, end } = range ?? { start: 0, end: sizeBytes };
@@ -201,7 +236,16 @@ export class WebServer {
     this.#transfers++;
     const before = request.socket.bytesWritten;
     try {
-      await pipeline(createReadStream(path, { start, end: end - 1, highWaterMark: READ_BYTES }), response);
+      const file = createReadStream(path, { start, end: end - 1, highWaterMark: READ_BYTES });
+      let at = start;
+      const counted = async function* (parts: AsyncIterable<Buffer>) {
+        for await (const part of parts) {
+          yield part;
+          at += part.length; // taken, when the next is asked for
+          onProgress?.(at / sizeBytes);
+        }
+      };
+      await pipeline(file, counted, response);
     } finally {
       this.#transfers--;
       this.#sentBytes += request.socket.bytesWritten - before;

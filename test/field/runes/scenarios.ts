@@ -203,7 +203,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     await until('both to know each other', () =>
       addresses.every((address) => {
         const { output } = client.run(`curl -sS -m 5 http://${address}:${PORT}/machines.json`);
-        return output.startsWith('[') && (JSON.parse(output) as unknown[]).length === 3;
+        return output.startsWith('{') && (JSON.parse(output) as { machines: unknown[] }).machines.length === 3;
       }),
     );
     const modes = () => addresses.map((address) => statusOf(client, address).dhcp.mode);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseBootReport, wordOf } from '../../../src/runes/machine.ts';
-import { parseMachineStatus } from '../../../src/runes/machine-status.ts';
+import { checkMachineStatus } from '../../../src/runes/machine-status.ts';
 
 test('the last word of a name on the command line counts, and none after --', () => {
   expect(wordOf('viver.role=a quiet viver.role=b -- viver.role=c', 'viver.role')).toBe('b');
@@ -36,10 +36,18 @@ const status = {
   strip: null,
   uptimeSeconds: 1,
   boot: null,
+  viver: '0.1.0',
+  rates: null,
+  loading: [],
 };
 
 test("another machine's status is taken when it is one", () => {
-  expect(parseMachineStatus(JSON.stringify(status))).toEqual(status);
+  expect(checkMachineStatus({ ...status, ofTomorrow: 'x'.repeat(100) })).toEqual(status);
+});
+
+test('of an older VIVER, what it did not say yet is filled in', () => {
+  const { viver, rates, loading, ...older } = status;
+  expect(checkMachineStatus(older)).toEqual({ ...older, viver: null, rates: null, loading: [] });
 });
 
 test.each([
@@ -49,6 +57,12 @@ test.each([
   ['a load that is no number', { load: { transfers: '1' } }],
   ['a strip that is no digits', { strip: { held: 'x', copies: [] } }],
   ['a field without its node', { field: {} }],
+  ['rates without end', { rates: { everySeconds: 5, in: Array(61).fill(1), out: [] } }],
+  ['a rate that is no number', { rates: { everySeconds: 5, in: ['1'], out: [] } }],
+  [
+    'a loading machine at no step',
+    { loading: [{ address: '1.2.3.4', mac: null, step: 'x', share: 0, silentSeconds: 0, seconds: 0 }] },
+  ],
 ])('%s is refused', (_, change) => {
-  expect(() => parseMachineStatus(JSON.stringify({ ...status, ...change }))).toThrow(/machine status/);
+  expect(() => checkMachineStatus({ ...status, ...change })).toThrow(/machine status/);
 });

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { copyFile, mkdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { type MachineStatus, parseMachineStatus } from '../../../src/runes/machine-status.ts';
+import type { MachineStatus } from '../../../src/runes/machine-status.ts';
+import { checkOverview } from '../../../src/runes/overview/overview.ts';
 import type { Cluster } from './cluster.ts';
 import { viverKernel } from './direct.ts';
 import { made } from './disks.ts';
@@ -69,8 +70,10 @@ export async function statusOf(cluster: Cluster, machine: Machine): Promise<Mach
     'until /usr/local/bin/viver status --json 2>/dev/null; do sleep 1; done',
     120,
   );
-  const machines = JSON.parse(text.slice(text.indexOf('['), text.lastIndexOf(']') + 1)) as unknown[];
-  return parseMachineStatus(JSON.stringify(machines[0]));
+  const { machines } = checkOverview(JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1)));
+  const status = machines[0]?.status;
+  if (status === undefined || status === null) throw new Error(`${machine.scenario.name}: no status of its own`);
+  return status;
 }
 
 /** The image has no udev that would load a network card's driver, so the initrd must. */

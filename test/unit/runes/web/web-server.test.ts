@@ -9,6 +9,7 @@ import { parseRange, parseTarget, WebServer } from '../../../../src/runes/web/we
 const directory = mkdtempSync(join(tmpdir(), 'web-'));
 const content = Buffer.from('0123456789'.repeat(1000));
 const lines: string[] = [];
+const shares: number[] = [];
 const server = new WebServer({
   log: (line) => lines.push(line),
   answer(path, query) {
@@ -17,6 +18,11 @@ const server = new WebServer({
     if (path === '/text') return { kind: 'text', type: 'text/plain', text: query.get('say') ?? 'nothing' };
     if (path === '/there') return { kind: 'redirect', to: 'http://127.0.0.1:1/file' };
     if (path === '/later') return { kind: 'unavailable', why: 'not shared yet' };
+    if (path === '/often') return { kind: 'limited' };
+    if (path === '/watched') {
+      shares.length = 0;
+      return { kind: 'file', path: file, sizeBytes: content.length, onProgress: (share) => shares.push(share) };
+    }
     if (path === '/broken') throw new Error('it broke');
     return undefined;
   },
@@ -68,6 +74,27 @@ describe('the web server', () => {
     expect((await fetch(`${base}/later`)).status).toBe(503);
   });
 
+  test('tells how far a file is, and from where a range goes on', async () => {
+    await (await fetch(`${base}/watched`)).arrayBuffer();
+    expect(shares).toEqual([1]);
+    await (await fetch(`${base}/watched`, { headers: { range: 'bytes=2000-4999' } })).arrayBuffer();
+    expect(shares).toEqual([0.5]);
+  });
+
+  test('lets one address have many connections, not all', async () => {
+    const { limited } = server.refused;
+    expect((await fetch(`${base}/often`)).status).toBe(429);
+    const sockets = Array.from({ length: 150 }, () =>
+      connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' }).on('error', () => {}),
+    );
+    const closed = sockets.map((socket) => new Promise((resolve) => socket.once('close', () => resolve(true))));
+    await expect.poll(() => sockets.filter((socket) => socket.destroyed).length, { timeout: 10_000 }).toBe(22);
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(closed);
+    expect(server.refused.limited).toBe(limited + 1 + 22);
+    await expect.poll(async () => (await fetch(`${base}/text`)).status).toBe(200);
+  });
+
   test('refuses and counts what leads out, what is unknown, and other methods', async () => {
     const before = { ...server.refused };
     const escapes = ['/../etc/passwd', '/%2e%2e/etc/passwd', '/a/./b', '//etc/passwd', '/a\\..\\b', '/a%00'];
@@ -81,6 +108,7 @@ describe('the web server', () => {
       unknown: before.unknown + 1,
       method: before.method + 1,
       broken: before.broken + 1,
+      limited: before.limited,
     });
   });
 

@@ -1,0 +1,33 @@
+export interface RateLimitOptions {
+  /** Requests that an address has at once. */
+  readonly burst: number;
+  /** So many more come back each second. */
+  readonly perSecond: number;
+}
+
+/** Of addresses beyond these, the one longest silent is forgotten: it has all its requests again. */
+const MOST_ADDRESSES = 4096;
+
+/** A bucket of requests for each address that asks. Pure. */
+export class RateLimit {
+  readonly #options: RateLimitOptions;
+  readonly #buckets = new Map<string, { readonly left: number; readonly atMs: number }>();
+
+  constructor(options: RateLimitOptions) {
+    this.#options = options;
+  }
+
+  /** Whether this request is within what its address may ask; it is counted if so. */
+  allow(address: string, nowMs: number): boolean {
+    const { burst, perSecond } = this.#options;
+    const bucket = this.#buckets.get(address);
+    const left =
+      bucket === undefined ? burst : Math.min(burst, bucket.left + ((nowMs - bucket.atMs) / 1000) * perSecond);
+    const isAllowed = left >= 1;
+    this.#buckets.delete(address); // to the end: the first in the map is the one longest silent
+    this.#buckets.set(address, { left: isAllowed ? left - 1 : left, atMs: nowMs });
+    const [oldest] = this.#buckets.keys();
+    if (this.#buckets.size > MOST_ADDRESSES && oldest !== undefined) this.#buckets.delete(oldest);
+    return isAllowed;
+  }
+}
