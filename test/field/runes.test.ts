@@ -30,7 +30,7 @@ describe('a machine booted from a medium', () => {
       kernel: '200',
       httpEscapes: ['400', '400', '400', '400', '404', '404'],
       method: '405',
-      refused: { escape: 4, unknown: 2, method: 1, broken: 0 },
+      refused: { escape: 4, unknown: 2, method: 1, broken: 0, limited: 0 },
       ready: true,
     });
   });

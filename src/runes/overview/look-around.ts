@@ -12,7 +12,7 @@ export interface LookAroundOptions {
 }
 
 /** Who looks waits no longer for others than this; what they say later is shown the next time. */
-const PATIENCE_MS = 200;
+const PATIENCE_MS = 150;
 /** What is no older is shown as it is. */
 const FRESH_MS = 800;
 /** A machine that failed is asked again after this, and after twice as long each time, up to the longest. */
