@@ -1,7 +1,13 @@
-import type { DynamicLibrary, FunctionSignature, WrappedFunction } from 'node:ffi';
 import { SyscallError } from './errno.ts';
-
-type Ffi = typeof import('node:ffi');
+import {
+  bindFunctions,
+  type Ffi,
+  type FunctionSignature,
+  type Functions,
+  foreign,
+  type Signatures,
+  type WrappedFunction,
+} from './foreign.ts';
 
 /** What the C library is asked for; man 2 and man 3 describe each. Sizes and flags wider than 32 bits are u64. */
 const SIGNATURES = {
@@ -47,29 +53,10 @@ const SIGNATURES = {
   timer_create: { arguments: ['i32', 'buffer', 'buffer'], return: 'i32' },
   timer_settime: { arguments: ['u64', 'i32', 'buffer', 'u64'], return: 'i32' },
   umount2: { arguments: ['string', 'i32'], return: 'i32' },
-} as const satisfies Record<string, FunctionSignature>;
-
-type Signatures = typeof SIGNATURES;
-type NumberLike = 'i32' | 'u32';
-type ValueOf<T> = T extends NumberLike
-  ? number
-  : T extends 'i64' | 'u64'
-    ? bigint
-    : T extends 'string'
-      ? string | null
-      : T extends 'buffer'
-        ? Uint8Array
-        : T extends 'pointer'
-          ? bigint | null
-          : undefined;
-type Arguments<A extends readonly string[]> = { -readonly [K in keyof A]: ValueOf<A[K]> };
+} as const satisfies Signatures;
 
 /** The C library's functions under their own names. */
-export type Libc = {
-  readonly [K in keyof Signatures]: (
-    ...args: Arguments<Signatures[K]['arguments']>
-  ) => Signatures[K]['return'] extends 'pointer' ? bigint : ValueOf<Signatures[K]['return']>;
-};
+export type Libc = Functions<typeof SIGNATURES>;
 
 interface Opened {
   readonly ffi: Ffi;
@@ -82,42 +69,10 @@ let opened: Opened | undefined;
 
 const NUL = Buffer.alloc(1);
 
-/**
- * node:ffi says once per process that it is experimental. VIVER is built with exactly one Node, so the warning tells
- * its user nothing: this one is dropped, every other passes.
- */
-function loadFfi(): Ffi {
-  const emitWarning = process.emitWarning;
-  process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
-    if (rest[0] === 'ExperimentalWarning' && String(warning).startsWith('FFI ')) return;
-    Reflect.apply(emitWarning, process, [warning, ...rest]);
-  };
-  try {
-    return process.getBuiltinModule('node:ffi');
-  } finally {
-    process.emitWarning = emitWarning;
-  }
-}
-
-function lazyFunctions(library: DynamicLibrary): Libc {
-  const functions = {};
-  for (const name of Object.keys(SIGNATURES) as (keyof Signatures)[]) {
-    Object.defineProperty(functions, name, {
-      configurable: true,
-      get(): WrappedFunction {
-        const value: WrappedFunction = library.getFunction(name, SIGNATURES[name]);
-        Object.defineProperty(functions, name, { value });
-        return value;
-      },
-    });
-  }
-  return functions as Libc;
-}
-
 function open(): Opened {
   if (opened === undefined) {
-    const ffi = loadFfi();
-    const libc = lazyFunctions(new ffi.DynamicLibrary('libc.so.6'));
+    const ffi = foreign();
+    const libc = bindFunctions(new ffi.DynamicLibrary('libc.so.6'), SIGNATURES);
     opened = { ffi, libc, errnoPointer: libc.__errno_location() };
   }
   return opened;

@@ -1,4 +1,4 @@
-import { decodeSquashfs, SUPERBLOCK_SIZE, squashfsImageSize } from '../image/squashfs.ts';
+import { decodeSquashfs, SUPERBLOCK_SIZE, squashfsImageSize } from '../squashfs/superblock.ts';
 import { sha256 } from '../linux/sha256.ts';
 import type { BlockDevice } from './block-devices.ts';
 import type { FileSystemType } from './file-system.ts';

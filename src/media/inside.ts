@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { imageNameOf } from '../image/image-name.ts';
-import { SUPERBLOCK_SIZE } from '../image/squashfs.ts';
+import { SUPERBLOCK_SIZE } from '../squashfs/superblock.ts';
 import type { BlockDevice } from './block-devices.ts';
 import { decodeSquashfsIdentity, type ImageCandidate, type IsoFile } from './candidate.ts';
 import { runProbe } from './content/probe.ts';

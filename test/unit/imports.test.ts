@@ -14,9 +14,9 @@ const LEVELS: readonly (readonly string[])[] = [
 const INTERFACES: Readonly<Record<string, readonly string[]>> = {
   init: ['kit/main.ts'],
   field: ['nbd/block-source.ts', 'image/chunk-index.ts', 'image/chunk-store.ts', 'image/chunk-source.ts'],
-  media: ['image/squashfs.ts', 'image/image-name.ts'],
+  media: ['image/image-name.ts'],
   linux: ['codec/struct.ts'],
-  squashfs: ['codec/struct.ts', 'linux/libc.ts'],
+  squashfs: ['codec/struct.ts', 'linux/foreign.ts'],
 };
 
 /** The rooms of the field: what each may take from the others. The files above them may take from all. */

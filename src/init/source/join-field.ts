@@ -1,5 +1,5 @@
 import type { FieldStatus } from '../../field/status.ts';
-import { SUPERBLOCK_SIZE } from '../../image/squashfs.ts';
+import { SUPERBLOCK_SIZE } from '../../squashfs/superblock.ts';
 import { describeError } from '../../linux/describe-error.ts';
 import { type BlockDevice, readBlockDevices } from '../../media/block-devices.ts';
 import { decodeSquashfsIdentity } from '../../media/candidate.ts';

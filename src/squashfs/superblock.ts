@@ -18,7 +18,8 @@ const METADATA_SIZE = 8192;
 /** A table that is not there. */
 const NO_TABLE = 2n ** 64n - 1n;
 
-const LAYOUT = struct('squashfs superblock', [
+/** sqfs_super_t of libsquashfs has the same layout. */
+export const SUPERBLOCK = struct('squashfs superblock', [
   ['magic', u32le],
   ['inodes', u32le],
   ['createdSeconds', u32le],
@@ -41,7 +42,7 @@ const LAYOUT = struct('squashfs superblock', [
 ]);
 
 /** Bytes needed from the start of a file or device to decode the superblock. */
-export const SUPERBLOCK_SIZE = LAYOUT.size;
+export const SUPERBLOCK_SIZE = SUPERBLOCK.size;
 
 const COMPRESSIONS: Readonly<Record<number, SquashfsCompression>> = {
   1: 'gzip',
@@ -97,7 +98,7 @@ export function decodeSquashfs(bytes: Uint8Array): SquashfsSuperblock {
     throw new Error(`no squashfs image: ${bytes.length} bytes are too short for a superblock`);
   }
   if (!isSquashfs(bytes)) throw new Error('no squashfs image: wrong magic number');
-  const fields = decode(LAYOUT, bytes.subarray(0, SUPERBLOCK_SIZE));
+  const fields = decode(SUPERBLOCK, bytes.subarray(0, SUPERBLOCK_SIZE));
   const { magic, major, minor, inodes, createdSeconds, blockSize, fragments } = fields;
   if (magic === MAGIC_SWAPPED || major !== 4 || minor !== 0) {
     throw new Error(`squashfs version ${major}.${minor} cannot be mounted, only 4.0 can`);
@@ -127,7 +128,7 @@ export function squashfsImageSize(superblock: SquashfsSuperblock, size: number, 
 }
 
 /** The tables lie in this order behind the data, and all before the end. */
-function checkTables(fields: ReturnType<typeof LAYOUT.read>[0]): void {
+function checkTables(fields: ReturnType<typeof SUPERBLOCK.read>[0]): void {
   const { bytesUsed, inodeTable, directoryTable, idTable } = fields;
   if (bytesUsed > BigInt(Number.MAX_SAFE_INTEGER)) throw corrupt(`size of ${bytesUsed} bytes`);
   if (inodeTable < BigInt(SUPERBLOCK_SIZE) || inodeTable >= directoryTable) throw corrupt('inode table');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeSquashfs, isSquashfs, SUPERBLOCK_SIZE, squashfsImageSize } from '../../../src/image/squashfs.ts';
+import { decodeSquashfs, isSquashfs, SUPERBLOCK_SIZE, squashfsImageSize } from '../../../src/squashfs/superblock.ts';
 
 let folder = '';
 let image: Buffer = Buffer.alloc(0);
