@@ -1,5 +1,5 @@
-import { decodeSquashfs, SUPERBLOCK_SIZE, squashfsImageSize } from '../squashfs/superblock.ts';
 import { sha256 } from '../linux/sha256.ts';
+import { decodeSquashfs, SUPERBLOCK_SIZE, squashfsImageSize } from '../squashfs/superblock.ts';
 import type { BlockDevice } from './block-devices.ts';
 import type { FileSystemType } from './file-system.ts';
 

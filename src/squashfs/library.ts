@@ -72,6 +72,10 @@ const LIBC = {
   bsearch: { arguments: ['pointer', 'pointer', 'u64', 'u64', 'pointer'], return: 'pointer' },
 } as const satisfies Signatures;
 
+const LZ4 = {
+  LZ4_compress_HC: { arguments: ['buffer', 'buffer', 'i32', 'i32', 'i32'], return: 'i32' },
+} as const satisfies Signatures;
+
 /** sqfs/error.h, in words that end "… : WORDS". */
 const ERRORS: Readonly<Record<number, string>> = {
   [-1]: 'out of memory',
@@ -143,6 +147,11 @@ export class SquashfsLibrary {
   outNumber(what: string | (() => string), fn: (out: Uint8Array) => number): number {
     this.check(what, fn(OUT));
     return OUT.readUInt32LE(0);
+  }
+
+  /** The LZ4 that libsquashfs itself is linked with. */
+  lz4(): Functions<typeof LZ4> {
+    return bindFunctions(new this.ffi.DynamicLibrary('liblz4.so.1'), LZ4);
   }
 
   /**

@@ -8,7 +8,7 @@ import { printable } from './entry-tree.ts';
 import { decodeInode, type Inode } from './inode.ts';
 import { openLibrary, type SquashfsLibrary } from './library.ts';
 import { LibraryFile } from './library-file.ts';
-import { createLzo } from './lzo-compressor.ts';
+import { createLzo } from './own-compressor.ts';
 import { decodeSquashfs, type SquashfsSuperblock, SUPERBLOCK_SIZE } from './superblock.ts';
 
 /** Linux' PATH_MAX less its NUL: what lies deeper nobody could name. */

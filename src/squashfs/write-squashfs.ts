@@ -10,6 +10,7 @@ import { checkTarget, EntryTree, printable, type TreeNode } from './entry-tree.t
 import { openLibrary, type SquashfsLibrary } from './library.ts';
 import { LibraryFile } from './library-file.ts';
 import { MetadataWriter } from './metadata-writer.ts';
+import { createLz4 } from './own-compressor.ts';
 import { SUPERBLOCK } from './superblock.ts';
 
 /** 256 KiB were the smallest image measured. */
@@ -96,6 +97,7 @@ class SquashfsWriter {
   readonly #epoch: number;
   readonly #superblock = Buffer.alloc(SUPERBLOCK.size);
   readonly #undo = new DisposableStack();
+  /** For the tables. */
   readonly #compressor: bigint;
   readonly #data: DataWriter;
   readonly #metadata: MetadataWriter;
@@ -116,18 +118,25 @@ class SquashfsWriter {
     const id = compressorId(compressor);
     const made = library.f.sqfs_super_init(this.#superblock, BigInt(blockSize), this.#epoch, id);
     library.check(`block size ${blockSize}`, made);
-    this.#file = this.#undo.adopt(new LibraryFile(library, fd, path, 0), (file) => file.close());
-    this.#compressor = this.#undo.adopt(createCompressor(library, compressor, blockSize, { level }), (object) =>
-      library.destroy(object),
-    );
-    const optionBlock = compressorOptions(compressor, level);
-    this.#file.write(Buffer.concat([this.#superblock, optionBlock ?? Buffer.alloc(0)]), 0);
-    if (optionBlock !== undefined) this.#changeSuperblock(({ flags }) => ({ flags: flags | FLAG_COMPRESSOR_OPTIONS }));
-    const dataOptions = { compressor: this.#compressor, blockSize, threads };
-    this.#data = this.#undo.adopt(new DataWriter(library, this.#file, dataOptions), (data) => data.close());
-    const metadata = new MetadataWriter(library, this.#file, this.#compressor);
-    this.#metadata = this.#undo.adopt(metadata, (tables) => tables.close());
-    this.#attributes = this.#undo.adopt(new AttributeWriter(library), (attributes) => attributes.close());
+    try {
+      this.#file = this.#undo.adopt(new LibraryFile(library, fd, path, 0), (file) => file.close());
+      const packer = this.#undo.adopt(createCompressor(library, compressor, blockSize, { level }), (object) =>
+        library.destroy(object),
+      );
+      this.#compressor = compressor === 'lz4' ? this.#undo.use(createLz4(library)).pointer : packer;
+      const optionBlock = compressorOptions(compressor, level);
+      this.#file.write(Buffer.concat([this.#superblock, optionBlock ?? Buffer.alloc(0)]), 0);
+      if (optionBlock !== undefined)
+        this.#changeSuperblock(({ flags }) => ({ flags: flags | FLAG_COMPRESSOR_OPTIONS }));
+      const dataOptions = { compressor: packer, blockSize, threads };
+      this.#data = this.#undo.adopt(new DataWriter(library, this.#file, dataOptions), (data) => data.close());
+      const metadata = new MetadataWriter(library, this.#file, this.#compressor);
+      this.#metadata = this.#undo.adopt(metadata, (tables) => tables.close());
+      this.#attributes = this.#undo.adopt(new AttributeWriter(library), (attributes) => attributes.close());
+    } catch (error) {
+      this.#undo.dispose();
+      throw error;
+    }
     this.#tree = new EntryTree({ mtime: this.#epoch, attributes: NONE });
   }
 

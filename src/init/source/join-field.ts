@@ -1,10 +1,10 @@
 import type { FieldStatus } from '../../field/status.ts';
-import { SUPERBLOCK_SIZE } from '../../squashfs/superblock.ts';
 import { describeError } from '../../linux/describe-error.ts';
 import { type BlockDevice, readBlockDevices } from '../../media/block-devices.ts';
 import { decodeSquashfsIdentity } from '../../media/candidate.ts';
 import { readStart } from '../../media/media-access.ts';
 import { copyToRam, RAM_COPY } from '../../root/toram.ts';
+import { SUPERBLOCK_SIZE } from '../../squashfs/superblock.ts';
 import type { BootLog, StageDone } from '../boot-log.ts';
 import type { BootOptions } from '../command-line.ts';
 import type { Drivers } from '../drivers/drivers.ts';
