@@ -1,51 +1,45 @@
-import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { realpath, rename, rm, stat } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import { addAbortSignal, type Readable, type Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { addAbortSignal, type Readable } from 'node:stream';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import { openImage } from '../image/image-file.ts';
 import { imagePaths } from '../image/image-reference.ts';
 import { writeIndexFile } from '../image/index-file.ts';
 import { makeChunkIndex } from '../image/make-index.ts';
-
-/** 256 KiB blocks were the smallest image measured. */
-const SQUASHFS_OPTIONS = ['-noappend', '-comp', 'zstd', '-b', '256K', '-no-progress', '-quiet'];
-/** A tar need not say what its root is, and mksquashfs would make it writable for everybody. */
-const TAR_OPTIONS = ['-tar', '-root-mode', '0755', '-root-uid', '0', '-root-gid', '0'];
+import { emptyReport, type SourceReport } from '../image/sources/report.ts';
+import { readTar } from '../image/sources/tar/read-tar.ts';
+import { unpacked } from '../image/sources/tar/unpack.ts';
+import { openView } from '../image/sources/tree/view.ts';
+import { walkTree } from '../image/sources/tree/walk.ts';
+import { LEVELS, type WriteCompressor } from '../squashfs/compressor.ts';
+import type { TreeEntry } from '../squashfs/entry.ts';
+import { type WriteReport, writeSquashfs } from '../squashfs/write-squashfs.ts';
 
 /** Of zstd; squashfs-tools' own. */
-export const DEFAULT_LEVEL = 15;
-export const HIGHEST_LEVEL = 22;
-
-/** What mksquashfs says of the root itself, which nearly every tar holds. */
-const ROOT_PASSED_OVER = 'Empty tar filename after skipping leading /';
+export const DEFAULT_LEVEL = LEVELS.zstd.usual;
+export const HIGHEST_LEVEL = LEVELS.zstd.max;
+/** Bytes of a tar read at once. */
+const TAR_PIECE = 1024 * 1024;
 
 export type ImageSource =
   | { readonly kind: 'directory' | 'tar'; readonly path: string }
   /** A tar on standard input. */
   | { readonly kind: 'stdin' };
 
-/** Packers whose streams are told by how they begin. */
-const PACKED: readonly {
-  readonly name: string;
-  readonly magic: readonly number[];
-  readonly unpack?: () => NodeJS.ReadWriteStream;
-}[] = [
-  { name: 'gzip', magic: [0x1f, 0x8b], unpack: createGunzip },
-  { name: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd], unpack: createZstdDecompress },
-  { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a] },
-  { name: 'bzip2', magic: [0x42, 0x5a, 0x68] },
-];
-
 export interface CreateOptions {
   readonly signal: AbortSignal;
-  /** Of compression, 1 to HIGHEST_LEVEL; DEFAULT_LEVEL. */
+  /** zstd. */
+  readonly compressor?: WriteCompressor;
+  /** Of compression, within the compressor's LEVELS. */
   readonly level?: number;
-  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
-  /** Called with what squashfs-tools had to say although the image was made: an attribute that could not be kept, say. */
+  /** That compress; as many as there are processors. */
+  readonly threads?: number;
+  /** How much of which work is done. */
+  readonly onProgress?: (what: 'pack' | 'index', doneBytes: number, totalBytes?: number) => void;
+  /** Look at all of a directory's files first, so that `onProgress` can tell the total. */
+  readonly countFirst?: boolean;
+  /** Called with what could not be kept or was left out although the image was made. */
   readonly onWarning?: (line: string) => void;
 }
 
@@ -57,7 +51,6 @@ export async function resolveSource(source: string): Promise<ImageSource> {
   if (source === '-') return { kind: 'stdin' };
   if (/^debian:/.test(source))
     throw new Error(`making an image of ${source} is not there yet; give a directory or a tar`);
-  // The real path, as mksquashfs would pack a symbolic link itself.
   const path = await realpath(source).catch((cause: unknown) => {
     throw new Error(`cannot read ${source}`, { cause });
   });
@@ -80,131 +73,100 @@ export async function createImage(source: ImageSource, output: string, options: 
   if (source.kind === 'directory' && isInside(output, source.path)) {
     throw new Error(`${output} lies inside of ${source.path}: the image would hold itself`);
   }
-  const partial = `${output}.partial`;
+  const { signal, compressor, level, threads, onProgress, onWarning } = options;
+  const epoch = sourceDateEpoch();
+  const partial = `${output}.part`;
   try {
-    await rm(partial, { force: true });
-    const warnings = await packSource(source, partial, options);
-    for (const line of warnings) options.onWarning?.(line);
+    const sourceReport = emptyReport();
+    const total = options.countFirst === true ? await totalBytes(source, signal) : undefined;
+    const written = await writeSquashfs(entriesOf(source, sourceReport, signal), partial, {
+      signal,
+      ...(compressor !== undefined && { compressor }),
+      ...(level !== undefined && { level }),
+      ...(threads !== undefined && { threads }),
+      ...(epoch !== undefined && { epoch }),
+      onProgress: (done) => onProgress?.('pack', done, total),
+    });
+    for (const line of [...sourceWarnings(sourceReport), ...imageWarnings(written)]) onWarning?.(line);
     const index = await indexOf(partial, options);
-    await syncFile(partial);
     // The image comes last: whoever sees it (make, too) sees it finished, at whatever moment this is interrupted.
     for (const stale of [output, paths.signature]) await rm(stale, { force: true });
     await writeIndexFile(paths.index, index);
     await rename(partial, output);
     return index;
+  } catch (error) {
+    // A stream that was cut off says so in its own words.
+    signal.throwIfAborted();
+    throw error;
   } finally {
     await rm(partial, { force: true });
   }
 }
 
-async function syncFile(path: string): Promise<void> {
-  await using file = await open(path, 'r+');
-  await file.sync();
+/** Of all files; undefined for what can be read only once. */
+async function totalBytes(source: ImageSource, signal: AbortSignal): Promise<number | undefined> {
+  if (source.kind === 'stdin') return undefined;
+  if (source.kind === 'tar') return (await stat(source.path)).size;
+  let total = 0;
+  for await (const { size = 0 } of entriesOf(source, emptyReport(), signal)) {
+    total += size;
+    signal.throwIfAborted();
+  }
+  return total;
 }
 
-async function indexOf(path: string, options: CreateOptions): Promise<ChunkIndex> {
+async function indexOf(path: string, { signal, onProgress }: CreateOptions): Promise<ChunkIndex> {
   await using image = await openImage(path);
-  return await makeChunkIndex(image, options);
+  return await makeChunkIndex(image, { signal, onProgress: (done, total) => onProgress?.('index', done, total) });
 }
 
-async function packSource(source: ImageSource, output: string, options: CreateOptions): Promise<string[]> {
-  const { signal, level = DEFAULT_LEVEL } = options;
-  const squashfs = [...SQUASHFS_OPTIONS, '-Xcompression-level', String(level)];
-  if (source.kind === 'directory') return await mksquashfs([source.path, output, ...squashfs], signal);
-  const input = source.kind === 'stdin' ? process.stdin : createReadStream(source.path);
-  const name = source.kind === 'stdin' ? 'standard input' : source.path;
-  return await mksquashfs(['-', output, ...TAR_OPTIONS, ...squashfs], signal, (target, ended) =>
-    feedTar(input, name, target, ended),
-  );
+/** @throws Error when the variable is there and no number */
+function sourceDateEpoch(): number | undefined {
+  const text = process.env.SOURCE_DATE_EPOCH;
+  if (text === undefined || text === '') return undefined;
+  if (!/^\d{1,10}$/.test(text)) throw new Error(`SOURCE_DATE_EPOCH is '${text}', not seconds since 1970`);
+  return Number(text);
 }
 
-/** Sends a tar, unpacked when it is packed, to `target`. */
-async function feedTar(input: Readable, name: string, target: Writable, signal: AbortSignal): Promise<void> {
-  addAbortSignal(signal, input);
-  const start = await firstBytes(input, name);
-  const packed = PACKED.find(({ magic }) => magic.every((byte, i) => start[i] === byte));
-  if (packed === undefined) return await pipeline(input, target);
-  if (packed.unpack === undefined) {
-    throw new Error(`${name} is packed by ${packed.name}: give it as '${packed.name} -dc FILE | viver image create -'`);
-  }
-  await pipeline(input, packed.unpack(), target).catch((cause: unknown) => {
-    throw isZlibError(cause) ? new Error(`cannot unpack ${name} by ${packed.name}`, { cause }) : cause;
-  });
-}
-
-/** Looks at the start of a stream and puts it back. */
-async function firstBytes(input: Readable, name: string): Promise<Buffer> {
-  for await (const chunk of input.iterator({ destroyOnReturn: false })) {
-    input.unshift(chunk);
-    return Buffer.from(chunk);
-  }
-  throw new Error(`${name} is empty: no tar`);
-}
-
-/**
- * Gives the lines that mksquashfs wrote to standard error.
- * @throws Error with its last words there, or why its input could not be had
- */
-async function mksquashfs(
-  args: readonly string[],
+function entriesOf(
+  source: ImageSource,
+  report: SourceReport,
   signal: AbortSignal,
-  feed?: (target: Writable, signal: AbortSignal) => Promise<void>,
-): Promise<string[]> {
-  const child = spawn('mksquashfs', args, { stdio: ['pipe', 'ignore', 'pipe'], signal });
-  let words = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    words = (words + text).slice(-4096);
-  });
-  const programEnded = new AbortController();
-  const ended = new Promise<void>((done, failed) => {
-    child.once('error', (cause: Error) => failed(new Error(startFailure(cause), { cause })));
-    child.once('close', (code, killed) => {
-      if (code === 0) done();
-      else
-        failed(
-          new Error(
-            `mksquashfs ended with ${killed ?? `code ${code}`}: ${linesOf(words).slice(-2).join('; ') || 'without a word'}`,
-          ),
-        );
-    });
-  }).finally(() => programEnded.abort());
-  const fed = (feed?.(child.stdin, programEnded.signal) ?? Promise.resolve(child.stdin.end())).catch(
-    (error: unknown) => {
-      child.kill();
-      throw error;
-    },
-  );
-  const [programResult, inputResult] = await Promise.allSettled([ended, fed]);
-  signal.throwIfAborted();
-  if (inputResult.status === 'rejected' && !isOfEndedProgram(inputResult.reason)) throw inputResult.reason;
-  if (programResult.status === 'rejected') throw programResult.reason;
-  return linesOf(words);
+): Iterable<TreeEntry> | AsyncIterable<TreeEntry> {
+  if (source.kind === 'directory') return directoryEntries(source.path, report);
+  if (source.kind === 'stdin') return tarEntries(process.stdin, 'standard input', signal);
+  return tarEntries(createReadStream(source.path, { highWaterMark: TAR_PIECE }), source.path, signal);
 }
 
-function startFailure(cause: Error): string {
-  const missing = 'code' in cause && cause.code === 'ENOENT';
-  return missing ? 'mksquashfs is not installed (Debian package squashfs-tools)' : 'cannot run mksquashfs';
+function* directoryEntries(path: string, report: SourceReport): Generator<TreeEntry, void, void> {
+  using view = openView({ root: path, isSystem: false, crossAll: true, asked: [] });
+  yield* walkTree({ name: path, report, ...view });
 }
 
-function linesOf(text: string): string[] {
-  return text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith(ROOT_PASSED_OVER));
+function tarEntries(input: Readable, name: string, signal: AbortSignal): AsyncIterable<TreeEntry> {
+  addAbortSignal(signal, input);
+  return readTar(unpacked(input, name), name);
 }
 
-/** The input could not be sent because the program was gone; then the program's own words say why. */
-function isOfEndedProgram(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false;
+function sourceWarnings({ leftOut, changed, vanished }: SourceReport): string[] {
   return [
-    'EPIPE',
-    'ECONNRESET',
-    'ABORT_ERR',
-    'ERR_STREAM_PREMATURE_CLOSE',
-    'ERR_STREAM_DESTROYED',
-    'ERR_STREAM_UNABLE_TO_PIPE',
-  ].includes(String(error.code));
+    ...leftOut.map(({ path, why }) => `left out: ${path}, ${why}`),
+    ...changed.map((path) => `${path} changed while it was read; what was read last is in the image`),
+    ...vanished.map((path) => `${path} was gone before it was read`),
+  ];
 }
 
-function isZlibError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^(Z_|ZSTD_)/.test(String(error.code));
+/** A line for each kind of thing that squashfs cannot keep. */
+function imageWarnings({ clampedTimes, attributesLeft }: WriteReport): string[] {
+  const lines = [...attributesLeft].map(
+    ([name, count]) => `${count} files have the attribute ${name}, which squashfs cannot keep`,
+  );
+  if (clampedTimes > 0) {
+    lines.push(
+      `${clampedTimes} files are from before 1970 or after 2106, which squashfs cannot keep: the nearest it can`,
+    );
+  }
+  return lines;
 }
 
 function isInside(path: string, directory: string): boolean {

@@ -10,7 +10,7 @@ import { type CheckedSignature, readSignature, verifyIndexSignature } from '../i
 import { verifyImage } from '../image/verify.ts';
 import { type Command, UsageError } from './command.ts';
 import { createImage, DEFAULT_LEVEL, HIGHEST_LEVEL, resolveSource } from './create-image.ts';
-import { withProgress } from './progress.ts';
+import { withProgress, withStages } from './progress.ts';
 
 type Action = (path: string, options: ImageOptions, signal: AbortSignal) => Promise<void>;
 
@@ -37,9 +37,9 @@ export const image: Command = {
        viver image verify NAME.sqfs [--id HEX] [--key DIR] [--json]
        viver image index NAME.sqfs [--json]
 
-create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: a directory, a tar (plain, .gz, .zst), or - for a
-         tar on standard input. Owners, modes and extended attributes are kept, nothing is left out. The same input
-         gives the same bytes when SOURCE_DATE_EPOCH is set.
+create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: a directory, a tar (plain or packed), or - for a tar
+         on standard input. Owners, modes and extended attributes are kept, nothing is left out. The same input gives
+         the same bytes when SOURCE_DATE_EPOCH is set.
          --level N  of compression (zstd), 1 to ${HIGHEST_LEVEL}, default ${DEFAULT_LEVEL}: a low one is sooner made and larger
 info     what the image is. Without an index beside it the id is computed, which reads the whole image.
 verify   checks the image against the index beside it, byte for byte.
@@ -115,8 +115,15 @@ function parseLevel(text: string): number {
 async function create(source: string, { json, output = '', level }: ImageOptions, signal: AbortSignal): Promise<void> {
   const resolved = await resolveSource(source);
   const onWarning = (line: string): void => void process.stderr.write(`viver image: ${line}\n`);
-  const made = await withProgress('index', (onProgress) =>
-    createImage(resolved, output, { signal, level, onProgress, onWarning }),
+  const made = await withStages((onProgress) =>
+    createImage(resolved, output, {
+      signal,
+      level,
+      onProgress,
+      onWarning,
+      // To know how much there is takes a look at every file, which only a person who waits has a use for.
+      countFirst: process.stderr.isTTY,
+    }),
   );
   printResult(output, made, json, 'made');
 }

@@ -78,12 +78,20 @@ describe('createImage', () => {
     expect(hashOf(second)).toBe(hashOf(first));
   });
 
-  test('a tar gives its owners, modes and attributes, and a root that only root can write to', async () => {
+  test('a tar gives its owners, modes and attributes, those of its root, too', async () => {
     const path = newPath();
     await createImage(await resolveSource(tar), path, { signal });
-    expect(listing(path)[0]).toBe('drwxr-xr-x 0/0 squashfs-root');
+    expect(listing(path)[0]).toBe('drwxr-xr-x 1234/56 squashfs-root');
     expect(listing(path)).toContain('-rwsr-xr-x 1234/56 squashfs-root/program');
     expect(capabilities(path)).toContain('cap_net_raw=ep');
+  });
+
+  test('a tar that does not say what its root is gets one that only root can write to', async () => {
+    const path = newPath();
+    const rootless = folder.at('rootless.tar');
+    execFileSync('tar', ['-C', tree, '-cf', rootless, 'program', 'sub']);
+    await createImage(await resolveSource(rootless), path, { signal });
+    expect(listing(path)[0]).toBe('drwxr-xr-x 0/0 squashfs-root');
   });
 
   test('a tar packed by gzip or zstd gives the image that the plain one gives', async () => {
@@ -118,7 +126,7 @@ describe('createImage', () => {
     command.kill('SIGINT');
     expect(await command.ended).toEqual({ code: 1, stderr: 'viver image: ended by SIGINT\n' });
     expect(readdirSync(folder.path).filter((name) => path.endsWith(name))).toEqual([]);
-    expect(readdirSync(folder.path).filter((name) => name.endsWith('.partial'))).toEqual([]);
+    expect(readdirSync(folder.path).filter((name) => name.endsWith('.part'))).toEqual([]);
   });
 
   test('replaces what was there, and takes away the signature that fits no more', async () => {
@@ -134,27 +142,14 @@ describe('createImage', () => {
   });
 
   test.each<[string, (path: string) => void, RegExp]>([
-    ['an empty file', (path) => writeFileSync(path, ''), /is empty: no tar/],
-    ['what is no tar', (path) => writeFileSync(path, noise(10_000)), /mksquashfs ended with code 1: /],
-    [
-      'a tar cut short',
-      (path) => writeFileSync(path, readFileSync(tar).subarray(0, 300_000)),
-      /mksquashfs ended with code 1: .*(EOF|truncated)/,
-    ],
-    [
-      'a gzip cut short',
-      (path) => writeFileSync(path, gzipSync(readFileSync(tar)).subarray(0, 300_000)),
-      /cannot unpack .* by gzip/,
-    ],
+    ['an empty file', (path) => writeFileSync(path, ''), /is empty, no tar/],
+    ['what is no tar', (path) => writeFileSync(path, noise(10_000)), /no tar/],
+    ['a tar cut short', (path) => writeFileSync(path, readFileSync(tar).subarray(0, 300_000)), /ends|cut short/],
+    ['a gzip cut short', (path) => writeFileSync(path, gzipSync(readFileSync(tar)).subarray(0, 300_000)), /gzip/],
     [
       'a zstd gone bad',
       (path) => writeFileSync(path, Buffer.concat([Buffer.from('28b52ffd', 'hex'), noise(1000)])),
-      /cannot unpack .* by zstd/,
-    ],
-    [
-      'a tar packed by xz',
-      (path) => writeFileSync(path, Buffer.from('fd377a585a00', 'hex')),
-      /is packed by xz: give it as 'xz -dc FILE/,
+      /zstd/,
     ],
   ])('%s is an error, and what was there before is left', async (_what, write, message) => {
     const path = newPath();
@@ -163,7 +158,7 @@ describe('createImage', () => {
     writeFileSync(path, 'old');
     await expect(createImage({ kind: 'tar', path: source }, path, { signal })).rejects.toThrow(message);
     expect(readFileSync(path, 'utf8')).toBe('old');
-    expect(readdirSync(folder.path).filter((name) => name.endsWith('.partial'))).toEqual([]);
+    expect(readdirSync(folder.path).filter((name) => name.endsWith('.part'))).toEqual([]);
   });
 
   test('a low level gives a larger image of the same files', async () => {
