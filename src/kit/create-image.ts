@@ -1,33 +1,24 @@
-import { createReadStream } from 'node:fs';
-import { realpath, rename, rm, stat } from 'node:fs/promises';
-import { relative, resolve } from 'node:path';
-import { addAbortSignal, type Readable } from 'node:stream';
+import { statSync } from 'node:fs';
+import { rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import { openImage } from '../image/image-file.ts';
 import { imagePaths } from '../image/image-reference.ts';
 import { writeIndexFile } from '../image/index-file.ts';
 import { makeChunkIndex } from '../image/make-index.ts';
 import { emptyReport, type SourceReport } from '../image/sources/report.ts';
-import { readTar } from '../image/sources/tar/read-tar.ts';
-import { unpacked } from '../image/sources/tar/unpack.ts';
-import { openView } from '../image/sources/tree/view.ts';
-import { walkTree } from '../image/sources/tree/walk.ts';
+import { type ImageSource, openSource, type SourceOptions } from '../image/sources/source.ts';
 import { LEVELS, type WriteCompressor } from '../squashfs/compressor.ts';
 import type { TreeEntry } from '../squashfs/entry.ts';
 import { type WriteReport, writeSquashfs } from '../squashfs/write-squashfs.ts';
 
-/** Of zstd; squashfs-tools' own. */
+/** Of zstd. */
 export const DEFAULT_LEVEL = LEVELS.zstd.usual;
 export const HIGHEST_LEVEL = LEVELS.zstd.max;
-/** Bytes of a tar read at once. */
-const TAR_PIECE = 1024 * 1024;
 
-export type ImageSource =
-  | { readonly kind: 'directory' | 'tar'; readonly path: string }
-  /** A tar on standard input. */
-  | { readonly kind: 'stdin' };
+type Entries = AsyncIterable<TreeEntry> | Iterable<TreeEntry>;
 
-export interface CreateOptions {
+export interface CreateOptions extends Pick<SourceOptions, 'rules' | 'isSystem' | 'crossAll' | 'asked'> {
   readonly signal: AbortSignal;
   /** zstd. */
   readonly compressor?: WriteCompressor;
@@ -35,51 +26,37 @@ export interface CreateOptions {
   readonly level?: number;
   /** That compress; as many as there are processors. */
   readonly threads?: number;
-  /** How much of which work is done. */
-  readonly onProgress?: (what: 'pack' | 'index', doneBytes: number, totalBytes?: number) => void;
   /** Look at all of a directory's files first, so that `onProgress` can tell the total. */
   readonly countFirst?: boolean;
-  /** Called with what could not be kept or was left out although the image was made. */
-  readonly onWarning?: (line: string) => void;
+  /** What is to be in the image besides, or instead: kernel and initrd. */
+  readonly complete?: (entries: Entries) => Entries;
+  /** How much of which work is done. */
+  readonly onProgress?: (what: 'pack' | 'index', doneBytes: number, totalBytes?: number) => void;
 }
 
-/**
- * What SOURCE on the command line means.
- * @throws Error when there is no such thing, or images cannot be made from it yet
- */
-export async function resolveSource(source: string): Promise<ImageSource> {
-  if (source === '-') return { kind: 'stdin' };
-  if (/^debian:/.test(source))
-    throw new Error(`making an image of ${source} is not there yet; give a directory or a tar`);
-  const path = await realpath(source).catch((cause: unknown) => {
-    throw new Error(`cannot read ${source}`, { cause });
-  });
-  if (path === '/') {
-    throw new Error('making an image of the running system (/) is not there yet; give a directory or a tar');
-  }
-  const facts = await stat(path);
-  if (facts.isDirectory()) return { kind: 'directory', path };
-  if (facts.isFile()) return { kind: 'tar', path };
-  throw new Error(`${source} is neither a directory nor a file; a tar from a pipe comes in by -`);
+export interface CreatedImage {
+  readonly index: ChunkIndex;
+  readonly source: SourceReport;
+  readonly written: WriteReport;
 }
 
 /**
  * Makes the image `output` and its chunk index. Both appear whole at the end; what was there before is replaced, and
  * a signature, which then fits no more, is removed.
- * @throws Error saying which step failed
+ * @throws Error saying which step failed; UnreadableFiles with all files that cannot be read
  */
-export async function createImage(source: ImageSource, output: string, options: CreateOptions): Promise<ChunkIndex> {
+export async function createImage(source: ImageSource, output: string, options: CreateOptions): Promise<CreatedImage> {
   const paths = imagePaths(output);
-  if (source.kind === 'directory' && isInside(output, source.path)) {
-    throw new Error(`${output} lies inside of ${source.path}: the image would hold itself`);
-  }
-  const { signal, compressor, level, threads, onProgress, onWarning } = options;
-  const epoch = sourceDateEpoch();
   const partial = `${output}.part`;
+  const report = emptyReport();
+  const { signal, compressor, level, threads, onProgress, complete = (entries: Entries) => entries } = options;
   try {
-    const sourceReport = emptyReport();
-    const total = options.countFirst === true ? await totalBytes(source, signal) : undefined;
-    const written = await writeSquashfs(entriesOf(source, sourceReport, signal), partial, {
+    await rm(partial, { force: true });
+    const isOwn = ownFiles(output);
+    const epoch = sourceDate();
+    const total = options.countFirst === true ? await totalBytes(source, { ...options, isOwn }) : undefined;
+    const entries = openSource(source, { ...options, report, isOwn });
+    const written = await writeSquashfs(complete(entries), partial, {
       signal,
       ...(compressor !== undefined && { compressor }),
       ...(level !== undefined && { level }),
@@ -87,16 +64,14 @@ export async function createImage(source: ImageSource, output: string, options: 
       ...(epoch !== undefined && { epoch }),
       onProgress: (done) => onProgress?.('pack', done, total),
     });
-    for (const line of [...sourceWarnings(sourceReport), ...imageWarnings(written)]) onWarning?.(line);
     const index = await indexOf(partial, options);
     // The image comes last: whoever sees it (make, too) sees it finished, at whatever moment this is interrupted.
     for (const stale of [output, paths.signature]) await rm(stale, { force: true });
     await writeIndexFile(paths.index, index);
     await rename(partial, output);
-    return index;
+    return { index, source: report, written };
   } catch (error) {
-    // A stream that was cut off says so in its own words.
-    signal.throwIfAborted();
+    signal.throwIfAborted(); // streams put it in other words
     throw error;
   } finally {
     await rm(partial, { force: true });
@@ -104,14 +79,11 @@ export async function createImage(source: ImageSource, output: string, options: 
 }
 
 /** Of all files; undefined for what can be read only once. */
-async function totalBytes(source: ImageSource, signal: AbortSignal): Promise<number | undefined> {
-  if (source.kind === 'stdin') return undefined;
+async function totalBytes(source: ImageSource, options: Omit<SourceOptions, 'report'>): Promise<number | undefined> {
   if (source.kind === 'tar') return (await stat(source.path)).size;
+  if (source.kind !== 'directory') return undefined;
   let total = 0;
-  for await (const { size = 0 } of entriesOf(source, emptyReport(), signal)) {
-    total += size;
-    signal.throwIfAborted();
-  }
+  for await (const { size = 0 } of openSource(source, { ...options, report: emptyReport() })) total += size;
   return total;
 }
 
@@ -120,56 +92,24 @@ async function indexOf(path: string, { signal, onProgress }: CreateOptions): Pro
   return await makeChunkIndex(image, { signal, onProgress: (done, total) => onProgress?.('index', done, total) });
 }
 
-/** @throws Error when the variable is there and no number */
-function sourceDateEpoch(): number | undefined {
-  const text = process.env.SOURCE_DATE_EPOCH;
-  if (text === undefined || text === '') return undefined;
-  if (!/^\d{1,10}$/.test(text)) throw new Error(`SOURCE_DATE_EPOCH is '${text}', not seconds since 1970`);
-  return Number(text);
+/** Tells the image's own files, which a source that they lie in does not give. */
+function ownFiles(output: string): NonNullable<SourceOptions['isOwn']> {
+  const { index, signature } = imagePaths(output);
+  const names = new Set([output, index, signature].map((path) => Buffer.from(basename(path)).toString('latin1')));
+  const own = [...names];
+  const { dev, ino } = statSync(dirname(resolve(output)), { bigint: true });
+  return (directory, name) =>
+    directory.ino === ino &&
+    directory.dev === dev &&
+    (names.has(name) || own.some((each) => name.startsWith(`${each}.part`)));
 }
 
-function entriesOf(
-  source: ImageSource,
-  report: SourceReport,
-  signal: AbortSignal,
-): Iterable<TreeEntry> | AsyncIterable<TreeEntry> {
-  if (source.kind === 'directory') return directoryEntries(source.path, report);
-  if (source.kind === 'stdin') return tarEntries(process.stdin, 'standard input', signal);
-  return tarEntries(createReadStream(source.path, { highWaterMark: TAR_PIECE }), source.path, signal);
-}
-
-function* directoryEntries(path: string, report: SourceReport): Generator<TreeEntry, void, void> {
-  using view = openView({ root: path, isSystem: false, crossAll: true, asked: [] });
-  yield* walkTree({ name: path, report, ...view });
-}
-
-function tarEntries(input: Readable, name: string, signal: AbortSignal): AsyncIterable<TreeEntry> {
-  addAbortSignal(signal, input);
-  return readTar(unpacked(input, name), name);
-}
-
-function sourceWarnings({ leftOut, changed, vanished }: SourceReport): string[] {
-  return [
-    ...leftOut.map(({ path, why }) => `left out: ${path}, ${why}`),
-    ...changed.map((path) => `${path} changed while it was read; what was read last is in the image`),
-    ...vanished.map((path) => `${path} was gone before it was read`),
-  ];
-}
-
-/** A line for each kind of thing that squashfs cannot keep. */
-function imageWarnings({ clampedTimes, attributesLeft }: WriteReport): string[] {
-  const lines = [...attributesLeft].map(
-    ([name, count]) => `${count} files have the attribute ${name}, which squashfs cannot keep`,
-  );
-  if (clampedTimes > 0) {
-    lines.push(
-      `${clampedTimes} files are from before 1970 or after 2106, which squashfs cannot keep: the nearest it can`,
-    );
+/** SOURCE_DATE_EPOCH: https://reproducible-builds.org/specs/source-date-epoch/ */
+export function sourceDate(environment: NodeJS.ProcessEnv = process.env): number | undefined {
+  const text = environment.SOURCE_DATE_EPOCH ?? '';
+  if (text === '') return undefined;
+  if (!/^\d{1,10}$/.test(text) || Number(text) >= 2 ** 32) {
+    throw new Error(`SOURCE_DATE_EPOCH: '${text}' is no time in seconds`);
   }
-  return lines;
-}
-
-function isInside(path: string, directory: string): boolean {
-  const way = relative(resolve(directory), resolve(path));
-  return way !== '..' && !way.startsWith('../');
+  return Number(text);
 }

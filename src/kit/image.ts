@@ -9,8 +9,9 @@ import { makeChunkIndex } from '../image/make-index.ts';
 import { type CheckedSignature, readSignature, verifyIndexSignature } from '../image/signature.ts';
 import { verifyImage } from '../image/verify.ts';
 import { type Command, UsageError } from './command.ts';
-import { createImage, DEFAULT_LEVEL, HIGHEST_LEVEL, resolveSource } from './create-image.ts';
-import { withProgress, withStages } from './progress.ts';
+import { CREATE_OPTIONS, type CreateWords, excludesText, reportJson, runCreate } from './create/create-action.ts';
+import { DEFAULT_LEVEL, HIGHEST_LEVEL } from './create-image.ts';
+import { withProgress } from './progress.ts';
 
 type Action = (path: string, options: ImageOptions, signal: AbortSignal) => Promise<void>;
 
@@ -20,10 +21,12 @@ interface ImageOptions {
   readonly level: number;
   readonly keys: string | undefined;
   readonly id: string | undefined;
+  readonly create: CreateWords;
 }
 
 const ACTIONS: Readonly<Record<string, { readonly run: Action; readonly options: readonly string[] }>> = {
-  create: { run: create, options: ['output', 'level', 'json'] },
+  create: { run: create, options: ['output', 'level', 'json', ...Object.keys(CREATE_OPTIONS)] },
+  excludes: { run: excludes, options: [] },
   info: { run: info, options: ['json'] },
   verify: { run: verify, options: ['json', 'key', 'id'] },
   index: { run: index, options: ['json'] },
@@ -32,15 +35,31 @@ const ACTIONS: Readonly<Record<string, { readonly run: Action; readonly options:
 export const image: Command = {
   name: 'image',
   summary: 'make a disk image, show what it is, check it',
-  usage: `usage: viver image create SOURCE -o NAME.sqfs [--level N] [--json]
+  usage: `usage: viver image create SOURCE -o NAME.sqfs [--level N] [--json] [--system] [--with PATH]… [--cross]
+           [--exclude PATTERN]… [--include PATTERN]… [--excludes FILE | --no-excludes]
+           [--kernel VERSION|FILE] [--viverrd FILE] [--no-kernel]
+       viver image excludes [TREE]
        viver image info NAME.sqfs [--json]
        viver image verify NAME.sqfs [--id HEX] [--key DIR] [--json]
        viver image index NAME.sqfs [--json]
 
-create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: a directory, a tar (plain or packed), or - for a tar
-         on standard input. Owners, modes and extended attributes are kept, nothing is left out. The same input gives
-         the same bytes when SOURCE_DATE_EPOCH is set.
-         --level N  of compression (zstd), 1 to ${HIGHEST_LEVEL}, default ${DEFAULT_LEVEL}: a low one is sooner made and larger
+create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: / (the running system), a directory, a tar (plain or
+         packed by gzip, zstd, xz, bzip2), - (a tar on standard input), oci:DIR (an OCI layout), debian:SUITE (a small
+         Debian, by mmdebstrap). Owners, modes and extended attributes are kept. Kernel and initrd are put in /boot, so
+         that others can boot from it. The same input gives the same bytes when SOURCE_DATE_EPOCH is set.
+         --level N  of compression (zstd), 1 to ${HIGHEST_LEVEL}, default ${DEFAULT_LEVEL}: lower is faster but larger
+         --system   the directory is an installed system: treated as / is. Of / the file systems of its own directories
+                    are taken (/boot, /usr, /var …), and what must not be shared is left out (viver image excludes).
+                    Of any other directory one file system is taken, and nothing is left out
+         --with P   also the file system that is mounted at P: --with /home
+         --cross    all file systems of disks that are mounted below
+         --exclude PATTERN, --include PATTERN   leave out besides, keep all the same: a path from the root of the tree
+                    (/etc/secret), or a name in any directory (*.iso)
+         --excludes FILE   this list in place of VIVER's own; --no-excludes: none
+         --kernel VERSION  this kernel of the tree; without it the newest with modules. FILE, with a slash in it: that one
+         --viverrd FILE    the initrd for that kernel, already made
+         --no-kernel       puts in neither: others cannot boot from the image
+excludes prints the list of what is left out of an installed system, for the distribution of TREE (/ unless given)
 info     what the image is. Without an index beside it the id is computed, which reads the whole image.
 verify   checks the image against the index beside it, byte for byte.
          --id HEX   the image id must be this one
@@ -52,7 +71,9 @@ With --json, one object on standard output:
                          size and blockSize in bytes, created in ISO 8601, indexPath null when there is no index file,
                          signature null or {path, keyId, trustedComment}, not checked
   create, index, verify  {name, path, id, size, chunks, indexPath}; verify with --key also
-                         signature: {path, keyId, trustedComment, keyPath}
+                         signature: {path, keyId, trustedComment, keyPath}; create also {family, kernel, leftOut:
+                         [{path, why}], excluded: {reason: count}, changed: [path], vanished: [path], inodes,
+                         fileBytes, clampedTimes, attributesLeft: {name: count}, sockets}
 `,
   async run(args, signal) {
     const { action, path, options } = parseWords(args);
@@ -70,13 +91,13 @@ function parseWords(args: readonly string[]): { action: Action; path: string; op
     if (!action.options.includes(option)) throw new UsageError(`${name} takes no --${option}`);
   }
   const [path, ...more] = positionals;
-  if (path === undefined || more.length > 0)
+  if ((path === undefined && name !== 'excludes') || more.length > 0)
     throw new UsageError(`${name} takes one ${name === 'create' ? 'SOURCE' : 'image'}`);
   if (name === 'create') checkOutput(values.output);
   if (values.id !== undefined && !/^[0-9a-f]{64}$/i.test(values.id)) throw new UsageError('--id takes 64 hex digits');
-  const { json = false, output, key: keys, id } = values;
+  const { json = false, output, key: keys, id, ...create } = values;
   const level = parseLevel(values.level ?? String(DEFAULT_LEVEL));
-  return { action: action.run, path, options: { json, output, level, keys, id } };
+  return { action: action.run, path: path ?? '/', options: { json, output, level, keys, id, create } };
 }
 
 function parseOptions(args: string[]) {
@@ -90,6 +111,7 @@ function parseOptions(args: string[]) {
         level: { type: 'string' },
         key: { type: 'string' },
         id: { type: 'string' },
+        ...CREATE_OPTIONS,
       },
     });
   } catch (error) {
@@ -112,20 +134,14 @@ function parseLevel(text: string): number {
   return level;
 }
 
-async function create(source: string, { json, output = '', level }: ImageOptions, signal: AbortSignal): Promise<void> {
-  const resolved = await resolveSource(source);
-  const onWarning = (line: string): void => void process.stderr.write(`viver image: ${line}\n`);
-  const made = await withStages((onProgress) =>
-    createImage(resolved, output, {
-      signal,
-      level,
-      onProgress,
-      onWarning,
-      // To know how much there is takes a look at every file, which only a person who waits has a use for.
-      countFirst: process.stderr.isTTY,
-    }),
-  );
-  printResult(output, made, json, 'made');
+async function create(source: string, options: ImageOptions, signal: AbortSignal): Promise<void> {
+  const { json, output = '', level, create: words } = options;
+  const made = await runCreate(source, output, words, { level, signal });
+  printResult(output, made.index, json, 'made', { more: reportJson(made) });
+}
+
+async function excludes(tree: string): Promise<void> {
+  process.stdout.write(excludesText(tree));
 }
 
 async function index(path: string, { json }: ImageOptions, signal: AbortSignal): Promise<void> {
@@ -143,7 +159,7 @@ async function verify(path: string, { json, keys, id }: ImageOptions, signal: Ab
   if (signature === undefined && (await exists(paths.signature))) {
     process.stderr.write(`viver image: ${paths.signature} was not checked: no --key DIR\n`);
   }
-  printResult(path, known, json, 'verified', signature);
+  printResult(path, known, json, 'verified', signature === undefined ? {} : { signature });
 }
 
 async function info(path: string, { json }: ImageOptions, signal: AbortSignal): Promise<void> {
@@ -179,10 +195,16 @@ async function indexImage(path: string, signal: AbortSignal): Promise<ChunkIndex
   return await withProgress('index', (onProgress) => makeChunkIndex(file, { signal, onProgress }));
 }
 
-function printResult(path: string, known: ChunkIndex, json: boolean, done: string, signature?: CheckedSignature): void {
+function printResult(
+  path: string,
+  known: ChunkIndex,
+  json: boolean,
+  done: string,
+  { signature, more }: { signature?: CheckedSignature; more?: Readonly<Record<string, unknown>> } = {},
+): void {
   const { name, index: indexPath } = imagePaths(path);
   const facts = { name, path, id: known.id, size: known.size, chunks: known.count, indexPath };
-  if (json) printJson(signature === undefined ? facts : { ...facts, signature });
+  if (json) printJson({ ...facts, ...(signature === undefined ? {} : { signature }), ...more });
   else {
     const signer = signature === undefined ? '' : `, signed by ${signature.keyId} (${signature.trustedComment})`;
     process.stdout.write(

@@ -24,6 +24,8 @@ export type ImageSource =
 export interface SourceOptions {
   /** What is left out. */
   readonly rules?: Rules;
+  /** Of a directory: it is an installed system, and the file systems of its own directories belong to it. */
+  readonly isSystem?: boolean;
   /** Of a directory: every file system of a disk that is mounted below. */
   readonly crossAll?: boolean;
   /** Of a directory: mount points to take along whatever they are. */
@@ -115,8 +117,8 @@ function tarOf(input: Readable, name: string, signal: AbortSignal): AsyncIterabl
 }
 
 function* walkDirectory(path: string, options: SourceOptions): Generator<TreeEntry, void, void> {
-  const { rules, report, crossAll = false, asked = [], isOwn, signal } = options;
-  using view = openView({ root: path, isSystem: path === '/', crossAll, asked });
+  const { rules, report, isSystem = path === '/', crossAll = false, asked = [], isOwn, signal } = options;
+  using view = openView({ root: path, isSystem, crossAll, asked });
   const missed = asked.filter(
     (name) => !view.mounts.some(({ kind, path: place }) => kind === 'enter' && isAt(place, name, path)),
   );

@@ -1,9 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readIndexFile } from '../../../src/image/index-file.ts';
-import { createImage, resolveSource } from '../../../src/kit/create-image.ts';
+import { resolveSource } from '../../../src/image/sources/source.ts';
+import { createImage } from '../../../src/kit/create-image.ts';
 import { noise, sha256, temporaryFolder } from '../image/images.ts';
 
 const folder = temporaryFolder();
@@ -62,7 +63,7 @@ function capabilities(image: string): string {
 describe('createImage', () => {
   test('keeps modes, links and attributes of a directory, and makes the index beside it', async () => {
     const path = newPath();
-    const index = await createImage(await resolveSource(tree), path, { signal });
+    const { index } = await createImage(await resolveSource(tree), path, { signal });
     expect(listing(path)).toContain('-rwsr-xr-x 0/0 squashfs-root/program');
     expect(listing(path)).toContain('drwxrwxrwt 0/0 squashfs-root/sub');
     expect(listing(path)).toContain('lrwxrwxrwx 0/0 squashfs-root/link -> program');
@@ -73,12 +74,12 @@ describe('createImage', () => {
   test('the same input gives the same bytes when SOURCE_DATE_EPOCH is set', async () => {
     const [first, second] = [newPath(), newPath()];
     await createImage({ kind: 'directory', path: tree }, first, { signal });
-    execFileSync('touch', [`${tree}/program`]);
+    execFileSync('touch', [`${tree}/program`]); // later than it all the same
     await createImage({ kind: 'directory', path: tree }, second, { signal });
     expect(hashOf(second)).toBe(hashOf(first));
   });
 
-  test('a tar gives its owners, modes and attributes, those of its root, too', async () => {
+  test('a tar gives its owners, modes and attributes, those of its root too', async () => {
     const path = newPath();
     await createImage(await resolveSource(tar), path, { signal });
     expect(listing(path)[0]).toBe('drwxr-xr-x 1234/56 squashfs-root');
@@ -88,9 +89,8 @@ describe('createImage', () => {
 
   test('a tar that does not say what its root is gets one that only root can write to', async () => {
     const path = newPath();
-    const rootless = folder.at('rootless.tar');
-    execFileSync('tar', ['-C', tree, '-cf', rootless, 'program', 'sub']);
-    await createImage(await resolveSource(rootless), path, { signal });
+    writeFileSync(folder.at('rootless.tar'), execFileSync('tar', ['-C', tree, '-c', 'sub'], { maxBuffer: 1e8 }));
+    await createImage({ kind: 'tar', path: folder.at('rootless.tar') }, path, { signal, level: 1 });
     expect(listing(path)[0]).toBe('drwxr-xr-x 0/0 squashfs-root');
   });
 
@@ -112,7 +112,7 @@ describe('createImage', () => {
 
   test('a tar on standard input', async () => {
     const path = newPath();
-    const command = viverProcess('image', 'create', '-', '-o', path);
+    const command = viverProcess('image', 'create', '-', '-o', path, '--no-kernel');
     command.stdin.end(readFileSync(tar));
     expect(await command.ended).toEqual({ code: 0, stderr: '' });
     expect(listing(path)).toContain('-rwsr-xr-x 1234/56 squashfs-root/program');
@@ -120,7 +120,7 @@ describe('createImage', () => {
 
   test('ends on SIGINT though its input never does', async () => {
     const path = newPath();
-    const command = viverProcess('image', 'create', '-', '-o', path);
+    const command = viverProcess('image', 'create', '-', '-o', path, '--no-kernel');
     // More than a pipe holds, so once it is written the command is at work on it.
     await new Promise((done) => command.stdin.write(readFileSync(tar).subarray(0, 400_000), done));
     command.kill('SIGINT');
@@ -142,14 +142,27 @@ describe('createImage', () => {
   });
 
   test.each<[string, (path: string) => void, RegExp]>([
-    ['an empty file', (path) => writeFileSync(path, ''), /is empty, no tar/],
-    ['what is no tar', (path) => writeFileSync(path, noise(10_000)), /no tar/],
-    ['a tar cut short', (path) => writeFileSync(path, readFileSync(tar).subarray(0, 300_000)), /ends|cut short/],
-    ['a gzip cut short', (path) => writeFileSync(path, gzipSync(readFileSync(tar)).subarray(0, 300_000)), /gzip/],
+    ['an empty file', (path) => writeFileSync(path, ''), /: it is empty, no tar$/],
+    ['what is no tar', (path) => writeFileSync(path, noise(10_000)), /: it is no tar$/],
+    [
+      'a tar cut short',
+      (path) => writeFileSync(path, readFileSync(tar).subarray(0, 300_000)),
+      /, \.\/sub\/noise: it is cut short: its data ends too early$/,
+    ],
+    [
+      'a gzip cut short',
+      (path) => writeFileSync(path, gzipSync(readFileSync(tar)).subarray(0, 300_000)),
+      /cannot unpack .* by gzip/,
+    ],
     [
       'a zstd gone bad',
       (path) => writeFileSync(path, Buffer.concat([Buffer.from('28b52ffd', 'hex'), noise(1000)])),
-      /zstd/,
+      /cannot unpack .* by zstd/,
+    ],
+    [
+      'an xz cut short',
+      (path) => writeFileSync(path, execFileSync('xz', ['-c', tar], { maxBuffer: 1e8 }).subarray(0, 300_000)),
+      /cannot unpack .* by xz/,
     ],
   ])('%s is an error, and what was there before is left', async (_what, write, message) => {
     const path = newPath();
@@ -172,18 +185,26 @@ describe('createImage', () => {
     expect(listing(low)).toEqual(listing(high));
   });
 
-  test('does not pack itself', async () => {
-    await expect(createImage({ kind: 'directory', path: tree }, `${tree}/sub/x.sqfs`, { signal })).rejects.toThrow(
-      'the image would hold itself',
-    );
+  test('does not pack itself, nor what was there before', async () => {
+    const path = `${tree}/sub/x.sqfs`;
+    for (const stale of [path, path.replace('.sqfs', '.caibx')]) writeFileSync(stale, 'old');
+    const { source } = await createImage({ kind: 'directory', path: tree }, path, { signal, level: 1 });
+    expect(listing(path).filter((line) => line.includes('/x.'))).toEqual([]);
+    expect(source.leftOut.map(({ why }) => why)).toEqual(Array(3).fill('the image itself'));
+    for (const own of [path, path.replace('.sqfs', '.caibx')]) rmSync(own);
   });
 });
 
 describe('resolveSource', () => {
-  test('tells a directory, a tar and standard input', async () => {
+  test('tells a directory, a tar, standard input, an OCI layout and a suite', async () => {
     expect(await resolveSource(tree)).toEqual({ kind: 'directory', path: tree });
     expect(await resolveSource(tar)).toEqual({ kind: 'tar', path: tar });
     expect(await resolveSource('-')).toEqual({ kind: 'stdin' });
+    expect(await resolveSource(`oci:${tree}`)).toEqual({ kind: 'oci', path: tree });
+    expect(await resolveSource('debian:trixie')).toEqual({ kind: 'debian', suite: 'trixie' });
+    for (const root of ['/', '//', '/tmp/..']) {
+      expect(await resolveSource(root)).toEqual({ kind: 'directory', path: '/' });
+    }
   });
 
   test('follows a symbolic link, and takes no FIFO', async () => {
@@ -194,10 +215,10 @@ describe('resolveSource', () => {
   });
 
   test.each([
-    ['/', 'running system'],
-    ['//', 'running system'],
-    ['/tmp/..', 'running system'],
-    ['debian:trixie', 'not there yet'],
+    ['debian:', "'' is no name of a Debian suite"],
+    ['debian:../x', 'is no name of a Debian suite'],
+    ['oci:/etc/passwd', 'is no directory: oci: takes an OCI layout'],
+    ['oci:/nonexistent', 'cannot read /nonexistent'],
     ['/nonexistent', 'cannot read /nonexistent'],
   ])('refuses %s', async (source, message) => {
     await expect(resolveSource(source)).rejects.toThrow(message);
