@@ -63,8 +63,12 @@ build/%.tar: scripts/image-base.sh build/kernel-version
 build/kernel-version: | build/viverrd.zst
 
 iso: build/viver.iso ## build/viver.iso: boots by BIOS and UEFI from CD, and written by dd from USB stick, SD card, hard disk
-build/viver.iso: build/debian.sqfs scripts/iso.sh $(wildcard scripts/grub/*.cfg)
-	scripts/iso.sh build/debian.sqfs $@
+build/viver.iso: build/debian.sqfs build/.loaders
+	build/viver iso build/debian.sqfs -o $@ --boot build
+
+build/.loaders: scripts/loaders.sh | build/.setup
+	scripts/loaders.sh build/loaders
+	@touch $@
 
 demo: build/viver.iso ## three machines in QEMU: 1 boots from the ISO, 2 and 3 by PXE from 1; then 1 is switched off
 	$(BIN) node scripts/demo.ts
@@ -74,7 +78,7 @@ test: check test-unit build/viverrd.zst ## everything: types and lint, unit, fie
 	@$(MAKE) --no-print-directory -j3 test-field build/debian.tar build/sysvinit.tar
 	@$(MAKE) --no-print-directory test-vm
 
-test-unit: build/kernel/version ## the fast tests
+test-unit: build/kernel/version build/.loaders ## the fast tests
 	$(BIN) vitest run --project unit
 
 test-field: build/viverrd.zst ## several nodes on this machine

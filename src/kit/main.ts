@@ -5,16 +5,20 @@ import { explain } from './explain.ts';
 import { field } from './field.ts';
 import { image } from './image.ts';
 import { initrd } from './initrd.ts';
+import { iso } from './iso.ts';
 import { javascript } from './javascript.ts';
 import { kernelConfig } from './kernel-config.ts';
 import { role } from './role.ts';
 import { runes } from './runes.ts';
 import { shutdown } from './shutdown.ts';
 import { status } from './status.ts';
+import { stick } from './stick.ts';
 
 const COMMANDS: readonly Command[] = [
   image,
   initrd,
+  iso,
+  stick,
   chunk,
   field,
   status,

@@ -5,19 +5,19 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { made } from './harness/disks.ts';
 import { smallImage } from './harness/images.ts';
-import { isoOf } from './harness/isos.ts';
-import { BUILD, CHECKOUT } from './harness/products.ts';
+import { isoOf, viver } from './harness/isos.ts';
+import { BUILD } from './harness/products.ts';
 
 const run = promisify(execFile);
 
-/** What one more run of the script gives. */
+/** What one more run gives. */
 async function again(name: string): Promise<string> {
   const image = await smallImage();
   const inputs = { description: [name, Date.now()], files: [image.sqfs] };
   return made(name, inputs, async (target, work) => {
     await run('cp', [image.sqfs, join(work, 'small.sqfs')]);
     await run('cp', [image.caibx, join(work, 'small.caibx')]);
-    await run('sh', [join(CHECKOUT, 'scripts/iso.sh'), join(work, 'small.sqfs'), target, BUILD]);
+    await viver('iso', join(work, 'small.sqfs'), '-o', target, '--boot', BUILD);
   });
 }
 
@@ -51,10 +51,4 @@ test("every loader's part is in the ISO's files, for a copy on FAT32 and for loo
     '/viver/small.caibx',
   ])
     expect(stdout).toContain(`'${path}'`);
-});
-
-test('GRUB takes the menu files', async () => {
-  for (const name of ['grub.cfg', 'loopback.cfg', 'find-medium.cfg']) {
-    await run('grub-script-check', [join(CHECKOUT, 'scripts/grub', name)]);
-  }
 });

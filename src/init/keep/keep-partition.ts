@@ -5,14 +5,13 @@ import { attachLoop } from '../../linux/loop.ts';
 import { addPartition, deletePartition, readSectors, writeSectors } from '../../linux/partition.ts';
 import type { BlockDevice } from '../../media/block-devices.ts';
 import { makeExt4 } from '../../root/keep/ext4-tools.ts';
+import { ISO_START_BYTES, isoVolume } from '../../root/keep/iso-volume.ts';
 import { decodeMark, encodeMark, MARK_BYTES } from '../../root/keep/mark.ts';
 import { decodeMbr, SECTOR_BYTES, withoutPartition, withPartition } from '../../root/keep/mbr.ts';
 import { type BootDisk, type KeepPlace, placesToProbe, planPlace } from '../../root/keep/room.ts';
 import type { BootLog } from '../boot-log.ts';
 import { keepFailure } from './choice.ts';
 
-const ISO_VOLUME_AT = 16 * 2048;
-const ISO_BLOCK_BYTES = 2048;
 const DEVICE_WAIT_MS = 3000;
 
 /**
@@ -65,19 +64,12 @@ function readBootDisk(disk: string): { readonly boot: BootDisk; readonly sector:
   const { sizeBytes, logicalBlockSize, readOnly } = readBlockDevice(disk);
   if (readOnly) throw noPartition(disk, 'it is write-protected');
   if (logicalBlockSize !== SECTOR_BYTES) throw noPartition(disk, `its sectors have ${logicalBlockSize} bytes`);
-  const start = readSectors(disk, 0, ISO_VOLUME_AT + ISO_BLOCK_BYTES);
+  const start = readSectors(disk, 0, ISO_START_BYTES);
   const sector = start.subarray(0, SECTOR_BYTES);
   const partitions = decodeMbr(sector);
   if (partitions === undefined || start.toString('latin1', SECTOR_BYTES, SECTOR_BYTES + 8) === 'EFI PART')
     throw noPartition(disk, 'it has no partition table as the ISO has it (an MBR alone)');
-  return { boot: { sizeBytes, partitions, imageEndBytes: isoEnd(start) }, sector };
-}
-
-/** Where an ISO 9660 file system at the disk's start ends (ECMA-119, 8.4.8); 0 when there is none. */
-function isoEnd(start: Buffer): number {
-  const volume = start.subarray(ISO_VOLUME_AT);
-  if (volume.toString('latin1', 1, 6) !== 'CD001') return 0;
-  return volume.readUInt32LE(80) * ISO_BLOCK_BYTES;
+  return { boot: { sizeBytes, partitions, imageEndBytes: isoVolume(start)?.endBytes ?? 0 }, sector };
 }
 
 function markAt(disk: string, place: number, diskBytes: number) {

@@ -7,19 +7,24 @@ import type { Image } from './images.ts';
 import { BUILD, CHECKOUT, product } from './products.ts';
 
 const run = promisify(execFile);
-const SCRIPT = join(CHECKOUT, 'scripts/iso.sh');
 
-/** An ISO of any image, by what `make iso` calls. The image's file name on it is `small.sqfs`, say. */
+/** An ISO of any image, by `viver iso`. The image's file name on it is `small.sqfs`, say. */
 export async function isoOf(image: Image): Promise<string> {
-  const menus = join(CHECKOUT, 'scripts/grub');
-  const sources = [SCRIPT, ...(await readdir(menus)).sort().map((name) => join(menus, name))];
+  const folder = join(CHECKOUT, 'src/kit/iso');
+  const sources = (await readdir(folder)).sort().map((name) => join(folder, name));
   const files = [...sources, product('vmlinuz'), product('viverrd.zst'), image.sqfs, image.caibx];
   return made(`${basename(image.sqfs, '.sqfs')}.iso`, { description: image.name, files }, async (target, work) => {
     const named = join(work, `${image.name}.sqfs`);
     await run('ln', ['-s', image.sqfs, named]);
     await run('ln', ['-s', image.caibx, join(work, `${image.name}.caibx`)]);
-    await run('sh', [SCRIPT, named, target, BUILD]);
+    await viver('iso', named, '-o', target, '--boot', BUILD);
   });
+}
+
+/** Runs the sources' `viver`. */
+export async function viver(...words: readonly string[]): Promise<string> {
+  const { stdout } = await run(process.execPath, [join(CHECKOUT, 'src/init/main.ts'), ...words]);
+  return stdout;
 }
 
 /** A FAT32 partition with the ISO's files copied onto it, as a person does with a stick that is formatted already. */

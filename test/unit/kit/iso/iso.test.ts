@@ -1,0 +1,139 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { viver } from '../run-viver.ts';
+import { smallImage } from './small-images.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'viver-iso-test-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let one = '';
+let two = '';
+let other = '';
+beforeAll(() => {
+  one = smallImage(folder, 'one');
+  two = smallImage(folder, 'two-images');
+  other = smallImage(folder, 'other+name', 7);
+  writeFileSync(join(folder, 'one.caibx'), 'index');
+});
+
+async function make(name: string, ...words: string[]): Promise<string> {
+  const path = join(folder, name);
+  const { code, stderr } = await viver('iso', ...words, '-o', path);
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return path;
+}
+
+function files(iso: string): string[] {
+  const text = execFileSync('xorriso', ['-indev', iso, '-find', '/', '-type', 'f'], {
+    encoding: 'utf8',
+    stdio: 'pipe',
+  });
+  return text.match(/'[^']*'/g)?.map((name) => name.slice(1, -1)) ?? [];
+}
+
+function fileOf(iso: string, path: string): Buffer {
+  const out = join(folder, 'extracted');
+  rmSync(out, { force: true });
+  execFileSync('xorriso', ['-indev', iso, '-osirrox', 'on', '-extract', path, out], { stdio: 'pipe' });
+  return readFileSync(out);
+}
+
+test('an ISO has the image, what lies beside it, its own kernel and initrd, and every loader', async () => {
+  const iso = await make('one.iso', one);
+  expect(
+    files(iso)
+      .filter((path) => !path.endsWith('.id'))
+      .sort(),
+  ).toEqual([
+    '/EFI/BOOT/BOOTIA32.EFI',
+    '/EFI/BOOT/BOOTX64.EFI',
+    '/EFI/BOOT/grubx64.efi',
+    '/EFI/BOOT/mmx64.efi',
+    '/boot/grub/grub.cfg',
+    '/boot/grub/i386-pc/eltorito.img',
+    '/boot/grub/loopback.cfg',
+    '/boot/viverrd.zst',
+    '/boot/vmlinuz',
+    '/viver/one.caibx',
+    '/viver/one.sqfs',
+  ]);
+  expect(fileOf(iso, '/viver/one.sqfs').equals(readFileSync(one))).toBe(true);
+  const vmlinuz = execFileSync('unsquashfs', ['-cat', one, 'boot/vmlinuz']);
+  expect(fileOf(iso, '/boot/vmlinuz').equals(vmlinuz)).toBe(true);
+  const { partitiontable } = JSON.parse(execFileSync('sfdisk', ['--json', iso], { encoding: 'utf8' }));
+  expect(partitiontable.label).toBe('dos');
+  expect(partitiontable.partitions.map((each: { type: string }) => each.type)).toEqual(['83', 'ef']);
+  const [, efi] = partitiontable.partitions;
+  const part = readFileSync(iso).subarray(efi.start * 512, (efi.start + efi.size) * 512);
+  writeFileSync(join(folder, 'efi.img'), part);
+  execFileSync('fsck.vfat', ['-n', join(folder, 'efi.img')], { stdio: 'pipe' });
+  const config = execFileSync('mtype', ['-i', join(folder, 'efi.img'), '::/boot/grub/grub.cfg'], { encoding: 'utf8' });
+  const [id] = /(?<=viver_id=)[0-9a-f]{16}/.exec(config) ?? [''];
+  expect(files(iso)).toContain(`/boot/grub/${id}.id`);
+});
+
+test('the same inputs give the same bytes, at any time', async () => {
+  const first = await make('same-1.iso', one, other);
+  await sleep(1100);
+  const second = await make('same-2.iso', one, other);
+  expect(readFileSync(first).equals(readFileSync(second))).toBe(true);
+});
+
+test('several images share what is the same byte for byte', async () => {
+  const iso = await make('several.iso', one, two, other);
+  const names = files(iso);
+  expect(names.filter((path) => path.startsWith('/viver/')).sort()).toEqual([
+    '/viver/one.caibx',
+    '/viver/one.sqfs',
+    '/viver/other+name.sqfs',
+    '/viver/two-images.sqfs',
+  ]);
+  expect(names.filter((path) => path.endsWith('vmlinuz')).sort()).toEqual([
+    '/boot/one/vmlinuz',
+    '/boot/other+name/vmlinuz',
+  ]);
+  const menu = fileOf(iso, '/boot/grub/grub.cfg').toString();
+  expect(menu).toMatch(/linux \/boot\/one\/vmlinuz .* viver\.image=two-images /);
+});
+
+test('kernel and initrd of a directory, with the field’s secret behind the initrd', async () => {
+  const boot = join(folder, 'boot');
+  mkdirSync(boot);
+  writeFileSync(join(boot, 'vmlinuz'), 'kernel');
+  writeFileSync(join(boot, 'viverrd.zst'), 'initrd');
+  writeFileSync(join(boot, 'field-key.cpio'), '070701');
+  const iso = await make('boot.iso', one, '--boot', boot);
+  expect(fileOf(iso, '/boot/vmlinuz').toString()).toBe('kernel');
+  expect(fileOf(iso, '/boot/viverrd.zst').toString('latin1')).toBe('initrd\x00\x00070701');
+});
+
+test('what cannot become an ISO is one line, and nothing is left', async () => {
+  const bare = join(folder, 'bare.sqfs');
+  mkdirSync(join(folder, 'empty'));
+  execFileSync('mksquashfs', [join(folder, 'empty'), bare, '-quiet', '-no-progress'], { stdio: 'pipe' });
+  mkdirSync(join(folder, 'again'));
+  const sameName = smallImage(join(folder, 'again'), 'one');
+  writeFileSync(join(folder, 'text.sqfs'), 'no image');
+  const out = join(folder, 'none.iso');
+  const cases: readonly (readonly [string[], number, RegExp])[] = [
+    [[bare], 1, /bare\.sqfs has no file \/boot\/vmlinuz, so it cannot boot: .*--boot DIR\n$/],
+    [[one, sameName], 1, /two images are named one: rename one of them\n$/],
+    [[join(folder, 'text.sqfs')], 1, /text\.sqfs: /],
+    [[join(folder, 'missing.sqfs')], 1, /cannot open .*missing\.sqfs/],
+    [[one, '--boot', folder], 1, /vmlinuz is missing/],
+    [[], 2, /an IMAGE is missing/],
+  ];
+  for (const [words, code, line] of cases) {
+    const result = await viver('iso', ...words, '-o', out);
+    expect(result.code, words.join(' ')).toBe(code);
+    expect(result.stderr).toMatch(line);
+    if (code === 1) expect(result.stderr.trimEnd().split('\n')).toHaveLength(1);
+  }
+  expect(existsSync(out) || existsSync(`${out}.partial`)).toBe(false);
+  expect(statSync(one).size).toBeGreaterThan(0);
+});
