@@ -1,5 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { newcArchive } from './harness/archive.ts';
 import { directKernel } from './harness/direct.ts';
@@ -131,4 +132,13 @@ test('a disk made with a table and file systems is seen by the machine as it was
       { expect: 'power-off', within: 20 },
     ],
   });
+});
+
+test('what is made of a made file is not made anew because that file was used again', async () => {
+  const base = () => made('harness-base', { description: 'base', files: [] }, (target) => writeFile(target, 'base'));
+  const derived = async () =>
+    made('harness-derived', { description: 'derived', files: [await base()] }, (target) => writeFile(target, ''));
+  const first = await derived();
+  await sleep(20);
+  expect(await derived()).toBe(first);
 });

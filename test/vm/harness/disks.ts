@@ -178,10 +178,18 @@ async function assemble(disk: DiskImage, target: string, work: string): Promise<
   for (const part of parts) await copyInto(part.file, target, part.startMiB);
 }
 
-/** A name for what a function makes from its inputs: files count by path, size and time of change. */
+/**
+ * A name for what a function makes from its inputs: files count by path, size and time of change; what was made here
+ * itself has all it was made from in its name, and its time says only when it was last used.
+ */
 async function keyOf(description: unknown, files: readonly string[]): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify(description));
+  const ownFiles = join(vmDirectory('made'), '/');
   for (const file of files) {
+    if (file.startsWith(ownFiles)) {
+      hash.update(`${file}\n`);
+      continue;
+    }
     const { size, mtimeMs } = await stat(file);
     hash.update(`${file} ${size} ${mtimeMs}\n`);
   }
