@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { hasCode } from '../linux/errno.ts';
 import { KEPT_INITRAMFS } from '../root/switch.ts';
+import { readFixedRole } from '../runes/engine/fixed-role.ts';
 import { loadRunesOrBasics } from '../runes/engine/load.ts';
 import { Runner } from '../runes/engine/runner.ts';
 import { readMachine } from '../runes/machine.ts';
@@ -35,13 +36,14 @@ runs it. What would run and why: viver role --explain
       ? // level info: kept for dmesg, and off the consoles of a quiet kernel
         (line: string) => toKernelLog(`<6>viver runes: ${line}\n`)
       : (line: string) => void process.stdout.write(`viver runes: ${line}\n`);
-    const { machine, role, why, graph, problems } = loadRunesOrBasics({
+    const { machine, role, why, roles, graph, problems } = loadRunesOrBasics({
       machine: readMachine(),
       roots: [KEPT_INITRAMFS, ''],
+      fixed: readFixedRole(),
     });
     for (const problem of problems) say(problem);
     say(`role ${role.name} (${why}): ${graph.order.map(({ name }) => name).join(', ')}`);
-    const runner = new Runner({ graph, machine, role: role.name, log: say });
+    const runner = new Runner({ graph, machine, role: role.name, settings: role.settings, roles, log: say });
     const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     const stray = (error: unknown): void => runner.stray(error);
     for (const event of STRAY) process.on(event, stray);

@@ -10,6 +10,7 @@ import hostKeys from './plugins/host-keys.ts';
 import hostname from './plugins/hostname.ts';
 import http from './plugins/http.ts';
 import identity from './plugins/identity.ts';
+import keyboard from './plugins/keyboard.ts';
 import networkQuiet from './plugins/network-quiet.ts';
 import noRouter from './plugins/no-router.ts';
 import otherHardware from './plugins/other-hardware.ts';
@@ -22,6 +23,19 @@ import x11 from './plugins/x11.ts';
 
 /** The plugins in the executable, in the order a role's `basic` names them. */
 export const BASIC_PLUGINS: readonly AnyPlugin[] = [
-  ...[hostname, identity, hostKeys, firstBoot, fstab, otherHardware, networkQuiet, sleep, x11, time, bootPackages],
+  ...[
+    hostname,
+    identity,
+    hostKeys,
+    firstBoot,
+    fstab,
+    otherHardware,
+    networkQuiet,
+    sleep,
+    x11,
+    keyboard,
+    time,
+    bootPackages,
+  ],
   ...[address, resolv, field, otherImages, bootLoader, http, tftp, dhcp, noRouter],
 ];

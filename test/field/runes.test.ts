@@ -30,7 +30,7 @@ describe('a machine booted from a medium', () => {
       kernel: '200',
       httpEscapes: ['400', '400', '400', '400', '404', '404'],
       method: '405',
-      refused: { escape: 4, unknown: 2, method: 1, broken: 0, limited: 0 },
+      refused: { escape: 4, unknown: 2, method: 1, broken: 0, limited: 0, locked: 0 },
       ready: true,
     });
   });
@@ -132,6 +132,19 @@ describe('several machines', () => {
       same: true,
       lease: 'undionly.kpxe',
     });
+  });
+
+  test('a roles file says what machines that boot get: words, menu, image, or nothing', async () => {
+    const found = (await play('roles of machines that boot')) as Record<string, string> & { lines: string[] };
+    expect(found.asked).toMatch(/^chain http:.*\/boot\/boot\.ipxe\?mac=\$\{netX\/mac:hexhyp\}/m);
+    expect(found.named).toMatch(/ viver\.cow=ram quiet viver\.keymap=de viver\.role=named \|\|/);
+    expect(found.named).toContain('goto login');
+    expect(found.named).not.toContain('viver.rescue');
+    expect(found.stranger).toMatch(/does not boot here: its role is strangers.*\nsleep 3\nexit 1/);
+    expect(found.other).toMatch(/role, other, wants the image nowhere, which is not here/);
+    expect(found.menu).toEqual(['401', '401', '200']);
+    expect(found.status).toEqual(['401', '200', '200']);
+    expect(found.lines).toHaveLength(2);
   });
 
   test('two that find an empty network at once agree without harm', async () => {

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,6 +8,7 @@ import { expect, test } from 'vitest';
 import { describeOverview } from '../../src/kit/status.ts';
 import type { MachineStatus } from '../../src/runes/machine-status.ts';
 import { checkOverview, type Overview } from '../../src/runes/overview/overview.ts';
+import { hashPassword } from '../../src/runes/web/password.ts';
 import { looker, type PeerKind, simulatedPeers, startCrowd } from './status/crowd.ts';
 import { webOf } from './status/web-of-one.ts';
 
@@ -141,4 +143,28 @@ test('the page and what programs ask are read only, and one address has so many 
   expect(codes.filter((code) => code === 200).length).toBeGreaterThanOrEqual(60);
   expect(codes.filter((code) => code === 429).length).toBeGreaterThan(10);
   expect(web.server.refused.limited).toBeGreaterThan(10);
+});
+
+test('with a password the status is for who knows it, and for machines of the field', async () => {
+  const hash = await hashPassword('sesame');
+  await using web = await webOf(() => looker(simulatedPeers(['off'])), 0, hash);
+  const ask = async (path: string, password?: string) => {
+    const authorization =
+      password === undefined ? undefined : `Basic ${Buffer.from(`x:${password}`).toString('base64')}`;
+    const headers = authorization === undefined ? {} : { authorization };
+    return (await fetch(`http://127.0.0.1:${web.port}${path}`, { headers })).status;
+  };
+  for (const path of ['/', '/machines.json', '/status.json', '/status.json?row']) {
+    expect([path, await ask(path)]).toEqual([path, 401]);
+    expect([path, await ask(path, 'sesame')]).toEqual([path, 200]);
+  }
+  expect(await ask('/machines.json', 'wrong')).toBe(401);
+  // machines ask each other who serves by it, before they know each other
+  expect(await ask('/status.json?brief')).toBe(200);
+  const peer = (path: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const of = { host: '127.0.0.1', port: web.port, path, localAddress: '127.86.0.1' };
+      get(of, (response) => resolve(response.resume().statusCode)).once('error', reject);
+    });
+  expect(await peer('/status.json?row')).toBe(200);
 });

@@ -1,7 +1,12 @@
+import { lstatSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describeError } from '../../linux/describe-error.ts';
 import type { InitSystem } from '../../root/find-init.ts';
+import { readHardwareMarks } from '../hardware-marks.ts';
 import { type Machine, readMachine } from '../machine.ts';
 import { openNewRoot } from '../new-root.ts';
+import { hostnameFor } from '../plugins/hostname.ts';
+import { writeFixedRole } from './fixed-role.ts';
 import { type LoadedRunes, loadRunesOrBasics } from './load.ts';
 import { planService } from './service.ts';
 
@@ -18,6 +23,20 @@ export interface BeforeSwitchOptions {
   readonly warn: (text: string) => void;
 }
 
+/** By the name that it will have, roles are chosen; before the switch the kernel knows none. */
+function machineToBe(machine: Machine, target: string): Machine {
+  const file = join(target, '/etc/hostname');
+  const inImage = lstatSync(file, { throwIfNoEntry: false })?.isFile() ? readFileSync(file, 'utf8') : undefined;
+  const { uuid } = readHardwareMarks(machine);
+  const hostname = hostnameFor({ ...machine, uuid, chance: '' }, inImage);
+  return Object.defineProperties(
+    { ...machine, hostname },
+    {
+      addresses: Object.getOwnPropertyDescriptor(machine, 'addresses') ?? {},
+    },
+  );
+}
+
 /**
  * RUNES' first moment: the plugins of this machine's role set things in the new root, and `viver runes` is made to start
  * after the switch. Nothing that fails here stops the boot: it is warned of.
@@ -26,7 +45,8 @@ export async function beforeSwitch(options: BeforeSwitchOptions): Promise<void> 
   const { target, image, init, booted, note, warn } = options;
   let runes: LoadedRunes;
   try {
-    runes = loadRunesOrBasics({ machine: readMachine({ booted }), roots: ['', target] });
+    runes = loadRunesOrBasics({ machine: machineToBe(readMachine({ booted }), target), roots: ['', target] });
+    writeFixedRole({ name: runes.role.name, why: runes.why });
   } catch (error) {
     warn(`no plugin runs: ${describeError(error)}`);
     return;

@@ -5,14 +5,18 @@ import { describeError } from '../../linux/describe-error.ts';
 import { BASIC_PLUGINS } from '../basic.ts';
 import { type Machine, wordOf } from '../machine.ts';
 import { RUNES_DIRECTORY } from '../places.ts';
+import type { FixedRole } from './fixed-role.ts';
 import { GraphError, type PluginGraph, planGraph } from './graph.ts';
 import { type AnyPlugin, definePlugin } from './plugin.ts';
-import { type ChosenRole, checkRoles, chooseRole, pluginsOf, type Role, RolesError, readRoles } from './roles.ts';
+import { type ChosenRole, chooseRole, pluginsOf, type Role, RolesError, readRoles } from './roles.ts';
+import { checkRoles } from './roles-check.ts';
 
 export interface LoadedRunes {
   readonly machine: Machine;
   readonly role: Role;
   readonly why: string;
+  /** All that may be, in the order they are tried. */
+  readonly roles: readonly Role[];
   readonly graph: PluginGraph;
   /** Files that could not be used, a line each. */
   readonly problems: readonly string[];
@@ -61,9 +65,15 @@ export function loadPlugin(file: string): AnyPlugin {
 }
 
 /** A role that is asked for and is not there must not leave the machine without any: it has the one that fits. */
-function chooseOrFall(machine: Machine, roles: readonly Role[], problems: string[]): ChosenRole {
+function chooseOrFall(
+  machine: Machine,
+  roles: readonly Role[],
+  fixed: FixedRole | undefined,
+  problems: string[],
+): ChosenRole {
   try {
-    return chooseRole(machine, roles, wordOf(machine.commandLine, 'viver.role'));
+    const chosen = chooseRole(machine, roles, fixed?.name ?? wordOf(machine.commandLine, 'viver.role'));
+    return fixed === undefined ? chosen : { ...chosen, why: fixed.why };
   } catch (error) {
     if (!(error instanceof RolesError)) throw error;
     problems.push(describeError(error));
@@ -71,18 +81,33 @@ function chooseOrFall(machine: Machine, roles: readonly Role[], problems: string
   }
 }
 
+/** What a machine's role says comes before what its own command line says, so that this wins. */
+function withWords(machine: Machine, { settings: { words } }: Role): Machine {
+  if (words.length === 0) return machine;
+  const commandLine = `${words.join(' ')} ${machine.commandLine}`;
+  // `addresses` is asked for when it is wanted
+  return Object.defineProperties(
+    { ...machine, commandLine },
+    {
+      addresses: Object.getOwnPropertyDescriptor(machine, 'addresses') ?? {},
+    },
+  );
+}
+
 export interface LoadOptions {
   readonly machine: Machine;
   /** Roots that may have /etc/RUNES, `''` for this system; the first that has a file or plugin of a name wins. */
   readonly roots: readonly string[];
   readonly basics?: readonly AnyPlugin[];
+  /** The role that was chosen before the switch: it holds after it too. */
+  readonly fixed?: FixedRole | undefined;
 }
 
 /**
  * The role of this machine and its plugins, in order.
  * @throws RolesError, GraphError before anything is started
  */
-export function loadRunes({ machine, roots, basics = BASIC_PLUGINS }: LoadOptions): LoadedRunes {
+export function loadRunes({ machine: found, roots, basics = BASIC_PLUGINS, fixed }: LoadOptions): LoadedRunes {
   const problems: string[] = [];
   const rolesFile = roots.map((root) => join(root, RUNES_DIRECTORY, 'roles')).find((path) => existsSync(path));
   const read = rolesFile === undefined ? undefined : readRoles(readFileSync(rolesFile, 'utf8'), rolesFile);
@@ -99,14 +124,15 @@ export function loadRunes({ machine, roots, basics = BASIC_PLUGINS }: LoadOption
       }
     }
   }
-  const { role, why } = chooseOrFall(machine, roles, problems);
+  const { role, why } = chooseOrFall(found, roles, fixed, problems);
+  const machine = withWords(found, role);
   // A file of a basic plugin's name takes its place.
   const known = [...basics.map((plugin) => own.get(plugin.name) ?? plugin), ...own.values()];
   const names = pluginsOf(
     role,
     basics.map(({ name }) => name),
   );
-  return { machine, role, why, graph: planGraph([...new Set(known)], names), problems };
+  return { machine, role, why, roles, graph: planGraph([...new Set(known)], names), problems };
 }
 
 /**
@@ -119,7 +145,7 @@ export function loadRunesOrBasics(options: LoadOptions): LoadedRunes {
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
     const { basics = BASIC_PLUGINS } = options;
-    const loaded = loadRunes({ ...options, roots: [] });
+    const loaded = loadRunes({ ...options, fixed: undefined, roots: [] });
     const names = basics.map(({ name }) => name);
     const problem = `the plugins of this machine's role cannot run, the basic ones do: ${error.message}`;
     return { ...loaded, graph: planGraph(basics, names), problems: [problem] };

@@ -1,6 +1,8 @@
 import type { Machine } from '../machine.ts';
 import type { NewRoot } from '../new-root.ts';
 import type { InterfaceName, Interfaces } from './interfaces.ts';
+import type { RoleSettings } from './role-settings.ts';
+import type { Role } from './roles.ts';
 import type { PluginState } from './runner.ts';
 
 /** What a plugin has at hand while it runs. `R`: the interfaces it requires or uses. */
@@ -8,6 +10,10 @@ export interface Context<R extends InterfaceName = InterfaceName> {
   readonly machine: Machine;
   /** The name of this machine's role. */
   readonly role: string;
+  /** What its role says of it beside the plugins. */
+  readonly settings: RoleSettings;
+  /** All roles of the roles file, in its order: those of machines that boot from here too. */
+  readonly roles: readonly Role[];
   /**
    * The interface of that name. Each request of it ends by a time-out with an error that names both sides.
    * @throws Error when this plugin did not declare it, or nobody provides it (which only an interface of `uses` may)

@@ -1,5 +1,6 @@
 import { BlockList, isIPv4 } from 'node:net';
 import type { Machine } from '../machine.ts';
+import { NO_SETTINGS, type RoleSettings, SETTING_KEYS, SettingsReader } from './role-settings.ts';
 
 /** Which machines have a role: one of the patterns must fit. */
 export type MachinePattern =
@@ -13,6 +14,7 @@ export interface Role {
   /** `basic` stands for all the basic ones; a name with `-` before it is left out again. */
   readonly plugins: readonly string[];
   readonly machines: readonly MachinePattern[];
+  readonly settings: RoleSettings;
 }
 
 /** A line of a roles file that cannot be understood. */
@@ -22,8 +24,8 @@ export class RolesError extends Error {
 
 /** Without any file: who was booted from a medium boots the others. Both can do all; a node waits to be needed. */
 export const DEFAULT_ROLES: readonly Role[] = [
-  { name: 'boot-server', plugins: ['basic'], machines: [{ kind: 'booted', from: 'medium' }] },
-  { name: 'node', plugins: ['basic'], machines: [{ kind: 'any' }] },
+  { name: 'boot-server', plugins: ['basic'], machines: [{ kind: 'booted', from: 'medium' }], settings: NO_SETTINGS },
+  { name: 'node', plugins: ['basic'], machines: [{ kind: 'any' }], settings: NO_SETTINGS },
 ];
 
 function parseAddressPattern(value: string): MachinePattern | undefined {
@@ -58,12 +60,19 @@ export interface RolesFile {
   readonly problems: readonly string[];
 }
 
-interface Draft {
+/** A role with the lines that what it says stands in. */
+export interface RoleDraft {
   readonly name: string;
   readonly line: number;
-  readonly plugins: string[];
+  readonly plugins: { readonly name: string; readonly line: number }[];
   readonly machines: MachinePattern[];
+  readonly settings: SettingsReader;
   isBroken: boolean;
+}
+
+export interface LineProblem {
+  readonly line: number;
+  readonly what: string;
 }
 
 /**
@@ -73,46 +82,62 @@ interface Draft {
  *     role log-host
  *       plugins basic log-sink -x11
  *       machines mac:52:54:00:*  host:log*  address:10.1.0.0/16  booted:medium  any
- *
- * A role with a mistake in it is left out, since half of it may be worse than another one; the others hold.
+ *       words quiet console=ttyS0      (and keymap, image, menu, menu-password, status-password, boot)
  */
-export function readRoles(text: string, file = '/etc/RUNES/roles'): RolesFile {
-  const drafts: Draft[] = [];
-  const problems: string[] = [];
-  let role: Draft | undefined;
+export function readDrafts(text: string): { readonly drafts: readonly RoleDraft[]; readonly problems: LineProblem[] } {
+  const drafts: RoleDraft[] = [];
+  const problems: LineProblem[] = [];
+  let role: RoleDraft | undefined;
   for (const [index, raw] of text.split('\n').entries()) {
     const [key, ...words] = raw.replace(/#.*/, '').trim().split(/\s+/);
+    const line = index + 1;
     const wrong = (what: string): void => {
-      problems.push(`${file}: line ${index + 1}: ${what}`);
+      problems.push({ line, what });
       if (role !== undefined) role.isBroken = true;
     };
     if (key === '' || key === undefined) continue;
     if (key === 'role') {
       const [name = '', more] = words;
-      role = { name, line: index + 1, plugins: [], machines: [], isBroken: false };
+      role = { name, line, plugins: [], machines: [], settings: new SettingsReader(), isBroken: false };
       if (!/^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/.test(name) || more !== undefined)
         wrong('wants role NAME, with a name of letters, digits and . _ + -');
       else if (drafts.some((other) => other.name === name)) wrong(`the role '${name}' is there already`);
       else drafts.push(role);
     } else if (role === undefined) {
       wrong(`'${key}' before the first role`);
-    } else if (key !== 'plugins' && key !== 'machines') {
-      wrong(`'${key}' is none of role, plugins, machines`);
+    } else if (key !== 'plugins' && key !== 'machines' && !SETTING_KEYS.includes(key)) {
+      wrong(`'${key}' is none of role, plugins, machines, ${SETTING_KEYS.join(', ')}`);
     } else if (words.length === 0) {
       wrong(`'${key}' wants something after it`);
     } else if (key === 'plugins') {
-      role.plugins.push(...words);
-    } else {
+      role.plugins.push(...words.map((name) => ({ name, line })));
+    } else if (key === 'machines') {
       for (const word of words) {
         const pattern = parsePattern(word);
         if (pattern === undefined)
           wrong(`'${word}' is none of mac:…, host:…, address:ADDR/LEN, booted:medium|network, any`);
         else role.machines.push(pattern);
       }
+    } else {
+      const problem = role.settings.take(key, words);
+      if (problem !== undefined) wrong(problem);
     }
   }
-  const roles = drafts.filter(({ isBroken }) => !isBroken);
-  return { roles: roles.map(({ name, plugins, machines }) => ({ name, plugins, machines })), problems };
+  return { drafts, problems };
+}
+
+/** A role with a mistake in it is left out, since half of it may be worse than another one; the others hold. */
+export function readRoles(text: string, file = '/etc/RUNES/roles'): RolesFile {
+  const { drafts, problems } = readDrafts(text);
+  return {
+    roles: drafts
+      .filter(({ isBroken }) => !isBroken)
+      .map(({ name, plugins, machines, settings }) => ({
+        ...{ name, machines, settings: settings.settings },
+        plugins: plugins.map((plugin) => plugin.name),
+      })),
+    problems: problems.map(({ line, what }) => `${file}: line ${line}: ${what}`),
+  };
 }
 
 /** @throws RolesError that names the line of the first mistake */
@@ -120,31 +145,6 @@ export function parseRoles(text: string, file = '/etc/RUNES/roles'): Role[] {
   const { roles, problems } = readRoles(text, file);
   if (problems[0] !== undefined) throw new RolesError(problems[0]);
   return [...roles];
-}
-
-/**
- * All that `viver role check` says of a file: what cannot be understood, and what can but hardly is what was meant.
- * @param known names of plugins that there are
- */
-export function checkRoles(text: string, file: string, known: readonly string[]): readonly string[] {
-  const { roles, problems } = readRoles(text, file);
-  const more: string[] = [];
-  let everybody: string | undefined;
-  for (const { name, plugins, machines } of roles) {
-    const of = `${file}: role '${name}'`;
-    if (plugins.length === 0) more.push(`${of} has no plugins: a machine with it does nothing`);
-    if (machines.length === 0) more.push(`${of} fits no machine by itself: only viver.role=${name} gives it`);
-    else if (everybody !== undefined)
-      more.push(`${of} is never reached: the role '${everybody}' before it is for any machine`);
-    if (everybody === undefined && machines.some(({ kind }) => kind === 'any')) everybody = name;
-    for (const word of new Set(plugins)) {
-      const plugin = word.replace(/^-/, '');
-      if (plugin !== 'basic' && !known.includes(plugin)) more.push(`${of}: there is no plugin '${plugin}'`);
-      else if (word.startsWith('-') && !plugins.includes('basic') && !plugins.includes(plugin))
-        more.push(`${of}: '${word}' takes out what is not in it`);
-    }
-  }
-  return [...problems, ...more];
 }
 
 /** `*` any run of characters, `?` one. Linear in both lengths: patterns come from files of others. */

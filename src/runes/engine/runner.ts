@@ -4,6 +4,8 @@ import type { Machine } from '../machine.ts';
 import { dependentsOf, type PluginGraph } from './graph.ts';
 import type { Interfaces } from './interfaces.ts';
 import type { AnyPlugin, Context } from './plugin.ts';
+import { NO_SETTINGS, type RoleSettings } from './role-settings.ts';
+import type { Role } from './roles.ts';
 
 export interface PluginState {
   readonly name: string;
@@ -16,6 +18,9 @@ export interface RunnerOptions {
   readonly graph: PluginGraph;
   readonly machine: Machine;
   readonly role: string;
+  readonly settings?: RoleSettings;
+  /** All roles of the roles file. */
+  readonly roles?: readonly Role[];
   readonly log: (line: string) => void;
   readonly startTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
@@ -190,7 +195,7 @@ export class Runner {
   }
 
   #context(slot: Slot, signal: AbortSignal, cleanups: Running['cleanups']): Context {
-    const { graph, machine, role, log } = this.#options;
+    const { graph, machine, role, settings = NO_SETTINGS, roles = [], log } = this.#options;
     const { plugin } = slot;
     const allowed = new Set<string>([...(plugin.requires ?? []), ...(plugin.uses ?? [])]);
     const live = () => !signal.aborted;
@@ -201,6 +206,8 @@ export class Runner {
     return {
       machine,
       role,
+      settings,
+      roles,
       signal,
       ask: (name) => {
         if (!allowed.has(name))

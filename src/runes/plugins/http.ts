@@ -5,13 +5,25 @@ import { resolveBelow } from '../../root/resolve-below.ts';
 import { rootReader } from '../../root/root-reader.ts';
 import type { PublishedStatus } from '../engine/interfaces.ts';
 import { definePlugin } from '../engine/plugin.ts';
+import { NO_SETTINGS } from '../engine/role-settings.ts';
 import { fieldKeyWords } from '../kept-program.ts';
 import { type BootNews, BootProgress, fileNews } from '../overview/boot-progress.ts';
 import { ownStatus } from '../own-status.ts';
 import { type Extent, fetchStatuses } from '../peers.ts';
 import { HTTP_PORT } from '../places.ts';
-import { findBootFiles } from '../web/boot-files.ts';
-import { againToDiskScript, bootScript, inheritedWords, keyedFieldScript, toDiskScript } from '../web/boot-script.ts';
+import { findBootFiles, LOWER } from '../web/boot-files.ts';
+import {
+  againToDiskScript,
+  askMacScript,
+  bootScript,
+  inheritedWords,
+  keyedFieldScript,
+  noImageScript,
+  notHereScript,
+  toDiskScript,
+} from '../web/boot-script.ts';
+import { clientRole, imageHostname, macOf } from '../web/client-role.ts';
+import { PasswordGate } from '../web/password.ts';
 import { SentToDisk } from '../web/sent-to-disk.ts';
 import { type FileServer, leastLoaded } from '../web/spread.ts';
 import { StatusRoutes } from '../web/status-routes.ts';
@@ -75,23 +87,70 @@ export default definePlugin({
         },
       );
     };
-    const routes = new StatusRoutes({ status, field: fieldStatus, sentBytes: () => server.sentBytes });
+    const { statusPassword } = context.settings;
+    const routes = new StatusRoutes({
+      ...{ address: network.address, status, field: fieldStatus, sentBytes: () => server.sentBytes },
+      ...(statusPassword === undefined ? {} : { password: statusPassword }),
+    });
+    const named = imageHostname(LOWER);
 
-    const script = async (): Promise<Answer> => {
-      if (isKeyed) return { kind: 'text', type: 'text/plain', text: keyedFieldScript };
+    const script = async (query: URLSearchParams, from: string, isMenu: boolean): Promise<Answer> => {
+      const text = (script: string): Answer => ({ kind: 'text', type: 'text/plain', text: script });
+      if (isKeyed) return text(keyedFieldScript);
       if (lacking.length > 0) return { kind: 'unavailable', why: `no ${lacking.join(', ')} in the image` };
+      const mac = macOf(query.get('mac'));
+      if (mac === undefined && context.roles.length > 0) return text(askMacScript(base, query.has('menu')));
       const field = await fieldStatus();
       if (field === undefined) return { kind: 'unavailable', why: 'the image is not shared yet' };
+      const chosen = mac === undefined ? undefined : clientRole(context.roles, { mac, address: from, hostname: named });
+      const { name: role = '', settings = NO_SETTINGS } = chosen?.role ?? {};
+      if (!settings.boot) {
+        progress.forget(from);
+        context.log(`${mac} (${from}) is sent away: its role is ${role}, ${chosen?.why}`);
+        return text(notHereScript(role));
+      }
+      const own = { name: machine.image?.name ?? field.image.name, id: field.image.id };
+      const others = context.has('images') ? await context.ask('images').list() : [];
+      const { image: wanted } = settings;
+      const fits = ({ name, id }: { readonly name: string; readonly id: string }) =>
+        wanted === undefined || (wanted.name === name && (wanted.id === undefined || wanted.id === id));
+      const isOwn = fits(own);
+      if (!isOwn && !others.some(fits)) {
+        context.log(`${mac} (${from}): no image ${wanted?.name} is here, which its role ${role} wants`);
+        return text(noImageScript(role, wanted?.name ?? ''));
+      }
       const peers = field.peers.map(({ address }) => address).slice(0, MOST_PEERS - 1);
-      const text = bootScript({
-        base,
-        image: { name: machine.image?.name ?? field.image.name, id: field.image.id },
-        others: context.has('images') ? await context.ask('images').list() : [],
-        peers: [network.address, ...peers],
-        words: inheritedWords(machine.commandLine),
-        hasMemtest: files.has('memtest.bin') && files.has('memtest.efi'),
-      });
-      return { kind: 'text', type: 'text/plain', text };
+      const isLocked = settings.menuPassword !== undefined && settings.menu !== 'none' && !isMenu;
+      return text(
+        bootScript({
+          base,
+          image: own,
+          others: others.map((other) => ({ ...other, isFirst: !isOwn && fits(other) })),
+          peers: [network.address, ...peers],
+          words: [
+            ...inheritedWords(machine.commandLine),
+            ...settings.words,
+            // it finds itself in the role that it was booted by
+            ...(context.roles.some((known) => known.name === role) ? [`viver.role=${role}`] : []),
+          ],
+          hasMemtest: files.has('memtest.bin') && files.has('memtest.efi'),
+          menu: isMenu ? 'open' : settings.menu,
+          ...(isLocked ? { lockedMenu: `/boot/menu.ipxe?mac=${mac}` } : {}),
+        }),
+      );
+    };
+
+    const gates = new Map<string, PasswordGate>();
+    /** The menu of a machine whose role has a password for it. */
+    const menu = async (query: URLSearchParams, from: string, authorization: string | undefined) => {
+      const mac = macOf(query.get('mac'));
+      if (mac === undefined) return undefined;
+      const { menuPassword } = clientRole(context.roles, { mac, address: from, hostname: named }).role.settings;
+      if (menuPassword === undefined) return undefined;
+      const gate = gates.get(menuPassword) ?? new PasswordGate(menuPassword);
+      gates.set(menuPassword, gate);
+      if (!(await gate.isOpenFor(authorization, from))) return { kind: 'locked' } as const;
+      return await script(query, from, true);
     };
 
     /** Machines with the same image have the same boot files. */
@@ -138,15 +197,16 @@ export default definePlugin({
 
     const server = new WebServer({
       log: context.log,
-      async answer(path, query, from) {
-        if (!path.startsWith('/boot/')) return await routes.answer(path, query, from);
+      async answer(path, query, from, authorization) {
+        if (!path.startsWith('/boot/')) return await routes.answer(path, query, from, authorization);
         if (path === '/boot/disk.ipxe') return toDisk(from, toDiskScript);
         if (path === '/boot/boot.ipxe' && !query.has('menu') && sentToDisk.isSent(from, performance.now()))
           return toDisk(from, againToDiskScript(base));
         if (path === '/boot/boot.ipxe') {
           hear({ address: from, step: 'script' });
-          return await script();
+          return await script(query, from, false);
         }
+        if (path === '/boot/menu.ipxe') return await menu(query, from, authorization);
         const name = path.slice('/boot/'.length);
         return name.includes('/') ? await otherFile(name) : await file(name, query.has('here'), from);
       },

@@ -13,7 +13,7 @@ export interface BootFile {
 }
 
 /** The image itself, below what the running system wrote over it. */
-const LOWER = '/run/viver/lower';
+export const LOWER = '/run/viver/lower';
 
 /** Where each file may lie, the best first: in the image, then in the running root, then in the initramfs. */
 function places(lower: string): readonly (readonly [name: string, paths: readonly string[]])[] {

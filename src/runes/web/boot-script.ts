@@ -9,17 +9,27 @@ export interface ScriptImage {
   readonly id: string | undefined;
 }
 
+export interface OtherScriptImage extends ScriptImage {
+  readonly peer: string;
+  /** It is this machine's without being chosen; the first of these counts. */
+  readonly isFirst?: boolean;
+}
+
 export interface BootScript {
   /** Where everything is fetched from: `http://ADDRESS:PORT`. */
   readonly base: string;
   readonly image: ScriptImage;
   /** Others that a person may choose, each with its own kernel and field. */
-  readonly others: readonly (ScriptImage & { readonly peer: string })[];
+  readonly others: readonly OtherScriptImage[];
   /** Nodes of the field, `ADDRESS` or `ADDRESS:PORT`. */
   readonly peers: readonly string[];
   /** Words that the started machine gets as this one has them: its consoles. */
   readonly words: readonly string[];
   readonly hasMemtest: boolean;
+  /** `ask`: a key pressed shows it; `none`: it is not there; a number: shown for so many seconds; `open`: until one is chosen. */
+  readonly menu?: 'ask' | 'none' | 'open' | number;
+  /** Whoever wants the menu gives a password, and gets the script with it from this path of the server. */
+  readonly lockedMenu?: string;
 }
 
 /** A person has this long to press a key. */
@@ -93,8 +103,63 @@ function kernelLine(image: ScriptImage, { peers, words }: Pick<BootScript, 'peer
   ].join(' ');
 }
 
+/** What a server wants to know of a machine whose image or role others may have. */
+export function askMacScript(base: string, isMenu: boolean): string {
+  const more = isMenu ? '&menu' : '';
+  return `#!ipxe\nchain ${safe(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}${more} || exit 1\n`;
+}
+
+/** For a machine whose role says that it does not boot from here: it goes on with its next boot entry. */
+export function notHereScript(role: string): string {
+  return `#!ipxe\necho VIVER: this machine does not boot here: its role is ${safe(role)}, which says "boot no".\nsleep 3\nexit 1\n`;
+}
+
+/** For a machine whose role names an image that is not here: it asks again, since a medium may come. */
+export function noImageScript(role: string, image: string): string {
+  return [
+    '#!ipxe',
+    `echo VIVER: this machine's role, ${safe(role)}, wants the image ${safe(image)}, which is not here; asking again in 10 seconds`,
+    'sleep 10',
+    'dhcp ||',
+    `chain ${ipxe('filename')} || exit 1`,
+    '',
+  ].join('\n');
+}
+
+/** What comes before the menu: how it is got, or not. */
+function toMenu({ base, menu = 'ask', lockedMenu }: BootScript, first: { label: string; name: string }): string[] {
+  if (menu === 'none') return [`goto ${first.label}`];
+  if (menu === 'open') return ['goto menu'];
+  if (typeof menu === 'number' && lockedMenu === undefined) return ['goto menu'];
+  const goal = lockedMenu === undefined ? 'menu' : 'login';
+  const ask = `prompt --timeout ${typeof menu === 'number' ? menu * 1000 : PROMPT_MS} VIVER ${safe(first.name)}: press any key for the menu && goto ${goal} || goto ${first.label}`;
+  if (lockedMenu === undefined) return [ask];
+  const url = safe(base).replace('http://', `http://${ipxe('username:uristring')}:${ipxe('password:uristring')}@`);
+  return [
+    ask,
+    ':login',
+    'echo The menu has a password (any name with it).',
+    `login || goto ${first.label}`,
+    `chain ${url}${lockedMenu} ||`,
+    'echo That is not the password.',
+    'sleep 2',
+    `goto ${first.label}`,
+  ];
+}
+
 /** A line of the menu; its key chooses it, which on a serial line is surer than arrow keys. */
 const item = (key: string, label: string, text: string): string => `item --key ${key} ${label} (${key}) ${text}`;
+
+const FAILED = [
+  ':failed',
+  'echo VIVER could not be loaded; trying again in 3 seconds',
+  'sleep 3 ||',
+  'imgfree ||',
+  // the server may be another one by now
+  'dhcp || goto failed',
+  `chain ${ipxe('filename')} || goto failed`,
+  '',
+];
 
 /** @throws Error when a name or peer could be taken for something else by iPXE or the kernel */
 export function bootScript(script: BootScript): string {
@@ -111,26 +176,32 @@ export function bootScript(script: BootScript): string {
   // memtest86+ takes these as the kernel does
   const serial = script.words.filter((word) => word.startsWith('console=ttyS')).map((word) => ` ${safe(word)}`);
   const memtest = (file: string) => `${BASE}/boot/${file}${serial.join('')}`;
+  const mine = others.findIndex(({ isFirst }) => isFirst === true);
+  const first =
+    mine < 0 ? { label: 'viver', name: image.name } : { label: `other${mine}`, name: others[mine]?.name ?? '' };
+  const timeout = typeof script.menu === 'number' ? `--timeout ${script.menu * 1000} ` : '';
+  const head = ['#!ipxe', '# Served by VIVER.', `set base ${safe(base)}`, ...toMenu(script, first), ''];
+  const boots = [
+    ...start('viver', own, kernelLine(image, script)),
+    ...others.flatMap((other, i) =>
+      start(`other${i}`, `${own}/${other.name}`, kernelLine(other, { ...script, peers: [other.peer] })),
+    ),
+  ];
+  // without a menu, or before its password, there is nothing to choose
+  if (script.menu === 'none' || script.lockedMenu !== undefined) return [...head, ...boots, ...FAILED].join('\n');
   return [
-    '#!ipxe',
-    '# Served by VIVER. Boots at once; a key pressed shows the menu.',
-    `set base ${safe(base)}`,
-    `prompt --timeout ${PROMPT_MS} VIVER ${safe(image.name)}: press any key for the menu && goto menu || goto viver`,
-    '',
+    ...head,
     ':menu',
-    `menu VIVER from ${base} || goto viver`,
+    `menu VIVER from ${base} || goto ${first.label}`,
     item('v', 'viver', `VIVER ${image.name}`),
     ...others.map((other, i) => item(String(i + 1), `other${i}`, `VIVER ${safe(other.name)}`)),
     item('l', 'local', "This machine's own disk"),
     ...(hasMemtest ? [item('m', 'memtest', 'Memory test (memtest86+)')] : []),
     item('r', 'rescue', 'VIVER, rescue prompt'),
     item('s', 'shell', 'iPXE shell'),
-    `choose --default viver selected && goto ${ipxe('selected')} || goto viver`,
+    `choose ${timeout}--default ${first.label} selected && goto ${ipxe('selected')} || goto ${first.label}`,
     '',
-    ...start('viver', own, kernelLine(image, script)),
-    ...others.flatMap((other, i) =>
-      start(`other${i}`, `${own}/${other.name}`, kernelLine(other, { ...script, peers: [other.peer] })),
-    ),
+    ...boots,
     ...start('rescue', own, kernelLine(image, { ...script, words: [...script.words, 'viver.rescue'] })),
     ':local',
     '# A UEFI firmware goes on with its next boot entry; the server remembers, should that be the network again.',
@@ -154,13 +225,6 @@ export function bootScript(script: BootScript): string {
     'shell || goto menu',
     'goto menu',
     '',
-    ':failed',
-    'echo VIVER could not be loaded; trying again in 3 seconds',
-    'sleep 3 ||',
-    'imgfree ||',
-    // the server may be another one by now
-    'dhcp || goto failed',
-    `chain ${ipxe('filename')} || goto failed`,
-    '',
+    ...FAILED,
   ].join('\n');
 }

@@ -4,17 +4,22 @@ import type { FieldStrip } from '../../field/strip.ts';
 import type { MachineStatus } from '../machine-status.ts';
 import { LookAround } from '../overview/look-around.ts';
 import { RATE_EVERY_SECONDS, RateHistory } from '../overview/rate-history.ts';
-import { type Extent, fetchStatus } from '../peers.ts';
+import { type Extent, fetchStatus, hostOf } from '../peers.ts';
+import { PasswordGate } from './password.ts';
 import { RateLimit } from './rate-limit.ts';
 import { STATUS_PAGE } from './status-page/page.ts';
 import type { Answer } from './web-server.ts';
 
 export interface StatusSource {
+  /** This machine's own. */
+  readonly address: string;
   /** This machine's status; what it moved lately is added to it. */
   readonly status: (extent: Extent) => Promise<Omit<MachineStatus, 'rates'>>;
   readonly field: () => Promise<FieldStatus | undefined>;
   /** Bytes of boot files sent so far. */
   readonly sentBytes: () => number;
+  /** Who looks must know it: a hash (password.ts). Machines of the field tell each other all the same. */
+  readonly password?: string;
 }
 
 /** A machine of the field has this long to answer. */
@@ -50,10 +55,12 @@ export class StatusRoutes {
   readonly #around: LookAround;
   /** Who has the page open asks all machines every two seconds. */
   readonly #agent = new Agent({ keepAlive: true, timeout: KEPT_MS, maxFreeSockets: MOST_KEPT });
+  readonly #gate: PasswordGate | undefined;
   #sampling: NodeJS.Timeout | undefined;
 
   constructor(source: StatusSource) {
     this.#source = source;
+    this.#gate = source.password === undefined ? undefined : new PasswordGate(source.password);
     this.#around = new LookAround({
       own: () => this.#own('whole'),
       fetch: (host) => fetchStatus(host, ANSWER_MS, 'row', this.#agent),
@@ -79,13 +86,27 @@ export class StatusRoutes {
   }
 
   /** @returns undefined for paths that are not the status's */
-  async answer(path: string, query: URLSearchParams, from: string): Promise<Answer | undefined> {
+  async answer(
+    path: string,
+    query: URLSearchParams,
+    from: string,
+    authorization?: string,
+  ): Promise<Answer | undefined> {
     if (path !== '/' && path !== '/status.json' && path !== '/machines.json') return undefined;
     if (!this.#limit.allow(from, performance.now())) return { kind: 'limited' };
+    const isBrief = path === '/status.json' && query.has('brief');
+    if (!isBrief && !(await this.#mayLook(from, authorization))) return { kind: 'locked' };
     if (path === '/') return { kind: 'text', type: 'text/html; charset=utf-8', text: STATUS_PAGE };
     if (path === '/machines.json') return { kind: 'text', type: 'application/json', text: await this.#around.look() };
-    if (query.has('brief')) return json(await this.#own('brief'));
+    if (isBrief) return json(await this.#own('brief'));
     return json(await this.#own(query.has('row') ? 'row' : 'whole'));
+  }
+
+  async #mayLook(from: string, authorization: string | undefined): Promise<boolean> {
+    if (this.#gate === undefined || (await this.#gate.isOpenFor(authorization, from))) return true;
+    // `viver status` on this machine: who may run programs here may look
+    if (from === this.#source.address) return true;
+    return (await this.#source.field())?.peers.some(({ address }) => hostOf(address) === from) === true;
   }
 
   async #own(extent: Extent): Promise<MachineStatus> {

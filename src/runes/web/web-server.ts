@@ -17,7 +17,9 @@ export type Answer =
   | { readonly kind: 'stream'; readonly type: string; readonly open: (write: (text: string) => void) => () => void }
   | { readonly kind: 'unavailable'; readonly why: string }
   /** Asked too often by one address. */
-  | { readonly kind: 'limited' };
+  | { readonly kind: 'limited' }
+  /** Asked without the password. */
+  | { readonly kind: 'locked' };
 
 /** Requests that were not served, by what was wrong with them. */
 export interface Refusals {
@@ -31,17 +33,20 @@ export interface Refusals {
   broken: number;
   /** More questions or connections than one address may have. */
   limited: number;
+  /** Asked without the password. */
+  locked: number;
 }
 
 export interface WebServerOptions {
   /**
    * Answers a path, which begins with a slash and has neither `..` nor escapes; undefined: nothing there.
-   * `from` is the address that asks.
+   * `from` is the address that asks, `authorization` the header of that name.
    */
   readonly answer: (
     path: string,
     query: URLSearchParams,
     from: string,
+    authorization: string | undefined,
   ) => Answer | undefined | Promise<Answer | undefined>;
   readonly log: (line: string) => void;
 }
@@ -72,7 +77,7 @@ export function parseTarget(target: string): { readonly path: string; readonly q
 
 /** A web server for boot files and status: a table of answers, and nothing of the file system beyond it. */
 export class WebServer {
-  readonly refused: Refusals = { escape: 0, unknown: 0, method: 0, broken: 0, limited: 0 };
+  readonly refused: Refusals = { escape: 0, unknown: 0, method: 0, broken: 0, limited: 0, locked: 0 };
   readonly #options: WebServerOptions;
   readonly #server: Server;
   readonly #connections = new Map<string, number>();
@@ -171,7 +176,9 @@ export class WebServer {
       this.#short(response, 400, 'no such path can be');
       return;
     }
-    const answer = await this.#options.answer(target.path, target.query, request.socket.remoteAddress ?? '');
+    const { remoteAddress = '' } = request.socket;
+    const { authorization } = request.headers;
+    const answer = await this.#options.answer(target.path, target.query, remoteAddress, authorization);
     if (answer === undefined) {
       this.refused.unknown++;
       this.#short(response, 404, 'not here');
@@ -182,6 +189,10 @@ export class WebServer {
       this.refused.limited++;
       response.setHeader('Retry-After', '1');
       this.#short(response, 429, 'too many questions, ask again in a second');
+    } else if (answer.kind === 'locked') {
+      this.refused.locked++;
+      response.setHeader('WWW-Authenticate', 'Basic realm="VIVER", charset="UTF-8"');
+      this.#short(response, 401, 'the password is wanted (any name with it)');
     } else if (answer.kind === 'redirect') {
       response.writeHead(302, { Location: answer.to, 'Content-Length': 0 }).end();
     } else if (answer.kind === 'text') {

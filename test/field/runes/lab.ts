@@ -16,6 +16,8 @@ export interface MachineRecord {
   readonly words?: string;
   /** Plugin files of its own, text by name. */
   readonly plugins?: Readonly<Record<string, string>>;
+  /** Its roles file. */
+  readonly roles?: string;
 }
 
 const ip = (...words: string[]) => execFileSync('ip', words, { encoding: 'utf8' });

@@ -12,7 +12,7 @@ import { startSupervisor, UNTIL_NETWORK } from '../../../src/nbd/supervisor.ts';
 import type { MachineRecord } from './lab.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const { name, image, plugins, words = '' }: MachineRecord = JSON.parse(process.argv[2] ?? '');
+const { name, image, plugins, roles, words = '' }: MachineRecord = JSON.parse(process.argv[2] ?? '');
 
 mount({ source: 'none', target: '/run', type: 'tmpfs', flags: MS.NOSUID });
 mount({ source: 'none', target: '/sys', type: 'sysfs' });
@@ -30,11 +30,13 @@ for (const applet of ['cat', 'ip', 'env', 'arping']) symlinkSync('busybox', `${k
 copyFileSync(join(root, 'initrd/bin/dhcp-hook'), `${kept}/bin/dhcp-hook`);
 mkdirSync(`${kept}/etc/RUNES/runes`, { recursive: true });
 for (const [file, text] of Object.entries(plugins ?? {})) writeFileSync(`${kept}/etc/RUNES/runes/${file}`, text);
-if (plugins !== undefined)
-  writeFileSync(`${kept}/etc/RUNES/roles`, 'role tested\n  plugins basic own\n  machines any\n');
+const rolesFile = roles ?? (plugins === undefined ? undefined : 'role tested\n  plugins basic own\n  machines any\n');
+if (rolesFile !== undefined) writeFileSync(`${kept}/etc/RUNES/roles`, rolesFile);
 
 // What the image would have in /boot; large enough that it is worth giving away.
 mkdirSync('/run/viver/lower/boot', { recursive: true });
+mkdirSync('/run/viver/lower/etc', { recursive: true });
+writeFileSync('/run/viver/lower/etc/hostname', 'pc\n');
 writeFileSync('/run/viver/lower/boot/vmlinuz', Buffer.alloc(2 << 20, `kernel of ${name}\n`));
 writeFileSync('/run/viver/lower/boot/viverrd.zst', Buffer.alloc(3 << 20, `initrd of ${name}\n`));
 const report = { ready: true, image: { name: 'small', id: null, path: image }, medium: 'usb', seconds: 1, stages: [] };

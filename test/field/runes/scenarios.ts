@@ -238,6 +238,57 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     };
   },
 
+  async 'roles of machines that boot'() {
+    const hash = execFileSync(
+      process.execPath,
+      [join(import.meta.dirname, '../../../src/init/main.ts'), 'role', 'password'],
+      {
+        encoding: 'utf8',
+        input: 'sesame\n',
+      },
+    ).trim();
+    const roles = `role server
+  plugins basic
+  machines booted:medium
+  status-password ${hash}
+role strangers
+  boot no
+  machines mac:aa:*
+role named
+  plugins basic
+  machines host:pc-00000?
+  words viver.cow=ram quiet
+  keymap de
+  menu-password ${hash}
+role other
+  plugins basic
+  image nowhere
+  machines any
+`;
+    const one = await switchOn({ name: 'one', image, roles });
+    const address = await until('an address', () => one.addresses()[0]);
+    await one.said(/dhcp: full/);
+    const client = await stranger('client');
+    client.run('ip address add 10.86.200.1/16 dev eth0');
+    const base = `http://${address}:${PORT}`;
+    const of = (mac: string) => get(client, `${base}/boot/boot.ipxe?mac=${mac}`);
+    await until('the field', () => of('52-54-00-00-00-01').includes('kernel'));
+    const menu = `${base}/boot/menu.ipxe?mac=52-54-00-00-00-01`;
+    return {
+      asked: get(client, `${base}/boot/boot.ipxe`),
+      named: of('52-54-00-00-00-01'),
+      stranger: of('aa-00-00-00-00-01'),
+      other: of('bb-00-00-11-11-11'),
+      menu: [codeOf(client, menu), codeOf(client, menu, '-u x:wrong'), codeOf(client, menu, '-u x:sesame')],
+      status: [
+        codeOf(client, `${base}/`),
+        codeOf(client, `${base}/`, '-u x:sesame'),
+        codeOf(one, `${base}/machines.json`),
+      ],
+      lines: [await one.said(/ is sent away: its role is strangers/), await one.said(/: no image nowhere is here/)],
+    };
+  },
+
   async 'two find an empty network at once'() {
     const stations = await Promise.all([switchOn({ name: 'one', image }), switchOn({ name: 'two', image })]);
     for (const station of stations) await station.said(/runes: ready/);

@@ -37,7 +37,7 @@ const FILES: Readonly<Record<string, string>> = {
     });`,
   '/etc/RUNES/runes/bad.ts': `
     export default definePlugin({ name: 'bad', summary: '', prepare(root) { throw new Error('no luck'); } });`,
-  '/etc/RUNES/roles': 'role tested\nplugins basic motd bad\nmachines any\n',
+  '/etc/RUNES/roles': 'role tested\nplugins basic motd bad\nmachines host:debian-*\nrole other\nmachines any\n',
   '/usr/lib/systemd/systemd-networkd': '',
 };
 for (const [path, text] of Object.entries(FILES)) {
@@ -72,6 +72,7 @@ const result = {
   unit: readFileSync('/run/systemd/system/viver-runes.service', 'utf8').includes('viver runes'),
   wanted: readlinkSync('/run/systemd/system/multi-user.target.wants/viver-runes.service'),
   networkd: readdirSync('/run/systemd/network'),
+  fixed: readFileSync('/run/viver/role.json', 'utf8'),
   notes,
   warnings,
 };

@@ -14,13 +14,14 @@ test('before the switch the new root is made this machine’s, and what runs aft
     interfaces: '# VIVER: auto eth0\n# VIVER: iface eth0 inet dhcp\n',
     motd: 'You are on medium\n',
     resolv: '/run/viver/resolv.conf',
+    fixed: expect.stringMatching(/^\{"name":"tested","why":"host name debian-/),
     unit: true,
     wanted: '../viver-runes.service',
   });
   expect(found.warnings).toEqual(['plugin bad: no luck']);
   expect(found.notes).toEqual(
     expect.arrayContaining([
-      'role tested: it is for any machine',
+      `role tested: host name ${found.hostname} fits debian-*`,
       'plugin motd: motd',
       'plugin fstab: not mounted: UUID=1 on /',
       'runes: viver-runes.service under /run/systemd/system',

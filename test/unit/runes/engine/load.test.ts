@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BASIC_PLUGINS } from '../../../../src/runes/basic.ts';
+import { type FixedRole, readFixedRole, writeFixedRole } from '../../../../src/runes/engine/fixed-role.ts';
 import { GraphError } from '../../../../src/runes/engine/graph.ts';
 import { loadRunes, loadRunesOrBasics, pluginFault } from '../../../../src/runes/engine/load.ts';
-import type { Machine } from '../../../../src/runes/machine.ts';
+import { type Machine, wordOf } from '../../../../src/runes/machine.ts';
 
 const machine: Machine = {
   hostname: 'm',
@@ -45,6 +46,36 @@ describe('without any file', () => {
 
   test('every basic plugin says what it does', () => {
     for (const { name, summary } of BASIC_PLUGINS) expect(summary.length, name).toBeGreaterThan(20);
+  });
+});
+
+describe('what a role says beside its plugins', () => {
+  test('its words come before the machine’s own, which win', () => {
+    put(initrd, 'roles', 'role own\nplugins basic\nmachines any\nwords viver.serve=none quiet\nkeymap de');
+    const loaded = load({ commandLine: 'viver.serve=all' });
+    expect(loaded.machine.commandLine).toBe('viver.serve=none quiet viver.keymap=de viver.serve=all');
+    expect(loaded.machine.addresses).toEqual([]);
+    expect(wordOf(loaded.machine.commandLine, 'viver.serve')).toBe('all');
+  });
+
+  test('a role chosen before the switch holds after it, when names and addresses have changed', () => {
+    put(initrd, 'roles', 'role log\nplugins basic\nmachines host:log-*\nrole rest\nplugins basic\nmachines any');
+    const before = load({ hostname: 'log-123456' });
+    expect(before.role.name).toBe('log');
+    const again = (fixed: FixedRole | undefined) =>
+      loadRunes({ machine: { ...machine, hostname: 'renamed' }, roots: [initrd, image], fixed });
+    expect(again(undefined).role.name).toBe('rest');
+    expect(again({ name: 'log', why: before.why })).toMatchObject({ role: { name: 'log' }, why: before.why });
+    expect(again({ name: 'gone', why: '' })).toMatchObject({
+      role: { name: 'rest' },
+      problems: [expect.stringContaining('gone')],
+    });
+  });
+
+  test('the role that was chosen is remembered under /run', () => {
+    expect(readFixedRole(join(image, 'run'))).toBeUndefined();
+    writeFixedRole({ name: 'log', why: 'it fits' }, join(image, 'run'));
+    expect(readFixedRole(join(image, 'run'))).toEqual({ name: 'log', why: 'it fits' });
   });
 });
 

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import {
   againToDiskScript,
+  askMacScript,
   type BootScript,
   bootScript,
   inheritedWords,
+  noImageScript,
+  notHereScript,
   toDiskScript,
 } from '../../../../src/runes/web/boot-script.ts';
 
@@ -67,6 +70,53 @@ describe('the boot script', () => {
     expect([first, label]).toEqual(['#!ipxe', ':menu']);
     expect(prompt).toMatch(/^prompt --timeout \d+ .* && goto menu \|\| exit 1$/);
     expect(chain).toBe('chain http://10.86.0.9:20080/boot/boot.ipxe?menu || exit 1');
+  });
+
+  const goesTo = (of: Partial<BootScript>) => {
+    const text = bootScript({ ...script, ...of });
+    const rows = text.split('\n');
+    const labels = new Set(rows.filter((line) => line.startsWith(':')).map((line) => line.slice(1)));
+    for (const goal of rows.flatMap((line) => [...line.matchAll(/goto (\w+)/g)].map((match) => match[1] ?? '')))
+      expect(labels).toContain(goal);
+    return text;
+  };
+
+  test('a role may name the image that is booted without being asked', () => {
+    const [other] = script.others;
+    const text = goesTo({ others: other === undefined ? [] : [{ ...other, isFirst: true }] });
+    expect(text).toMatch(/^prompt .* VIVER other: .* \|\| goto other0$/m);
+    expect(text).toMatch(/^choose --default other0 /m);
+  });
+
+  test('a menu that nobody gets is not in the script, nor is what it offers', () => {
+    const text = goesTo({ menu: 'none' });
+    expect(text).not.toMatch(/prompt|menu|shell|rescue|sanboot/);
+    expect(text.split('\n')[3]).toBe('goto viver');
+  });
+
+  test('a menu that is shown is left after its time', () => {
+    const text = goesTo({ menu: 10 });
+    expect(text).toMatch(/^choose --timeout 10000 --default viver /m);
+    expect(text).not.toMatch(/^prompt/m);
+  });
+
+  test('a menu with a password is fetched with it, and is not in the script before', () => {
+    const text = goesTo({ lockedMenu: '/boot/menu.ipxe?mac=52:54:00:12:34:56' });
+    expect(text).toContain('&& goto login || goto viver');
+    expect(text).toContain(
+      'username:uristring}:$' + '{password:uristring}@10.86.0.9:20080/boot/menu.ipxe?mac=52:54:00:12:34:56 ||',
+    );
+    expect(text).not.toMatch(/viver\.rescue|:shell|sanboot/);
+    expect(goesTo({ menu: 'open' })).toContain('viver.rescue');
+  });
+
+  test('a machine that is not to boot here, or whose image is not here, is told so', () => {
+    expect(notHereScript('strangers')).toMatch(/^#!ipxe\necho .*strangers.*\nsleep 3\nexit 1\n$/);
+    expect(noImageScript('exam', 'exam-2026')).toMatch(/wants the image exam-2026, which is not here/);
+    expect(() => notHereScript('a b')).toThrow('cannot be a word');
+    expect(askMacScript(script.base, true)).toBe(
+      '#!ipxe\nchain http://10.86.0.9:20080/boot/boot.ipxe?mac=$' + '{netX/mac:hexhyp}&menu || exit 1\n',
+    );
   });
 
   test('without memtest in the initramfs there is no item for it', () => {

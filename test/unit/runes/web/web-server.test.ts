@@ -109,6 +109,7 @@ describe('the web server', () => {
       method: before.method + 1,
       broken: before.broken + 1,
       limited: before.limited,
+      locked: before.locked,
     });
   });
 
