@@ -11,9 +11,10 @@ import { verifyImage } from '../image/verify.ts';
 import { type Command, UsageError } from './command.ts';
 import { CREATE_OPTIONS, type CreateWords, excludesText, reportJson, runCreate } from './create/create-action.ts';
 import { DEFAULT_LEVEL, HIGHEST_LEVEL } from './create-image.ts';
+import { catImage, extractImage, listImage } from './image/read-image.ts';
 import { withProgress } from './progress.ts';
 
-type Action = (path: string, options: ImageOptions, signal: AbortSignal) => Promise<void>;
+type Action = (path: string, options: ImageOptions, signal: AbortSignal, paths: readonly string[]) => Promise<void>;
 
 interface ImageOptions {
   readonly json: boolean;
@@ -21,20 +22,31 @@ interface ImageOptions {
   readonly level: number;
   readonly keys: string | undefined;
   readonly id: string | undefined;
+  readonly directory: string | undefined;
   readonly create: CreateWords;
 }
 
-const ACTIONS: Readonly<Record<string, { readonly run: Action; readonly options: readonly string[] }>> = {
+interface ActionWords {
+  readonly run: Action;
+  readonly options: readonly string[];
+  /** How many PATHs may follow the image's name: none; any number; at least one. */
+  readonly paths?: 'any' | 'some';
+}
+
+const ACTIONS: Readonly<Record<string, ActionWords>> = {
   create: { run: create, options: ['output', 'level', 'json', ...Object.keys(CREATE_OPTIONS)] },
   excludes: { run: excludes, options: [] },
   info: { run: info, options: ['json'] },
   verify: { run: verify, options: ['json', 'key', 'id'] },
   index: { run: index, options: ['json'] },
+  ls: { run: (path, { json }, signal, paths) => listImage(path, paths, json, signal), options: ['json'], paths: 'any' },
+  cat: { run: (path, _options, signal, paths) => catImage(path, paths, signal), options: [], paths: 'some' },
+  extract: { run: extract, options: ['directory'], paths: 'any' },
 };
 
 export const image: Command = {
   name: 'image',
-  summary: 'make a disk image, show what it is, check it',
+  summary: 'make a disk image, show what it is, check it, look into it',
   usage: `usage: viver image create SOURCE -o NAME.sqfs [--level N] [--json] [--system] [--with PATH]… [--cross]
            [--exclude PATTERN]… [--include PATTERN]… [--excludes FILE | --no-excludes]
            [--kernel VERSION|FILE] [--viverrd FILE] [--no-kernel]
@@ -42,6 +54,9 @@ export const image: Command = {
        viver image info NAME.sqfs [--json]
        viver image verify NAME.sqfs [--id HEX] [--key DIR] [--json]
        viver image index NAME.sqfs [--json]
+       viver image ls NAME.sqfs [PATH…] [--json]
+       viver image cat NAME.sqfs PATH…
+       viver image extract NAME.sqfs [PATH…] -C DIR
 
 create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: / (the running system), a directory, a tar (plain or
          packed by gzip, zstd, xz, bzip2), - (a tar on standard input), oci:DIR (an OCI layout), debian:SUITE (a small
@@ -65,23 +80,35 @@ verify   checks the image against the index beside it, byte for byte.
          --id HEX   the image id must be this one
          --key DIR  the index must be signed (NAME.caibx.minisig) by one of the public keys DIR/*.pub
 index    makes NAME.caibx anew.
+ls       lists what is at and below each PATH, or everything: type and mode, user/group, bytes, time (UTC), path
+cat      writes the files to standard output
+extract  makes files of what is at and below each PATH, or of everything, in DIR, which must be empty or not there.
+         Nothing is ever made outside of DIR. As root owners, devices and attributes are kept.
+These three read the image without mounting it, whatever it is packed by (gzip, lzma, lzo, xz, lz4, zstd).
 
 With --json, one object on standard output:
   info                   {name, path, id, size, chunks, compression, blockSize, created, indexPath, signature}
                          size and blockSize in bytes, created in ISO 8601, indexPath null when there is no index file,
                          signature null or {path, keyId, trustedComment}, not checked
+  ls                     a line for each: {path, kind, mode, uid, gid, mtime, size, device, target, attributes}, those
+                         it has; pathBase64, targetBase64 too where they are no UTF-8; attributes in base64
   create, index, verify  {name, path, id, size, chunks, indexPath}; verify with --key also
                          signature: {path, keyId, trustedComment, keyPath}; create also {family, kernel, leftOut:
                          [{path, why}], excluded: {reason: count}, changed: [path], vanished: [path], inodes,
                          fileBytes, clampedTimes, attributesLeft: {name: count}, sockets}
 `,
   async run(args, signal) {
-    const { action, path, options } = parseWords(args);
-    await action(path, options, signal);
+    const { action, path, options, paths } = parseWords(args);
+    await action(path, options, signal, paths);
   },
 };
 
-function parseWords(args: readonly string[]): { action: Action; path: string; options: ImageOptions } {
+function parseWords(args: readonly string[]): {
+  action: Action;
+  path: string;
+  options: ImageOptions;
+  paths: readonly string[];
+} {
   const [name, ...rest] = args;
   if (name === undefined) throw new UsageError(`one of ${Object.keys(ACTIONS).join(', ')} wanted`);
   const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
@@ -90,14 +117,21 @@ function parseWords(args: readonly string[]): { action: Action; path: string; op
   for (const option of Object.keys(values)) {
     if (!action.options.includes(option)) throw new UsageError(`${name} takes no --${option}`);
   }
-  const [path, ...more] = positionals;
-  if ((path === undefined && name !== 'excludes') || more.length > 0)
+  const [path, ...paths] = positionals;
+  if ((path === undefined && name !== 'excludes') || (paths.length > 0 && action.paths === undefined))
     throw new UsageError(`${name} takes one ${name === 'create' ? 'SOURCE' : 'image'}`);
+  if (action.paths === 'some' && paths.length === 0) throw new UsageError(`${name} takes an image and a PATH`);
+  if (name === 'extract' && values.directory === undefined) throw new UsageError('extract needs -C DIR');
   if (name === 'create') checkOutput(values.output);
   if (values.id !== undefined && !/^[0-9a-f]{64}$/i.test(values.id)) throw new UsageError('--id takes 64 hex digits');
-  const { json = false, output, key: keys, id, ...create } = values;
+  const { json = false, output, key: keys, id, directory, ...create } = values;
   const level = parseLevel(values.level ?? String(DEFAULT_LEVEL));
-  return { action: action.run, path: path ?? '/', options: { json, output, level, keys, id, create } };
+  return {
+    action: action.run,
+    path: path ?? '/',
+    options: { json, output, level, keys, id, directory, create },
+    paths,
+  };
 }
 
 function parseOptions(args: string[]) {
@@ -111,6 +145,7 @@ function parseOptions(args: string[]) {
         level: { type: 'string' },
         key: { type: 'string' },
         id: { type: 'string' },
+        directory: { type: 'string', short: 'C' },
         ...CREATE_OPTIONS,
       },
     });
@@ -142,6 +177,15 @@ async function create(source: string, options: ImageOptions, signal: AbortSignal
 
 async function excludes(tree: string): Promise<void> {
   process.stdout.write(excludesText(tree));
+}
+
+async function extract(
+  path: string,
+  { directory = '' }: ImageOptions,
+  signal: AbortSignal,
+  paths: readonly string[],
+): Promise<void> {
+  await extractImage(path, paths, directory, signal);
 }
 
 async function index(path: string, { json }: ImageOptions, signal: AbortSignal): Promise<void> {

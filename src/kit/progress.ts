@@ -30,7 +30,7 @@ export function showProgress(what: string, output: NodeJS.WriteStream = process.
 /** Does `work`, showing how far it is. */
 export async function withProgress<T>(
   what: string,
-  work: (update: (done: number, total: number) => void) => Promise<T>,
+  work: (update: (done: number, total?: number) => void) => Promise<T>,
 ): Promise<T> {
   const progress = showProgress(what);
   try {

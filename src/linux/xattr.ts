@@ -27,7 +27,7 @@ function attributeOf(path: string | Uint8Array, cPath: Buffer, name: Uint8Array,
 }
 
 /** Most files have no attribute: what the call was on is put into words only when it failed. */
-function callOn(op: string, target: () => string, fn: Parameters<typeof call<bigint>>[2]): bigint {
+function callOn<R extends number | bigint>(op: string, target: () => string, fn: Parameters<typeof call<R>>[2]): R {
   try {
     return call(op, '', fn);
   } catch (error) {
@@ -70,7 +70,12 @@ export function listXattrs(path: Uint8Array): ReadonlyMap<string, Buffer> | unde
   return found.size === 0 ? undefined : found;
 }
 
-/** Sets one, lsetxattr(2), whether there was one or not. */
-export function setXattr(path: string, name: string, value: Uint8Array): void {
-  call('lsetxattr', `${name} of ${path}`, (c) => c.lsetxattr(path, name, value, BigInt(value.length), 0));
+/**
+ * Sets one, lsetxattr(2), whether there was one or not.
+ * @param name its bytes when it may be of any encoding
+ */
+export function setXattr(path: string | Uint8Array, name: string | Uint8Array, value: Uint8Array): void {
+  const [cPath, cName] = [cString(path), cString(name)];
+  const target = (): string => `${String(name)} of ${String(path)}`;
+  callOn('lsetxattr', target, (c) => c.lsetxattr(cPath, cName, value, BigInt(value.length), 0));
 }

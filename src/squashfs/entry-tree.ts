@@ -1,3 +1,4 @@
+import { printable as printableText } from '../codec/printable.ts';
 import type { FileData } from './data-writer.ts';
 import type { EntryKind, TreeEntry } from './entry.ts';
 
@@ -138,6 +139,5 @@ export function checkTarget(entry: TreeEntry): Buffer {
 
 /** For messages: a path on one line, whatever bytes it has. */
 export function printable(path: Uint8Array): string {
-  const text = `/${Buffer.from(path).toString('utf8')}`;
-  return /[\p{Cc}\ufffd]/u.test(text) ? JSON.stringify(text) : text;
+  return `/${printableText(Buffer.from(path).toString('utf8'))}`;
 }

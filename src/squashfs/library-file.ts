@@ -33,7 +33,7 @@ export class LibraryFile {
     this.size = size;
     this.#callbacks = [
       library.callback(READ_AT, (_file: bigint, offset: bigint, into: bigint, length: bigint) =>
-        this.#guard(() => this.#read(Number(offset), library.ffi.toArrayBuffer(into, Number(length), false))),
+        this.#guard(() => this.#read(Number(offset), into, Number(length))),
       ),
       library.callback(READ_AT, (_file: bigint, offset: bigint, from: bigint, length: bigint) =>
         this.#guard(() => this.write(library.ffi.toBuffer(from, Number(length), false), Number(offset))),
@@ -93,9 +93,10 @@ export class LibraryFile {
     for (const callback of this.#callbacks) this.#library.forget(callback);
   }
 
-  #read(offset: number, into: ArrayBuffer): number {
-    if (offset + into.byteLength > this.size) return OUT_OF_BOUNDS;
-    return this.read(new Uint8Array(into), offset) ? 0 : OUT_OF_BOUNDS;
+  #read(offset: number, into: bigint, length: number): number {
+    if (offset + length > this.size) return OUT_OF_BOUNDS;
+    if (length === 0) return 0;
+    return this.read(this.#library.ffi.toBuffer(into, length, false), offset) ? 0 : OUT_OF_BOUNDS;
   }
 
   #guard(work: () => number): number {

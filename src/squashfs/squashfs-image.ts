@@ -105,9 +105,13 @@ export class SquashfsImage {
     const reader = this.#library.object(what, readerOf);
     try {
       this.#do(what, () => f.sqfs_dir_reader_open_dir(reader, directory.inode.raw, 0));
+      let before: Buffer = Buffer.alloc(0);
       for (;;) {
         const found = this.#next(what, reader);
         if (found === undefined) return;
+        // Linux finds no name that is out of order, and a name that is there twice would be two things at one place.
+        if (before.compare(found.name) >= 0) throw new Error(`${this.name}: ${what} is not in order`);
+        before = found.name;
         const path = joined(directory.path, found.name);
         if (path.length > PATH_MAX) throw new Error(`${this.name}: below ${printable(directory.path)} is no end`);
         yield this.#entry(path, found.inode);
@@ -154,7 +158,6 @@ export class SquashfsImage {
     }
   }
 
-  /** Where a fragment block lies, by its number in inodes. */
   #root(): ImageEntry {
     const { f } = this.#library;
     const created = f.sqfs_dir_reader_create(this.#superblockBytes, this.#unpacker, this.#file.pointer, 0);

@@ -16,7 +16,14 @@ const INTERFACES: Readonly<Record<string, readonly string[]>> = {
   field: ['nbd/block-source.ts', 'image/chunk-index.ts', 'image/chunk-store.ts', 'image/chunk-source.ts'],
   media: ['image/image-name.ts'],
   linux: ['codec/struct.ts'],
-  squashfs: ['codec/struct.ts', 'linux/foreign.ts'],
+  squashfs: [
+    'codec/struct.ts',
+    'codec/printable.ts',
+    'linux/errno.ts',
+    'linux/foreign.ts',
+    'linux/make-node.ts',
+    'linux/xattr.ts',
+  ],
 };
 
 /** The rooms of the field: what each may take from the others. The files above them may take from all. */

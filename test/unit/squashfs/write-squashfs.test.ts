@@ -7,7 +7,7 @@ import type { TreeEntry } from '../../../src/squashfs/entry.ts';
 import { SquashfsImage } from '../../../src/squashfs/squashfs-image.ts';
 import { writeSquashfs } from '../../../src/squashfs/write-squashfs.ts';
 import { noise, sha256, temporaryFolder } from '../image/images.ts';
-import { describeTree } from './describe-tree.ts';
+import { mounted as seenByKernel, unpacked as seenByUnsquashfs } from './judges.ts';
 import { content, entry, everyKind, file, manyFiles } from './trees.ts';
 
 const folder = temporaryFolder();
@@ -16,23 +16,9 @@ let count = 0;
 const newPath = (): string => folder.at(`image-${count++}`);
 const quick = { level: 1, epoch: 4_294_967_295 } as const;
 
-/** What the kernel makes of an image. */
-function mounted(image: string): Record<string, unknown> {
-  const place = newPath();
-  const program = join(import.meta.dirname, 'describe-tree.ts');
-  const script = 'mkdir "$2" && mount -o loop,ro "$1" "$2" && exec "$3" "$4" "$2"';
-  const args = ['--mount', 'sh', '-ec', script, 'sh', image, place, process.execPath, program];
-  return JSON.parse(execFileSync('unshare', args, { encoding: 'utf8', maxBuffer: 2 ** 30 }));
-}
+const mounted = (image: string) => seenByKernel(image, newPath());
+const unpacked = (image: string) => seenByUnsquashfs(image, newPath());
 
-/** What unsquashfs makes of an image. */
-function unpacked(image: string): Record<string, unknown> {
-  const place = newPath();
-  execFileSync('unsquashfs', ['-q', '-n', '-d', place, image], { stdio: 'pipe' });
-  return describeTree(place);
-}
-
-/** unsquashfs makes files of the bytes, so who looks sees other inodes' links: names that share one are compared. */
 function entriesOf(image: string): string[] {
   using opened = new SquashfsImage(image);
   return [...opened.walk()].map(({ path, kind }) => `${kind} ${path.toString('latin1')}`);
@@ -181,7 +167,7 @@ describe('no image is left, and the error says why', () => {
     ['a/../b', '/a/../b is no path that an image can hold'],
     ['a//b', '/a//b is no path that an image can hold'],
     ['.', '/. is no path that an image can hold'],
-    ['a\0b', '"/a\\u0000b" is no path that an image can hold'],
+    ['a\0b', '/a\\x00b is no path that an image can hold'],
     ['x'.repeat(256), `/${'x'.repeat(256)}: a name of 256 bytes is too long`],
   ])('a path that is none: %j', async (path, message) => {
     expect(await failing([file(path, 'x')])).toBe(message);
