@@ -3,10 +3,9 @@ import { once } from 'node:events';
 import { hasCode } from '../../linux/errno.ts';
 
 /** A system that boots and can be used: the kernel that fits every machine, udev, and what a person needs at a prompt. */
-const PACKAGES = [
-  ...['systemd-sysv', 'dbus', 'udev', 'iproute2', 'kmod', 'procps', 'less', 'nano-tiny', 'e2fsprogs'],
-  'linux-image-amd64',
-];
+const PACKAGES = [...['systemd-sysv', 'dbus', 'udev', 'iproute2', 'kmod', 'procps', 'less', 'nano-tiny', 'e2fsprogs']];
+/** Debian's names of what process.arch says. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
 /**
  * In the tree at "$1", when all packages are in. root has no password, on the consoles only: nothing listens on the
@@ -27,7 +26,7 @@ export function mmdebstrapArguments(suite: string): string[] {
   return [
     '--variant=minbase',
     '--quiet',
-    `--include=${PACKAGES.join(',')}`,
+    `--include=${PACKAGES.join(',')},linux-image-${ARCHITECTURES[process.arch] ?? process.arch}`,
     '--dpkgopt=force-confold',
     `--essential-hook=${HOOKS.essential}`,
     ...HOOKS.customize.map((hook) => `--customize-hook=${hook}`),
@@ -55,15 +54,14 @@ export async function* debianSuite(suite: string, signal: AbortSignal): AsyncGen
   ended.catch(() => undefined); // told below
   let isDone = false;
   try {
-    for await (const piece of child.stdout) {
-      // Nothing is given before it is known that there will be something: what it says is worth more than "no tar".
-      yield piece;
-    }
+    // When it fails there is no tar, or half of one: what it said of that is told before anybody reads on.
+    yield* child.stdout;
     const code = await ended;
     isDone = true;
     if (code !== 0) throw new Error(`mmdebstrap of ${suite} failed: ${reasonIn(words)}`);
   } finally {
-    if (!isDone) child.kill();
+    // By a signal that it can act on: it has mounts and a tree to take away.
+    if (!isDone) child.kill('SIGTERM');
   }
 }
 

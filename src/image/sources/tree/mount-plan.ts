@@ -87,29 +87,25 @@ export function pathBelow(root: string, path: string): string | undefined {
   return path.startsWith(base) ? path.slice(base.length).replace(/\/+$/, '') : undefined;
 }
 
-/** Of mounts over each other only the last can be reached, and of what is mounted below a hidden one nothing. */
+/**
+ * Of mounts over each other only the last can be reached, and of what is mounted below a hidden one nothing: a mount over
+ * another one's root has that as its parent, one over a directory above it the same parent.
+ */
 function visibleMounts(mounts: readonly MountEntry[]): MountEntry[] {
-  const hidden = new Set<number>();
+  const byId = new Map(mounts.map((entry) => [entry.id, entry]));
   const position = new Map(mounts.map(({ id }, i) => [id, i]));
   const children = Map.groupBy(mounts, ({ parent }) => parent);
-  const hides = (one: MountEntry, other: MountEntry): boolean =>
-    other.id !== one.id &&
-    (other.target === one.target || one.target.startsWith(other.target === '/' ? '/' : `${other.target}/`));
-  for (const entry of mounts) {
-    const covered = (children.get(entry.id) ?? []).some(({ id, target }) => id !== entry.id && target === entry.target);
-    const beside = (children.get(entry.parent) ?? []).some(
-      (other) => hides(entry, other) && (position.get(other.id) ?? 0) > (position.get(entry.id) ?? 0),
-    );
-    if (covered || beside) hidden.add(entry.id);
-  }
-  const isHidden = (entry: MountEntry, depth = 0): boolean => {
-    if (hidden.has(entry.id)) return true;
-    const parent = mounts[position.get(entry.parent) ?? -1];
+  const isCovered = ({ id, target }: MountEntry): boolean =>
+    (children.get(id) ?? []).some((other) => other.id !== id && other.target === target);
+  const isOver = (one: MountEntry, other: MountEntry): boolean =>
+    (position.get(other.id) ?? 0) > (position.get(one.id) ?? 0) && pathBelow(other.target, one.target) !== undefined;
+  const isBuried = (entry: MountEntry, depth = 0): boolean => {
+    if ((children.get(entry.parent) ?? []).some((other) => isOver(entry, other))) return true;
+    const parent = byId.get(entry.parent);
     if (parent === undefined || parent.id === entry.id || depth > mounts.length) return false;
-    // what is mounted over the parent's own root lies on it and is seen; all else below it is not
-    return entry.target !== parent.target && isHidden(parent, depth + 1);
+    return (parent.target !== entry.target && isCovered(parent)) || isBuried(parent, depth + 1);
   };
-  return mounts.filter((entry) => !isHidden(entry));
+  return mounts.filter((entry) => !isCovered(entry) && !isBuried(entry));
 }
 
 /** The btrfs subvolume that a mount says it is of. */
