@@ -1,10 +1,11 @@
 import { chmodSync, existsSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
+import type { PreheatProgress } from './control-words.ts';
 import type { FieldStatus } from './status.ts';
 import type { FieldStrip } from './strip.ts';
 
-/** A word and a newline go in; one line of JSON comes out. */
-const WORD_LIMIT = 64;
+/** A line of words goes in; one line of JSON comes out. */
+const WORDS_LIMIT = 4096;
 const ANSWER_LIMIT = 64 << 20;
 const PATIENCE_MS = 10_000;
 
@@ -13,7 +14,7 @@ const PATIENCE_MS = 10_000;
  * replaced.
  * @throws the system's error when the path is not to be had
  */
-export async function serveControl(path: string, answer: (word: string) => unknown): Promise<Server> {
+export async function serveControl(path: string, answer: (words: string) => unknown): Promise<Server> {
   if (existsSync(path) && !(await isServed(path))) unlinkSync(path);
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     let text = '';
@@ -22,7 +23,7 @@ export async function serveControl(path: string, answer: (word: string) => unkno
     socket.on('error', () => socket.destroy());
     socket.on('data', (part) => {
       text += String(part);
-      if (text.length > WORD_LIMIT) socket.destroy();
+      if (text.length > WORDS_LIMIT) socket.destroy();
       else if (text.includes('\n')) socket.end(`${JSON.stringify(answer(text.slice(0, text.indexOf('\n'))))}\n`);
     });
   });
@@ -58,13 +59,40 @@ export async function askStrip(path: string): Promise<FieldStrip> {
   return (await ask(path, 'strip')) as FieldStrip;
 }
 
-function ask(path: string, word: string): Promise<unknown> {
+/** What the node sends and fetches at most, as `parseLimits` reads it. @param limits set these first */
+export async function askLimits(path: string, limits?: string): Promise<string> {
+  return ((await ask(path, limits === undefined ? 'limit' : `limit ${limits}`)) as { limit: string }).limit;
+}
+
+/** Whom it refuses, after these were added or taken back. */
+export async function askRefused(
+  path: string,
+  change: 'refuse' | 'admit',
+  prefixes: readonly string[],
+): Promise<readonly string[]> {
+  return ((await ask(path, [change, ...prefixes].join(' '))) as { refused: readonly string[] }).refused;
+}
+
+/** Has it fetch all of the image, and asks how far it is. */
+export async function askPreheat(path: string): Promise<PreheatProgress> {
+  return (await ask(path, 'preheat')) as PreheatProgress;
+}
+
+/** @throws Error when nobody answers there, or what the daemon says cannot be done */
+async function ask(path: string, words: string): Promise<unknown> {
+  const answer = await askOnce(path, words);
+  const isError = typeof answer === 'object' && answer !== null && 'error' in answer;
+  if (isError) throw new Error(String(answer.error));
+  return answer;
+}
+
+function askOnce(path: string, words: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     let text = '';
     socket.setEncoding('utf8');
     socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('no answer')));
-    socket.once('connect', () => socket.write(`${word}\n`));
+    socket.once('connect', () => socket.write(`${words}\n`));
     socket.on('error', (cause) => reject(new Error(`no field daemon answers at ${path}`, { cause })));
     socket.on('data', (part) => {
       text += String(part);

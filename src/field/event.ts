@@ -1,3 +1,4 @@
+import type { Limits } from './shares/limits.ts';
 import type { Address } from './wire/address.ts';
 import type { ChunkRange } from './wire/chunk-set.ts';
 import type { Datagram } from './wire/datagram.ts';
@@ -61,6 +62,12 @@ export type FieldEvent =
   | { readonly kind: 'found'; readonly chunks: readonly number[] }
   /** A chunk that was to be kept could not be written: there is no room for more than there is. */
   | { readonly kind: 'unwritten'; readonly chunk: number }
+  /** From now on no more than this is sent and fetched. */
+  | { readonly kind: 'limits'; readonly limits: Limits }
+  /** Whom a person refuses has changed. */
+  | { readonly kind: 'refusals' }
+  /** Fetch all of the image, beside reads too. */
+  | { readonly kind: 'preheat' }
   /** Go, in good order. */
   | { readonly kind: 'leave' };
 

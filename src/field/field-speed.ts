@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import { FieldNode } from './node.ts';
+import { type Limits, NO_LIMITS } from './shares/limits.ts';
 import type { Address } from './wire/address.ts';
 import type { FieldKey } from './wire/key.ts';
 
@@ -10,6 +11,7 @@ export interface FieldSample {
   readonly index: ChunkIndex;
   readonly peers: readonly Address[];
   readonly key: FieldKey | undefined;
+  readonly limits?: Limits;
 }
 
 /** Enough for a peer's link to show; read ahead keeps several chunks on their way. */
@@ -26,7 +28,10 @@ const LEAVE_MS = 500;
  * @param signal ends it, when nothing comes
  * @throws what `signal` aborts with; the system's error when there is no socket to be had
  */
-export async function measureField({ host, index, peers, key }: FieldSample, signal: AbortSignal): Promise<number> {
+export async function measureField(
+  { host, index, peers, key, limits = NO_LIMITS }: FieldSample,
+  signal: AbortSignal,
+): Promise<number> {
   const node = await FieldNode.start({
     id: index.id,
     name: '',
@@ -37,6 +42,7 @@ export async function measureField({ host, index, peers, key }: FieldSample, sig
     keep: SAMPLE_BYTES,
     readsFirst: true,
     key,
+    limits,
     log: () => {},
   });
   try {

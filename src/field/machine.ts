@@ -1,20 +1,27 @@
+import { chunkIndexFileSize } from '../image/chunk-index.ts';
 import type { Action, ConnectionId, FieldEvent } from './event.ts';
 import { Admission } from './exchange/admission.ts';
-import { Departure } from './exchange/departure.ts';
+import { Connections } from './exchange/connections.ts';
+import { Leaving } from './exchange/departure.ts';
 import { Dialogue } from './exchange/dialogue.ts';
+import { Discipline } from './exchange/discipline.ts';
 import { shareOf } from './exchange/duty.ts';
 import { Idleness } from './exchange/idleness.ts';
 import { IndexSeeker } from './exchange/index-seeker.ts';
 import { IndexSpreader } from './exchange/index-spreader.ts';
 import { Keeper } from './exchange/keeper.ts';
 import { Neighbours } from './exchange/neighbours.ts';
-import { FAULT_MS, LIE_MS, Penalties } from './exchange/penalties.ts';
+import { FAULT_MS, LIE_MS } from './exchange/penalties.ts';
 import { Search } from './exchange/search.ts';
 import { makeStock, type Stock } from './exchange/stock.ts';
-import { Gossip, type GossipOptions } from './members/gossip.ts';
+import type { MachineOptions } from './machine-options.ts';
+import { Gossip } from './members/gossip.ts';
+import { type Limits, NO_LIMITS } from './shares/limits.ts';
+import { Throttles } from './shares/throttle.ts';
 import { sidesOf } from './sides.ts';
-import { type Address, hostOf } from './wire/address.ts';
-import type { ChunkRange, ChunkSet } from './wire/chunk-set.ts';
+import type { Address } from './wire/address.ts';
+import type { ChunkRange } from './wire/chunk-set.ts';
+import { PIECE_BYTES } from './wire/frame.ts';
 import { toRanges } from './wire/ranges.ts';
 import { formatNode, type NodeId } from './wire/record.ts';
 
@@ -29,18 +36,6 @@ const EXCUSE_MS = 1000;
 /** Who sent anything over a connection within this time is alive, whatever became of its datagrams. */
 const HEARD_MS = 5000;
 
-export interface MachineOptions extends Omit<GossipOptions, 'random'> {
-  readonly random: () => number;
-  /** Bytes of chunks to keep, those on a local medium not counted. */
-  readonly keep: number;
-  /** Fetch what the field holds least of in idle time. */
-  readonly fill: boolean;
-  /** This machine runs from the field: idle time begins when it has stopped reading, and not beside its reads. */
-  readonly readsFirst?: boolean;
-  /** There are origins to ask when no peer has a chunk. */
-  readonly hasOrigin: boolean;
-}
-
 interface Data extends Stock {
   readonly keeper: Keeper;
 }
@@ -54,9 +49,9 @@ export class FieldMachine {
   readonly #options: MachineOptions;
   readonly #neighbours: Neighbours;
   readonly #admission = new Admission();
-  /** Addresses that gave what they should not, and hosts whose guests did not keep to the protocol. */
-  readonly #sources = new Penalties();
-  readonly #hosts = new Penalties();
+  readonly #discipline: Discipline;
+  /** What goes to peers, and what comes from them and from origins. */
+  readonly #throttles = new Throttles();
   /** Reads that came before the index was known. */
   readonly #early = new Map<number, ChunkRange>();
   readonly #search: Search;
@@ -64,14 +59,15 @@ export class FieldMachine {
   /** Of the event that is handled. */
   #now = 0;
   #data: Data | undefined;
-  readonly #indexes = new IndexSpreader();
+  readonly #indexes: IndexSpreader;
   readonly #indexSeeker = new IndexSeeker();
   readonly #dialogue: Dialogue;
+  readonly #connections: Connections;
   #excusedAt = 0;
   #tickAt = Number.POSITIVE_INFINITY;
-  #leaving: Departure | undefined;
-  /** Nodes that went down since the last event: their connections are of no use any more. */
-  #gone: NodeId[] = [];
+  readonly #leaving: Leaving;
+  /** All of the image is wanted, beside reads too. */
+  #isPreheating = false;
   #log: Action[] = [];
 
   constructor(options: MachineOptions) {
@@ -84,19 +80,47 @@ export class FieldMachine {
         this.#say(`${formatNode(node)} joined at ${address}`);
       },
       onDown: ({ node, address }, how) => {
-        this.#gone.push(node);
+        this.#connections.wentDown(node);
         this.#say(`${formatNode(node)} at ${address} ${how}`);
       },
     });
+    this.#throttles.set(options.limits ?? NO_LIMITS, 0);
+    const indexBytes = (): number => chunkIndexFileSize(this.#data?.lengths.count ?? 0);
+    this.#indexes = new IndexSpreader(this.#throttles.up, indexBytes);
     const isBanned = (node: NodeId): boolean => this.#isOut(node);
-    const isOut = (address: Address, now: number): boolean => this.#sources.isOut(address, now);
+    const isOut = (address: Address, now: number): boolean => this.#discipline.isOut(address, now);
     this.#neighbours = new Neighbours(this.gossip.table, options.node, options.random, isOut);
+    this.#discipline = new Discipline({
+      table: this.gossip.table,
+      admission: this.#admission,
+      neighbours: () => this.#neighbours,
+      isRefused: options.isRefused ?? (() => false),
+    });
     this.#search = new Search({
       node: options.node,
       hasOrigin: options.hasOrigin,
       gossip: this.gossip,
       neighbours: this.#neighbours,
       isBanned,
+      limit: this.#throttles.down,
+      say: (text) => this.#say(text),
+    });
+    this.#connections = new Connections({
+      node: options.node,
+      gossip: this.gossip,
+      neighbours: this.#neighbours,
+      admission: this.#admission,
+      discipline: this.#discipline,
+      dialogue: () => this.#dialogue,
+      indexes: this.#indexes,
+      indexSeeker: this.#indexSeeker,
+      stock: () => this.#data,
+      say: (text) => this.#say(text),
+    });
+    this.#leaving = new Leaving({
+      gossip: this.gossip,
+      neighbours: this.#neighbours,
+      data: () => this.#data,
       say: (text) => this.#say(text),
     });
     this.#dialogue = new Dialogue({
@@ -105,7 +129,7 @@ export class FieldMachine {
       indexes: this.#indexes,
       indexSeeker: this.#indexSeeker,
       stock: () => this.#data,
-      ban: (conn, why, now, out) => this.#ban(conn, why, FAULT_MS, now, out),
+      ban: (conn, why, now, out) => this.#connections.ban(conn, why, FAULT_MS, now, out),
     });
   }
 
@@ -119,18 +143,19 @@ export class FieldMachine {
 
   /** Who is shut out now, and for what. */
   get banned(): ReadonlyMap<NodeId, string> {
-    const out = [...this.#sources.current(this.#now), ...this.#hosts.current(this.#now)];
-    return new Map(out.map(({ node, why }) => [node, why]));
+    return this.#discipline.current(this.#now);
   }
 
   #isOut(node: NodeId): boolean {
-    const address = this.gossip.table.get(node)?.address;
-    return address !== undefined && this.#sources.isOut(address, this.#now);
+    return this.#discipline.isNodeOut(node, this.#now);
   }
 
   /** When the machine wants a `wake`, at the latest. */
   nextWake(): number {
-    return Math.min(this.gossip.nextWake(), this.#tickAt, this.#data?.giver.nextNews() ?? Number.POSITIVE_INFINITY);
+    const next = Math.min(this.gossip.nextWake(), this.#tickAt);
+    const data = this.#data;
+    if (data === undefined) return next;
+    return Math.min(next, data.giver.nextAt(), data.fetcher.nextOrder(this.#now), this.#indexes.nextAt(this.#now));
   }
 
   /** Chunks were read out of memory: of those the field holds alike they are the last to go. Nothing follows from it. */
@@ -143,12 +168,13 @@ export class FieldMachine {
     this.#now = now;
     if (event.kind === 'read') this.#idleness.read(now);
     this.#take(event, now, out);
-    if (this.#gone.length > 0) this.#hangUp(now, out);
+    this.#connections.hangUp(now, out);
     const side = sidesOf(event);
     if (side.connect) this.#connect(now, out);
     if (this.#data !== undefined) {
       if (side.fetch) this.#data.fetcher.pump(now, out);
       if (side.give) this.#data.giver.pump(now, out);
+      this.#indexes.pump(now, out);
     }
     // Whatever starts something that has a deadline arms the tick; the tick itself sees whether it is still needed.
     if (this.#tickAt === Number.POSITIVE_INFINITY && (out.length > 0 || event.kind === 'read')) {
@@ -169,27 +195,10 @@ export class FieldMachine {
     );
   }
 
-  #hangUp(now: number, out: Action[]): void {
-    const gone = new Set(this.#gone);
-    this.#gone = [];
-    this.#closeAll(gone, 'is gone', now, out);
-  }
-
-  #closeAll(nodes: ReadonlySet<NodeId>, why: string, now: number, out: Action[]): void {
-    const conns = this.#admission.connectionsOf(nodes);
-    for (const { conn, node } of this.#neighbours.connected()) if (nodes.has(node)) conns.push(conn);
-    for (const conn of conns) this.#hangUpOn(conn, why, now, out);
-  }
-
-  #hangUpOn(conn: ConnectionId, why: string, now: number, out: Action[]): void {
-    out.push({ kind: 'close', conn, why });
-    this.#closed(conn, why, false, now, out);
-  }
-
   #isBusy(): boolean {
     const data = this.#data;
     if (data === undefined) return this.#indexSeeker.isWaiting || this.gossip.isIn;
-    return data.fetcher.busy || data.giver.busy || data.reads.length > 0 || this.#leaving !== undefined;
+    return data.fetcher.busy || data.giver.busy || data.reads.length > 0 || this.#leaving.isOn || this.#isPreheating;
   }
 
   #take(event: FieldEvent, now: number, out: Action[]): void {
@@ -206,13 +215,13 @@ export class FieldMachine {
         }
         return;
       case 'connected':
-        this.#connected(event.conn, event.node, event.address, now, out);
+        this.#connections.connected(event.conn, event.node, event.address, now, out);
         return;
       case 'accepted':
-        this.#accept(event.conn, event.node, event.address, now, out);
+        this.#connections.accept(event.conn, event.node, event.address, now, out);
         return;
       case 'closed':
-        this.#closed(event.conn, event.why, event.hostile, now, out);
+        this.#connections.closed(event.conn, event.why, event.hostile, now, out);
         return;
       case 'frame':
         this.#dialogue.frame(event.conn, event.frame, now, out);
@@ -226,13 +235,16 @@ export class FieldMachine {
         this.#chunk(event.conn, event.chunk, event.good, now, out);
         return;
       case 'origin':
-        if (event.good) this.#gain(event.chunk, now, out);
+        this.#search.answered(event.chunk);
+        if (event.good) this.#cameFromOrigin(event.chunk, now, out);
+        if (this.#isPreheating && this.#data !== undefined) this.#search.preheat(this.#data, now, out);
         return;
       case 'layout':
         this.#layout(event, now, out);
         return;
       case 'index':
-        if (!event.good) this.#ban(event.conn, 'gave a false index', LIE_MS, now, out);
+        this.#throttles.down.took(PIECE_BYTES, now);
+        if (!event.good) this.#connections.ban(event.conn, 'gave a false index', LIE_MS, now, out);
         else if (
           this.#data === undefined &&
           !this.#indexSeeker.arrived(event.conn, event.piece, event.wanted, now, out)
@@ -259,8 +271,18 @@ export class FieldMachine {
           this.#say('no room to keep more: what is needed takes the place of what others have');
         }
         return;
+      case 'limits':
+        this.#throttles.set(event.limits, now);
+        return;
+      case 'refusals':
+        this.#connections.refuse(now, out);
+        return;
+      case 'preheat':
+        this.#isPreheating = true;
+        if (this.#data !== undefined) this.#search.preheat(this.#data, now, out);
+        return;
       case 'leave':
-        this.#leave(now, out);
+        this.#leaving.begin(now, out);
         return;
     }
   }
@@ -279,30 +301,22 @@ export class FieldMachine {
       this.#indexSeeker.again(this.#neighbours.connected(), now, out);
       return;
     }
-    for (const source of data.fetcher.overdue(now)) {
-      data.fetcher.withdraw(source, out);
-      this.gossip.doubt(source.node, now, out);
-      if (source.strikes > 2) {
-        this.#neighbours.avoid(source.node, now);
-        out.push({ kind: 'close', conn: source.conn, why: 'does not deliver' });
-      }
-    }
+    this.#connections.dropSilent(data, now, out);
     data.fetcher.confirmAll(out);
     data.giver.breakPromises(now, out);
-    for (const conn of data.giver.givenUp(now)) this.#hangUpOn(conn, 'takes nothing', now, out);
-    for (const conn of this.#leaving === undefined
-      ? this.#neighbours.useless(data.fetcher, data.held, interestOf(data), now)
-      : []) {
-      out.push({ kind: 'close', conn, why: 'has nothing new' });
-    }
+    for (const conn of data.giver.givenUp(now)) this.#connections.hangUpOn(conn, 'takes nothing', now, out);
+    if (!this.#leaving.isOn) this.#connections.dropUseless(data, now, out);
     this.#search.look(data, now, out);
-    this.#goOn(now, out);
+    this.#isPreheating &&= data.held.count < data.lengths.count;
+    if (this.#isPreheating) this.#search.preheat(data, now, out);
+    this.#leaving.goOn(now, out);
   }
 
   #layout({ lengths, held: chunks, free }: FieldEvent & { kind: 'layout' }, now: number, out: Action[]): void {
     const { node: self, random, fill, keep: budget } = this.#options;
     const mayFill = (): boolean => this.#mayFill();
-    const stock = makeStock({ node: self, lengths, held: chunks, free, budget, random, mayFill }, now);
+    const { up, down } = this.#throttles;
+    const stock = makeStock({ node: self, lengths, held: chunks, free, budget, random, mayFill, up, down }, now);
     const { announced, fetcher, giver } = stock;
     const keeper = new Keeper(stock, {
       node: self,
@@ -310,7 +324,7 @@ export class FieldMachine {
       gossip: this.gossip,
       neighbours: this.#neighbours,
       isBanned: (node) => this.#isOut(node),
-      mayBalance: () => fill && this.#leaving === undefined,
+      mayBalance: () => fill && !this.#leaving.isOn,
     });
     this.#data = { ...stock, keeper };
     this.gossip.holdsIn(lengths.count, announced, fill ? shareOf(budget, lengths.size) : 0, now);
@@ -327,53 +341,6 @@ export class FieldMachine {
     this.#early.clear();
   }
 
-  #connected(conn: ConnectionId, node: NodeId, address: Address, now: number, out: Action[]): void {
-    if (this.#sources.isOut(this.#neighbours.addressOf(conn) ?? address, now) || node === this.#options.node) {
-      this.#neighbours.closed(conn, now);
-      out.push({ kind: 'close', conn, why: 'not wanted' });
-      return;
-    }
-    this.#neighbours.opened(conn, node);
-    this.gossip.prove(address, now);
-    if (this.#data === undefined) {
-      this.#indexSeeker.ask(conn, now, out);
-      return;
-    }
-    this.#data.fetcher.connected(conn, node, address, now);
-    out.push({ kind: 'frame', conn, frame: { kind: 'subscribe' } });
-  }
-
-  #accept(conn: ConnectionId, node: NodeId, address: Address, now: number, out: Action[]): void {
-    if (this.#sources.isOut(address, now)) {
-      out.push({ kind: 'close', conn, why: 'shut out' });
-      return;
-    }
-    const isSuspect = this.#hosts.isOut(hostOf(address), now);
-    const idleTime = (other: ConnectionId): number =>
-      this.#data?.giver.idleTime(other, now) ?? Number.POSITIVE_INFINITY;
-    const verdict = this.#admission.admit(conn, { node, address }, isSuspect, now, idleTime);
-    if (verdict.kind === 'no room') {
-      out.push({ kind: 'frame', conn, frame: { kind: 'refuse', others: verdict.others } });
-      out.push({ kind: 'close', conn, why: verdict.kind });
-      return;
-    }
-    this.#data?.giver.accepted(conn, node, address, now);
-    if (verdict.instead !== undefined) this.#hangUpOn(verdict.instead, 'makes room for others', now, out);
-  }
-
-  #closed(conn: ConnectionId, why: string, hostile: boolean, now: number, out: Action[]): void {
-    const node = this.#nodeOf(conn);
-    if (hostile) this.#punish(conn, why, FAULT_MS, now);
-    this.#admission.closed(conn);
-    this.#dialogue.closed(conn);
-    this.#indexes.done(conn);
-    this.#neighbours.closed(conn, now);
-    this.#indexSeeker.done(conn);
-    this.#data?.giver.closed(conn);
-    this.#data?.fetcher.closed(conn);
-    if (node !== undefined) this.gossip.doubt(node, now, out);
-  }
-
   #chunk(conn: ConnectionId, chunk: number, good: boolean, now: number, out: Action[]): void {
     const data = this.#data;
     if (data === undefined) return;
@@ -381,7 +348,7 @@ export class FieldMachine {
       out.push({ kind: 'frame', conn: other, frame: { kind: 'cancel', ranges: toRanges([chunk]) } });
     }
     if (good) this.#gain(chunk, now, out);
-    else this.#ban(conn, 'gave a false chunk', LIE_MS, now, out);
+    else this.#connections.ban(conn, 'gave a false chunk', LIE_MS, now, out);
   }
 
   #gain(chunk: number, now: number, out: Action[]): void {
@@ -393,7 +360,17 @@ export class FieldMachine {
 
   #mayFill(): boolean {
     const { fill, readsFirst = false } = this.#options;
-    return fill && this.#leaving === undefined && (!readsFirst || this.#idleness.mayFill(this.#now));
+    const isIdle = this.#isPreheating || !readsFirst || this.#idleness.mayFill(this.#now);
+    return fill && !this.#leaving.isOn && isIdle;
+  }
+
+  get limits(): Limits {
+    return this.#throttles.limits;
+  }
+
+  #cameFromOrigin(chunk: number, now: number, out: Action[]): void {
+    this.#throttles.down.took(this.#data?.lengths.length(chunk) ?? 0, now);
+    this.#gain(chunk, now, out);
   }
 
   #read(read: number, chunks: ChunkRange, now: number, out: Action[]): void {
@@ -408,78 +385,15 @@ export class FieldMachine {
 
   #connect(now: number, out: Action[]): void {
     const data = this.#data;
-    const isComplete = data !== undefined && data.held.count === data.lengths.count;
-    if (this.#leaving !== undefined) {
-      const wanted = this.#neighbours.planWanted(now);
-      for (const { conn, address } of wanted) out.push({ kind: 'dial', conn, address });
-      return;
-    }
-    if (isComplete) {
-      for (const { conn } of this.#neighbours.connected()) out.push({ kind: 'close', conn, why: 'has all' });
-      return;
-    }
     const isWanting =
       data === undefined ||
       data.reads.length > 0 ||
       data.swaps.count > 0 ||
       (this.#options.fill && (data.duty === undefined ? data.keep.hasRoom(1) : data.duty.isOpen));
-    if (!isWanting) return;
-    for (const { conn, address } of this.#neighbours.plan(data?.held, now, data && interestOf(data)))
-      out.push({ kind: 'dial', conn, address });
-  }
-
-  #leave(now: number, out: Action[]): void {
-    if (this.#leaving !== undefined) return;
-    this.#leaving = new Departure(this.#data?.keeper, now);
-    if (this.#leaving.left > 0) this.#say(`leaving: ${this.#leaving.left} chunks are held nowhere else yet`);
-    this.gossip.leaving(now, out);
-    this.#goOn(now, out);
-  }
-
-  #goOn(now: number, out: Action[]): void {
-    // What others hold is to be known exactly now.
-    if (this.#leaving !== undefined) {
-      for (const node of this.#data?.keeper.partHolders() ?? []) this.#neighbours.want(node);
-    }
-    const sent = this.#data?.giver.sent ?? 0;
-    if (this.#leaving?.mayGo(this.#data?.keeper, sent, this.gossip.table.size, now) !== true) return;
-    const { left } = this.#leaving;
-    if (left > 0) this.#say(`leaving: the field loses ${left} chunks that only this node holds`);
-    this.gossip.leave(out);
-    out.push({ kind: 'gone' });
-  }
-
-  #ban(conn: ConnectionId, why: string, firstMs: number, now: number, out: Action[]): void {
-    const address = this.#punish(conn, why, firstMs, now);
-    // Whatever else came from where a false source is goes with it.
-    const conns = address === undefined ? [] : this.#admission.connectionsFrom(address);
-    for (const each of new Set([conn, ...conns])) this.#hangUpOn(each, why, now, out);
-  }
-
-  /** @returns the address that was dialled, when it is a source that is shut out */
-  #punish(conn: ConnectionId, why: string, firstMs: number, now: number): Address | undefined {
-    const node = this.#nodeOf(conn);
-    if (node === undefined) return undefined;
-    const guest = this.#admission.guests.get(conn);
-    const address = guest === undefined ? this.#neighbours.addressOf(conn) : hostOf(guest.address);
-    if (address === undefined) return undefined;
-    const penalties = guest === undefined ? this.#sources : this.#hosts;
-    const isNews = !penalties.isOut(address, now);
-    const time = penalties.punish(address, node, why, firstMs, now);
-    if (isNews) this.#say(`${formatNode(node)} at ${address} ${why}: shut out for ${Math.round(time / 1000)} s`);
-    return guest === undefined ? address : undefined;
-  }
-
-  #nodeOf(conn: ConnectionId): NodeId | undefined {
-    return this.#admission.guests.get(conn)?.node ?? this.#neighbours.nodeOf(conn);
+    this.#connections.dial(isWanting, this.#leaving.isOn, now, out);
   }
 
   #say(text: string): void {
     this.#log.push({ kind: 'log', text });
   }
-}
-
-/** What is wanted of others; undefined: anything. */
-function interestOf({ duty, reads }: Stock): ChunkSet | undefined {
-  return duty === undefined || reads.length > 0 ? undefined : duty.chunks;
 }

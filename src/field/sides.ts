@@ -30,6 +30,9 @@ const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
   unheld: { connect: true, fetch: true, give: false },
   found: { connect: true, fetch: true, give: true },
   unwritten: NOTHING,
+  limits: ALL,
+  refusals: ALL,
+  preheat: ALL,
   leave: NOTHING,
 };
 

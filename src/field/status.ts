@@ -10,6 +10,8 @@ export interface FieldStatus {
     readonly address: string;
     readonly held: number;
     readonly rttMs: number | null;
+    /** Bytes of chunks that came from there, went there, and were false. */
+    readonly traffic: { readonly from: number; readonly to: number; readonly rejected: number };
   }[];
   /** How many nodes hold a chunk, this one counted: the least and the mean over all chunks. */
   readonly redundancy: { readonly min: number; readonly mean: number };
@@ -22,10 +24,14 @@ export interface FieldStatus {
   };
   /** Peers that gave false chunks or promises, and are shut out. */
   readonly shutOut: readonly { readonly id: string; readonly reason: string }[];
+  /** Bytes per second that this node sends and fetches at most; null: no limit. */
+  readonly limits: { readonly up: number | null; readonly down: number | null };
+  /** ADDRESS or ADDRESS/LENGTH: whom a person has this node refuse. */
+  readonly refused: readonly string[];
 }
 
 export function fieldStatus(field: FieldNode, image: { id: string; name: string }): FieldStatus {
-  const { gossip, data, banned } = field.machine;
+  const { gossip, data, banned, limits } = field.machine;
   const chunks = data?.lengths.count ?? 0;
   const peers = gossip.table
     .rows()
@@ -33,7 +39,7 @@ export function fieldStatus(field: FieldNode, image: { id: string; name: string 
     .map(({ node, address, summary }) => {
       const rtt = gossip.rtt(node);
       const rttMs = rtt === undefined ? null : Math.round(rtt * 100) / 100;
-      return { id: formatNode(node), address, held: summary.count, rttMs };
+      return { id: formatNode(node), address, held: summary.count, rttMs, traffic: field.trafficWith(node) };
     });
   return {
     image: { ...image, size: data?.lengths.size ?? 0, chunks },
@@ -42,5 +48,7 @@ export function fieldStatus(field: FieldNode, image: { id: string; name: string 
     redundancy: data?.keeper.redundancy() ?? { min: 0, mean: 0 },
     traffic: { ...field.traffic, fromMedium: field.bytesFromMedium },
     shutOut: [...banned].map(([node, reason]) => ({ id: formatNode(node), reason })),
+    limits: { up: limits.upBytesPerSecond ?? null, down: limits.downBytesPerSecond ?? null },
+    refused: field.refusals.prefixes,
   };
 }

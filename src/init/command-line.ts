@@ -3,6 +3,7 @@
  * Pure: text in, values and warnings out. What a word means is documented beside its row in WORDS.
  */
 
+import { parseLimits } from '../field/shares/limits.ts';
 import { isImageName } from '../image/image-name.ts';
 import type { Medium } from '../media/block-devices.ts';
 import { MEDIUM_RANKS } from '../media/choose.ts';
@@ -31,6 +32,8 @@ export interface BootOptions {
   readonly role: string | undefined;
   readonly peers: readonly string[];
   readonly origins: readonly string[];
+  /** What the field may send and fetch, as `parseLimits` reads it. */
+  readonly limit: string | undefined;
   readonly hostname: string | undefined;
   /** `dhcp`, or ADDR/LEN[,gateway]. */
   readonly ip: string | undefined;
@@ -96,6 +99,14 @@ const WORDS: Readonly<Record<string, Word>> = {
   },
   origin(draft, value) {
     draft.origins = [...draft.origins, ...list(value)];
+  },
+  limit(draft, value) {
+    try {
+      parseLimits(value);
+      draft.limit = value;
+    } catch {
+      return 'wants UP[/DOWN] in bytes per second (10M, none/512K)';
+    }
   },
   hostname(draft, value) {
     // RFC 1123, section 2.1.
@@ -202,6 +213,7 @@ export function parseCommandLine(text: string): BootOptions {
     role: undefined,
     peers: [],
     origins: [],
+    limit: undefined,
     hostname: undefined,
     ip: undefined,
     waitSeconds: undefined,

@@ -29,10 +29,11 @@ const INTERFACES: Readonly<Record<string, readonly string[]>> = {
 /** The rooms of the field: what each may take from the others. The files above them may take from all. */
 const FIELD_ROOMS: Readonly<Record<string, readonly string[]>> = {
   wire: [],
-  members: ['wire', 'event.ts'],
+  shares: ['wire'],
+  members: ['wire', 'shares', 'event.ts'],
   store: ['wire', 'event.ts'],
-  exchange: ['wire', 'members', 'event.ts'],
-  edge: ['wire', 'store', 'event.ts'],
+  exchange: ['wire', 'members', 'shares', 'event.ts'],
+  edge: ['wire', 'store', 'shares', 'event.ts'],
 };
 
 const source = join(import.meta.dirname, '../../src');

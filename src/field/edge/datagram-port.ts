@@ -1,15 +1,17 @@
 import type { Socket as UdpSocket } from 'node:dgram';
+import { DATAGRAMS, HostAccounts } from '../shares/host-accounts.ts';
 import { type Address, type Endpoint, formatAddress, isUsable, parseAddress } from '../wire/address.ts';
 import { type Datagram, decodeDatagram, encodeDatagram } from '../wire/datagram.ts';
 import type { FieldKey } from '../wire/key.ts';
 import { decodeSeek, encodeOffer, type Offer } from '../wire/offer.ts';
 import { Multicast } from './multicast.ts';
-import { Pace } from './pace.ts';
 import type { Sockets } from './sockets.ts';
 
 export interface DatagramHandlers {
   /** @param size bytes it had on the wire, the seal not counted */
   readonly datagram: (from: Address, datagram: Datagram, size: number, isMulticast: boolean) => void;
+  /** A host that a person wants nothing to do with. */
+  readonly isRefused: (host: string) => boolean;
   /** A machine looks for any field. */
   readonly sought: (from: Address, number: number, isMulticast: boolean) => void;
   /** What is no datagram of a field, or not sealed with its key. */
@@ -23,7 +25,7 @@ export class DatagramPort {
   readonly #multicast: Multicast | undefined;
   readonly #key: FieldKey | undefined;
   readonly #handlers: DatagramHandlers;
-  readonly #pace = new Pace();
+  readonly #pace = new HostAccounts(DATAGRAMS);
 
   constructor(
     { udp, group }: Pick<Sockets, 'udp' | 'group'>,
@@ -74,7 +76,8 @@ export class DatagramPort {
 
   #received(sealed: Uint8Array, host: string, port: number, isMulticast: boolean): void {
     // What nobody could be answered is not worth reading: port 0, a link-local address, which is none without its link.
-    if (!isUsable({ host, port }) || !this.#pace.mayTake(host, performance.now())) {
+    const isHeard = isUsable({ host, port }) && !this.#handlers.isRefused(host);
+    if (!isHeard || !this.#pace.spend(host, 1, performance.now())) {
       this.#handlers.rejected(sealed.length);
       return;
     }

@@ -1,4 +1,8 @@
+import type { Action } from '../event.ts';
+import type { Gossip } from '../members/gossip.ts';
 import type { Keeper } from './keeper.ts';
+import type { Neighbours } from './neighbours.ts';
+import type { Stock } from './stock.ts';
 
 /** A leaving node gives up when nothing has been taken off it for so long. */
 const STALL_MS = 5000;
@@ -9,8 +13,51 @@ const LIMIT_MS = 30_000;
  */
 const SETTLE_MS = 4000;
 
+export interface LeavingLinks {
+  readonly gossip: Gossip;
+  readonly neighbours: Neighbours;
+  readonly data: () => (Stock & { readonly keeper: Keeper }) | undefined;
+  readonly say: (text: string) => void;
+}
+
+/** A node that has been told to leave: says so, hands over, and says goodbye. */
+export class Leaving {
+  readonly #links: LeavingLinks;
+  #departure: Departure | undefined;
+
+  constructor(links: LeavingLinks) {
+    this.#links = links;
+  }
+
+  get isOn(): boolean {
+    return this.#departure !== undefined;
+  }
+
+  begin(now: number, out: Action[]): void {
+    if (this.#departure !== undefined) return;
+    this.#departure = new Departure(this.#links.data()?.keeper, now);
+    const { left } = this.#departure;
+    if (left > 0) this.#links.say(`leaving: ${left} chunks are held nowhere else yet`);
+    this.#links.gossip.leaving(now, out);
+    this.goOn(now, out);
+  }
+
+  goOn(now: number, out: Action[]): void {
+    if (this.#departure === undefined) return;
+    const { gossip, neighbours, data, say } = this.#links;
+    const { keeper, giver } = data() ?? {};
+    // What others hold is to be known exactly now.
+    for (const node of keeper?.partHolders() ?? []) neighbours.want(node);
+    if (!this.#departure.mayGo(keeper, giver?.sent ?? 0, gossip.table.size, now)) return;
+    const { left } = this.#departure;
+    if (left > 0) say(`leaving: the field loses ${left} chunks that only this node holds`);
+    gossip.leave(out);
+    out.push({ kind: 'gone' });
+  }
+}
+
 /** How a node leaves well: what only it holds goes to others first, within a bounded time. */
-export class Departure {
+class Departure {
   readonly #since: number;
   #left: number;
   #sent = 0;

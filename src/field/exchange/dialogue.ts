@@ -1,5 +1,5 @@
 import type { Action, ConnectionId } from '../event.ts';
-import { Effort } from '../members/effort.ts';
+import { EFFORT, HostAccounts } from '../shares/host-accounts.ts';
 import { hostOf } from '../wire/address.ts';
 import type { ChunkRange } from '../wire/chunk-set.ts';
 import { type ControlFrame, LAST_PIECE } from '../wire/frame.ts';
@@ -31,7 +31,7 @@ export class Dialogue {
   readonly #links: DialogueLinks;
   /** Who subscribed before there was anything to tell. */
   readonly #subscribed = new Set<ConnectionId>();
-  readonly #effort = new Effort();
+  readonly #effort = new HostAccounts(EFFORT);
 
   constructor(links: DialogueLinks) {
     this.#links = links;

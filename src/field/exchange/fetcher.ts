@@ -1,16 +1,19 @@
 import type { Action, ConnectionId, Lengths } from '../event.ts';
+import { Throttle } from '../shares/throttle.ts';
 import type { Address } from '../wire/address.ts';
-import { ChunkSet } from '../wire/chunk-set.ts';
+import type { ChunkSet } from '../wire/chunk-set.ts';
 import type { FrameBodies } from '../wire/frame.ts';
 import type { Holdings } from '../wire/holdings.ts';
 import { countIn, inMessages, NAMED_LIMIT, toRanges } from '../wire/ranges.ts';
 import type { NodeId } from '../wire/record.ts';
 import { ChunkChoice } from './chunk-choice.ts';
 import { Copies } from './copies.ts';
+import { Demand } from './demand.ts';
 import { type Basket, basketOf, shipBasket } from './order-basket.ts';
+import { Orders } from './orders.ts';
 import { RateMeter } from './rate-meter.ts';
 import type { ReadQueue } from './read-queue.ts';
-import { measureSource, newSource, noteCancelled, type Order, type Source } from './source.ts';
+import { measureSource, newSource, noteCancelled, type Source } from './source.ts';
 
 /** Bytes on order in all, at least, and in time of the measured rate: enough that the pipe never runs empty. */
 const ON_ORDER_CHUNKS = 12;
@@ -25,15 +28,8 @@ const SOURCE_LIMIT = 8 << 20;
 const ORDERS_LIMIT = 2048;
 /** A source that has sent nothing for so long has us in its queue; what it owes no longer fills our pipe. */
 const QUEUED_MS = 300;
-/** A chunk on order for so long, and for several times what is usual, may be ordered a second time elsewhere. */
-const HEDGE_MS = 400;
-const HEDGE_TIMES = 6;
-/** Who pointed us at another is left alone for so many times that time. */
-const POINTED_TIMES = 2;
 /** An order is given up, and counted against the source, after so long without a byte from it. */
 const DEADLINE_MS = 4000;
-/** Reads that are urgent at once: more would have all nodes of a crowd queue for the same few chunks. */
-const URGENT_CHUNKS = 2;
 /** Chunks confirmed together: every message costs both sides more than its bytes. */
 const CONFIRMED_TOGETHER = 5;
 const CONFIRMED_BYTES = 320 << 10;
@@ -56,6 +52,8 @@ export interface FetcherOptions {
   readonly swaps: ChunkSet;
   /** Of all else, what to fetch in idle time; undefined: anything. */
   readonly duty?: ChunkSet | undefined;
+  /** What may come from peers and origins together. */
+  readonly limit?: Throttle;
 }
 
 /** The fetching side: which chunk to ask whom for, and when to give up waiting. */
@@ -69,17 +67,14 @@ export class Fetcher {
   readonly #longest: number;
   readonly #confirmedTogether: number;
   readonly #orderedTogether: number;
-  /** Chunks on order somewhere. */
-  readonly #ordered: ChunkSet;
+  readonly #orders: Orders;
+  readonly #demand: Demand;
+  readonly #limit: Throttle;
   /** How many others have each chunk. */
   readonly copies: Copies;
   readonly #choice: ChunkChoice;
-  /** Chunks we were pointed away from: the source that did. The one pointed at is asked first. */
-  readonly #pointed = new Map<number, { readonly from: NodeId; readonly to: NodeId; readonly at: number }>();
   /** What comes in all. */
   readonly #rate = new RateMeter();
-  /** Mean time from order to arrival, in ms. */
-  #usual = 100;
   received = 0;
 
   constructor(options: FetcherOptions) {
@@ -96,9 +91,17 @@ export class Fetcher {
     // Of the usual chunks each is ordered as soon as there is room.
     this.#orderedTogether = this.#mean < SMALL_CHUNK ? ORDERED_BYTES : 1;
     this.#confirmedTogether = Math.min(CONFIRMED_MOST, Math.max(CONFIRMED_TOGETHER, CONFIRMED_BYTES / this.#mean));
-    this.#ordered = new ChunkSet(options.lengths.count);
+    this.#orders = new Orders(options.lengths, this.sources);
+    this.#limit = options.limit ?? new Throttle();
+    this.#demand = new Demand({
+      sources: this.sources,
+      orders: this.#orders,
+      reads: options.reads,
+      delay: (source) => this.#delay(source),
+      mayOrder: (now) => this.#limit.isOpen('read', this.#onOrder(now), now),
+    });
     this.copies = new Copies(options.lengths.count);
-    this.#choice = new ChunkChoice({ ...options, ordered: this.#ordered, copies: this.copies });
+    this.#choice = new ChunkChoice({ ...options, ordered: this.#orders.chunks, copies: this.copies });
   }
 
   /** Something is on order: the fetcher wants to be woken before long. */
@@ -123,7 +126,7 @@ export class Fetcher {
   }
 
   isOrdered(chunk: number): boolean {
-    return this.#ordered.has(chunk);
+    return this.#orders.chunks.has(chunk);
   }
 
   connected(conn: ConnectionId, node: NodeId, address: Address, now: number): void {
@@ -135,7 +138,7 @@ export class Fetcher {
     if (source === undefined) return;
     this.copies.forget(source);
     this.sources.delete(conn);
-    for (const chunk of source.orders.keys()) this.#unmark(chunk);
+    this.#orders.forget(source);
   }
 
   holdings(conn: ConnectionId, window: Holdings): void {
@@ -157,8 +160,8 @@ export class Fetcher {
     const source = this.sources.get(conn);
     if (source === undefined) return;
     for (const { chunk, node } of pointers) {
-      this.#endOrder(source, chunk);
-      if (chunk < this.#lengths.count) this.#pointed.set(chunk, { from: source.node, to: node, at: now });
+      this.#orders.end(source, chunk);
+      if (chunk < this.#lengths.count) this.#demand.pointed(chunk, source.node, node, now);
     }
   }
 
@@ -172,8 +175,8 @@ export class Fetcher {
     if (vain > 0) source.isChoiceVain = true;
     for (const { start, end } of ranges) {
       for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
-        this.#endOrder(source, chunk);
-        if (this.#pointed.get(chunk)?.to === source.node) this.#pointed.delete(chunk);
+        this.#orders.end(source, chunk);
+        this.#demand.lacked(chunk, source.node);
         if (!source.has.has(chunk)) continue;
         // What it gave up it would have told us of first: `have` comes before `lack` on the same connection.
         source.strikes++;
@@ -195,7 +198,7 @@ export class Fetcher {
         source.choices--;
         source.bytesOnOrder -= this.#mean;
       } else source.choicesGivenUp--;
-      if (order === undefined) this.#order(source, chunk, false, source.choiceAt).arriving = true;
+      if (order === undefined) this.#orders.place(source, chunk, false, source.choiceAt).arriving = true;
       else order.arriving = true;
       return true;
     }
@@ -210,24 +213,24 @@ export class Fetcher {
   arrived(conn: ConnectionId, chunk: number, good: boolean, now: number): ConnectionId[] {
     const bytes = this.#lengths.length(chunk);
     const source = this.sources.get(conn);
+    const order = source?.orders.get(chunk);
+    this.#limit.took(bytes, now);
     if (source !== undefined) {
-      const order = source.orders.get(chunk);
       source.unconfirmed++;
-      this.#endOrder(source, chunk);
+      this.#orders.end(source, chunk);
       if (good) {
         measureSource(source, bytes, order?.at ?? source.lastArrival, now);
         this.#rate.add(bytes, now);
       }
-      if (order !== undefined) this.#usual = 0.95 * this.#usual + 0.05 * (now - order.at);
     }
-    this.#pointed.delete(chunk);
+    this.#demand.arrived(chunk, order && now - order.at);
     if (!good) return [];
     this.#swaps.delete(chunk);
     this.received += bytes;
     const others: ConnectionId[] = [];
     for (const other of this.sources.values()) {
       if (other.conn === conn || other.orders.get(chunk)?.arriving !== false) continue;
-      this.#endOrder(other, chunk);
+      this.#orders.end(other, chunk);
       noteCancelled(other, chunk);
       others.push(other.conn);
     }
@@ -238,7 +241,7 @@ export class Fetcher {
   pump(now: number, out: Action[]): void {
     if (this.sources.size === 0) return;
     const baskets = new Map<Source, Basket>();
-    this.#pumpUrgent(now, baskets);
+    this.#demand.pump(now, baskets);
     this.#pumpRest(now, baskets);
     for (const [source, basket] of baskets) {
       this.#confirm(source, out);
@@ -279,7 +282,7 @@ export class Fetcher {
   withdraw(source: Source, out: Action[]): void {
     const chunks = [...source.orders.keys()].sort((a, b) => a - b);
     for (const chunk of chunks) {
-      this.#endOrder(source, chunk);
+      this.#orders.end(source, chunk);
       noteCancelled(source, chunk);
     }
     for (const ranges of inMessages(toRanges(chunks), NAMED_LIMIT)) {
@@ -293,88 +296,20 @@ export class Fetcher {
     source.rate = Math.max(source.rate / 4, 1024);
   }
 
-  #pumpUrgent(now: number, baskets: Map<Source, Basket>): void {
-    let left = URGENT_CHUNKS;
-    for (const chunk of this.#reads.waitedChunks()) {
-      if (left-- === 0) return;
-      const pointed = this.#pointed.get(chunk);
-      if (!this.#ordered.has(chunk)) {
-        const source = this.#bestFor(chunk, now);
-        if (source === undefined) continue;
-        const insist = pointed !== undefined && source.node === pointed.from;
-        this.#order(source, chunk, true, now);
-        const basket = basketOf(baskets, source);
-        (insist ? basket.insist : basket.urgent).push(chunk);
-      } else this.#hedge(chunk, now, baskets);
-    }
-  }
-
-  /** The chunk is on order and late: order it once more where it may come sooner. */
-  #hedge(chunk: number, now: number, baskets: Map<Source, Basket>): void {
-    let since = Number.POSITIVE_INFINITY;
-    let orders = 0;
-    for (const source of this.sources.values()) {
-      const order = source.orders.get(chunk);
-      if (order === undefined) continue;
-      orders++;
-      since = order.arriving ? Number.POSITIVE_INFINITY : Math.min(since, order.at);
-    }
-    if (orders !== 1 || now - since < this.#patience()) return;
-    const second = this.#bestFor(chunk, now);
-    if (second === undefined || second.orders.has(chunk)) return;
-    this.#order(second, chunk, true, now);
-    basketOf(baskets, second).insist.push(chunk);
-  }
-
-  /** How long to wait for an order before something else is tried. */
-  #patience(): number {
-    return Math.max(HEDGE_MS, HEDGE_TIMES * this.#usual);
-  }
-
-  /** Where a chunk that a read waits for comes from soonest. */
-  #bestFor(chunk: number, now: number): Source | undefined {
-    const pointed = this.#pointed.get(chunk);
-    const isFresh = pointed !== undefined && now - pointed.at < POINTED_TIMES * this.#patience();
-    let best: Source | undefined;
-    let bestDelay = Number.POSITIVE_INFINITY;
-    let promised: Source | undefined;
-    for (const source of this.sources.values()) {
-      if (source.orders.has(chunk)) continue;
-      if (!source.has.has(chunk)) {
-        // Who is getting it is asked only while nobody who has it is there, lest promises go round in a circle.
-        if (isFresh && pointed.to === source.node) promised = source;
-        continue;
-      }
-      // What it is free to choose from comes anyway, and in this order, as long as it gives us anything.
-      if (source.choices > 0 && now - Math.max(source.lastArrival, source.choiceAt) < this.#patience()) continue;
-      // Who pointed us elsewhere is asked again only after the other has had its time.
-      if (isFresh && pointed.from === source.node) continue;
-      const delay = this.#delay(source);
-      if (delay < bestDelay) {
-        best = source;
-        bestDelay = delay;
-      }
-    }
-    return best ?? promised;
-  }
-
   #pumpRest(now: number, baskets: Map<Source, Basket>): void {
     const limit = Math.max(
       ON_ORDER_CHUNKS * this.#mean,
       ON_ORDER_BYTES,
       (this.#rate.bytesPerSecond * ON_ORDER_MS) / 1000,
     );
-    let onOrder = 0;
-    for (const source of this.sources.values()) {
-      if (now - source.lastArrival < QUEUED_MS || source.delivered === 0) onOrder += source.bytesOnOrder;
-    }
+    let onOrder = this.#onOrder(now);
     if (onOrder + this.#orderedTogether > limit) return;
     const wanting = [...this.sources.values()].filter(
       ({ has, bytesOnOrder, rate }) =>
         has.count > 0 &&
         (bytesOnOrder <= 0 || bytesOnOrder + Math.max(ORDERED_TOGETHER * this.#mean, ORDERED_BYTES) <= this.#cap(rate)),
     );
-    while (onOrder < limit && wanting.length > 0) {
+    while (onOrder < limit && wanting.length > 0 && this.#limit.isOpen('advance', onOrder, now)) {
       let at = 0;
       for (let i = 1; i < wanting.length; i++) {
         if (this.#delay(wanting[i] as Source) < this.#delay(wanting[at] as Source)) at = i;
@@ -386,6 +321,22 @@ export class Fetcher {
       if (bytes === 0) wanting.splice(at, 1);
       onOrder += bytes;
     }
+  }
+
+  /** Bytes on order that fill our pipe. */
+  #onOrder(now: number): number {
+    let bytes = 0;
+    for (const { lastArrival, delivered, bytesOnOrder } of this.sources.values()) {
+      if (now - lastArrival < QUEUED_MS || delivered === 0) bytes += bytesOnOrder;
+    }
+    return bytes;
+  }
+
+  /** When the limit lets more be ordered; Infinity when it does now, or nothing is wanted. */
+  nextOrder(now: number): number {
+    if (this.sources.size === 0) return Number.POSITIVE_INFINITY;
+    const need = this.#reads.length > 0 ? 'read' : 'advance';
+    return this.#limit.opensAt(need, this.#onOrder(now), now);
   }
 
   /** Whether whatever comes next will find its place, beside all that is on order. */
@@ -409,7 +360,7 @@ export class Fetcher {
     const { chunk, copies } = this.#choice.rarest(source, fill);
     if (chunk < 0) return 0;
     if (copies > 1) {
-      this.#order(source, chunk, false, now);
+      this.#orders.place(source, chunk, false, now);
       basket.exact.push(chunk);
       return this.#lengths.length(chunk);
     }
@@ -433,29 +384,5 @@ export class Fetcher {
 
   #delay(source: Source): number {
     return (source.bytesOnOrder + this.#mean) / source.rate;
-  }
-
-  #order(source: Source, chunk: number, urgent: boolean, at: number): Order {
-    const order = { at, urgent, bytes: this.#lengths.length(chunk), arriving: false };
-    source.orders.set(chunk, order);
-    source.bytesOnOrder += order.bytes;
-    this.#ordered.add(chunk);
-    for (const twin of this.#lengths.othersLike?.(chunk) ?? []) this.#ordered.add(twin);
-    return order;
-  }
-
-  #endOrder(source: Source, chunk: number): void {
-    const order = source.orders.get(chunk);
-    if (order === undefined) return;
-    source.orders.delete(chunk);
-    source.bytesOnOrder -= order.bytes;
-    this.#unmark(chunk);
-  }
-
-  /** Of chunks that are the same bytes none is ordered while another one is. */
-  #unmark(chunk: number): void {
-    const twins = [chunk, ...(this.#lengths.othersLike?.(chunk) ?? [])];
-    for (const source of this.sources.values()) if (twins.some((each) => source.orders.has(each))) return;
-    for (const each of twins) this.#ordered.delete(each);
   }
 }

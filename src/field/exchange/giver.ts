@@ -1,19 +1,15 @@
 import type { Action, ConnectionId, Lengths } from '../event.ts';
+import { Throttle } from '../shares/throttle.ts';
 import type { Address } from '../wire/address.ts';
 import type { ChunkRange, ChunkSet } from '../wire/chunk-set.ts';
 import type { FrameBodies, Pointer } from '../wire/frame.ts';
 import { packHoldings, windowsOf } from '../wire/holdings.ts';
 import { countIn, inMessages, NAMED_LIMIT, toRanges } from '../wire/ranges.ts';
 import type { NodeId } from '../wire/record.ts';
+import { Chains } from './chains.ts';
 import { type Client, creditOf, isGivenUp, isStuck, newClient, WISHES_LIMIT } from './client.ts';
+import { SendWindow } from './send-window.ts';
 
-/** Bytes on their way that nobody has confirmed: few uploads at a time, each quick, so that chains form. */
-const WINDOW_FIRST = 1024 << 10;
-const WINDOW_LEAST = 1024 << 10;
-const WINDOW_MOST = 16 << 20;
-/** The window grows while a chunk is confirmed sooner than this, and shrinks when it takes longer than that. */
-const QUICK_MS = 100;
-const SLOW_MS = 400;
 /** News of new chunks are gathered for so long: to read them costs every client more than their bytes. */
 const NEWS_MS = 500;
 const RARE_NEWS_MS = 5;
@@ -21,9 +17,6 @@ const RARE_NEWS_MS = 5;
 const RARE_TOLD = 3;
 /** How long a request for a chunk that is on its way to us may wait. */
 const PROMISE_MS = 3000;
-/** Others each getter of a chunk is pointed at by: a binary tree. */
-const TREE_WIDTH = 2;
-const TREES = 4096;
 /** Of what a node gives while it has chunks that nobody was given yet, the share that may be repeats. */
 const REPEAT_SHARE = 0.02;
 /** A node sows until so long after the last new chunk it gave. */
@@ -38,6 +31,8 @@ export interface GiverOptions {
   readonly held: ChunkSet;
   /** Whether a chunk that is not held is on its way to us. */
   readonly isComing: (chunk: number) => boolean;
+  /** What may go to all peers together. */
+  readonly limit?: Throttle;
 }
 
 /** The giving side: whom to serve next, and whom to point at somebody else. */
@@ -50,15 +45,16 @@ export class Giver {
   readonly #given: Uint8Array;
   /** Chunks held that nobody was given yet. */
   readonly #fresh: ChunkSet;
-  /** Who got, or was pointed at somebody who gets, a chunk: the next is pointed at one of these. */
-  readonly #trees = new Map<number, { readonly node: NodeId; readonly address: Address }[]>();
-  #window = WINDOW_FIRST;
+  readonly #chains = new Chains();
+  readonly #window = new SendWindow();
+  readonly #limit: Throttle;
   #serial = 0;
-  #mostOnItsWay = 0;
   /** Repeats that may go before chunks never given yet. */
   #credit = 1;
   /** When a chunk that nobody had been given was last given by choice. */
   #sownAt = Number.NEGATIVE_INFINITY;
+  /** When the limit lets the next chunk go that is to be given. */
+  #heldUntil = Number.POSITIVE_INFINITY;
   sent = 0;
   /** Chunks given at least once. */
   distinct = 0;
@@ -67,6 +63,7 @@ export class Giver {
     this.#lengths = options.lengths;
     this.#held = options.held;
     this.#isComing = options.isComing;
+    this.#limit = options.limit ?? new Throttle();
     this.#given = new Uint8Array(options.lengths.count);
     this.#fresh = options.held.copy();
   }
@@ -76,7 +73,7 @@ export class Giver {
   }
 
   get window(): number {
-    return this.#window;
+    return this.#window.bytes;
   }
 
   /** How long a client has wanted nothing. */
@@ -167,16 +164,8 @@ export class Giver {
       client.confirmed += bytes;
       client.lastGot = now;
       client.lastHeard = now;
-      this.#adapt(bytes, now - at, now);
+      this.#window.confirmed(bytes, now - at, () => this.#load(now));
     }
-  }
-
-  #adapt(bytes: number, took: number, now: number): void {
-    // Only a window that was full says anything about the link.
-    if (this.#mostOnItsWay + 2 * bytes < this.#window) return;
-    if (took < QUICK_MS) this.#window = Math.min(this.#window + bytes / 2, WINDOW_MOST);
-    else if (took > SLOW_MS) this.#window = Math.max(this.#window - bytes / 4, WINDOW_LEAST);
-    this.#mostOnItsWay = this.#load(now);
   }
 
   /** A chunk is held from now on. `isRare`: hardly anybody else has it, so that others wait for these news. */
@@ -205,9 +194,9 @@ export class Giver {
     }
   }
 
-  /** When news are due at the latest; Infinity when there are none. */
-  nextNews(): number {
-    let next = Number.POSITIVE_INFINITY;
+  /** When news are due at the latest, or a chunk that the limit holds back; Infinity when there are none. */
+  nextAt(): number {
+    let next = this.#heldUntil;
     for (const { newsAt } of this.#clients.values()) next = Math.min(next, newsAt);
     return next;
   }
@@ -221,13 +210,19 @@ export class Giver {
   }
 
   pump(now: number, out: Action[]): void {
+    this.#heldUntil = Number.POSITIVE_INFINITY;
     for (const client of this.#clients.values()) {
       if (now >= client.newsAt) this.#sendNews(client, out);
     }
     for (;;) {
       const load = this.#load(now);
-      this.#mostOnItsWay = Math.max(this.#mostOnItsWay, load);
-      if (load >= this.#window || !this.#giveOne(now, load, out)) return;
+      this.#window.filled(load);
+      if (load >= this.#window.bytes) return;
+      if (!this.#limit.isOpen('read', 0, now)) {
+        this.#heldUntil = this.#limit.opensAt('read', 0, now);
+        return;
+      }
+      if (!this.#giveOne(now, load, out)) return;
     }
   }
 
@@ -244,7 +239,7 @@ export class Giver {
       if (
         isStuck(client, now) ||
         client.bytesOnItsWay >= creditOf(client) ||
-        client.bytesOnItsWay >= this.#window / 2 + (this.#clients.size === 1 ? this.#window : 0)
+        client.bytesOnItsWay >= this.#window.bytes / 2 + (this.#clients.size === 1 ? this.#window.bytes : 0)
       ) {
         continue;
       }
@@ -261,7 +256,8 @@ export class Giver {
     if (best === undefined) return false;
     // Who hands out what nobody has yet repeats itself only when it would be idle otherwise.
     const isSowing = now - this.#sownAt < SOWING_MS;
-    if (isSowing && best.rank >= 2 && load > this.#window / 4 && (this.#given[best.chunk] as number) > 0) return false;
+    if (isSowing && best.rank >= 2 && load > this.#window.bytes / 4 && (this.#given[best.chunk] as number) > 0)
+      return false;
     this.#give(best.client, best.chunk, best.chosen, now, out);
     return true;
   }
@@ -275,7 +271,7 @@ export class Giver {
       if (++looked > LOOKED_AT) break;
       const given = this.#given[wish.chunk] as number;
       if (!wish.insist && given > 0 && load > 0) {
-        const pointer = this.#pointer(wish.chunk, client);
+        const pointer = this.#chains.pointer(wish.chunk, client);
         if (pointer !== undefined) {
           if (pointers.length < POINTERS_IN_FRAME) {
             pointers.push(pointer);
@@ -331,16 +327,6 @@ export class Giver {
     return { chunk: best, given: least };
   }
 
-  /** Points a client at somebody who has got the chunk, or is getting it, and counts it among those from then on. */
-  #pointer(chunk: number, client: Client): Pointer | undefined {
-    const tree = this.#trees.get(chunk);
-    if (tree === undefined || tree.some(({ node }) => node === client.node)) return undefined;
-    const parent = tree[Math.floor((tree.length - 1) / TREE_WIDTH)];
-    if (parent === undefined) return undefined;
-    tree.push({ node: client.node, address: client.address });
-    return { chunk, node: parent.node, address: parent.address };
-  }
-
   #give(client: Client, chunk: number, chosen: boolean, now: number, out: Action[]): void {
     const bytes = this.#lengths.length(chunk);
     if (chosen) client.choices--;
@@ -357,24 +343,12 @@ export class Giver {
       if (chosen) this.#sownAt = now;
     } else if (!chosen) this.#credit = Math.max(0, this.#credit - 1);
     this.#given[chunk] = Math.min((this.#given[chunk] as number) + 1, 255);
-    this.#plant(chunk, client);
+    this.#chains.given(chunk, client);
     this.sent += bytes;
+    this.#limit.took(bytes, now);
     // News that ride on a chunk wake nobody.
     if (client.news.size > 0) this.#sendNews(client, out);
     out.push({ kind: 'give', conn: client.conn, chunk, chosen });
-  }
-
-  #plant(chunk: number, client: Client): void {
-    const tree = this.#trees.get(chunk) ?? [];
-    if (!tree.some(({ node }) => node === client.node)) tree.push({ node: client.node, address: client.address });
-    // The Map's order is the order of last use: the tree not asked about for the longest time goes.
-    this.#trees.delete(chunk);
-    this.#trees.set(chunk, tree);
-    if (this.#trees.size <= TREES) return;
-    for (const oldest of this.#trees.keys()) {
-      this.#trees.delete(oldest);
-      return;
-    }
   }
 
   #sendNews(client: Client, out: Action[]): void {

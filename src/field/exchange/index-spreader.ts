@@ -1,5 +1,6 @@
 import type { Action, ConnectionId } from '../event.ts';
-import { LAST_PIECE, type Peer } from '../wire/frame.ts';
+import type { Throttle } from '../shares/throttle.ts';
+import { LAST_PIECE, type Peer, PIECE_BYTES } from '../wire/frame.ts';
 
 /** Indexes on their way at once. In a crowd of beginners the next ones are pointed at those who are getting one. */
 const AT_ONCE = 3;
@@ -7,6 +8,10 @@ const AT_ONCE = 3;
 const PATIENCE_MS = 1500;
 /** Beginners pointed at one who is getting the index. */
 const WIDTH = 3;
+/** Pieces that the limit holds back: who asked for one more asks again. */
+const HELD_BACK = 256;
+const HELD_BACK_OF_ONE = 16;
+const HELD_BACK_MS = 200;
 
 interface Getter extends Peer {
   readonly at: number;
@@ -18,11 +23,22 @@ export class IndexSpreader {
   readonly #getting = new Map<ConnectionId, Getter>();
   /** Who asked before we had it ourselves. */
   readonly #waiting = new Map<ConnectionId, Peer>();
+  /** What the limit on what is sent holds back. */
+  #heldBack: { readonly conn: ConnectionId; readonly piece: number }[] = [];
+  readonly #limit: Throttle;
+
+  readonly #indexBytes: () => number;
+
+  /** @param limit what may go to all peers together @param indexBytes size of the index, once it is known */
+  constructor(limit: Throttle, indexBytes: () => number) {
+    this.#limit = limit;
+    this.#indexBytes = indexBytes;
+  }
 
   /** A piece other than the first that is asked for: who asks for it is getting the index from us. */
   askMore(conn: ConnectionId, peer: Peer, piece: number, now: number, out: Action[]): void {
     this.#getting.set(conn, { pointed: 0, ...this.#getting.get(conn), ...peer, at: now });
-    out.push({ kind: 'give index', conn, piece });
+    this.#send(conn, piece, now, out);
   }
 
   /** A beginner asks; `isKnown`: whether we have the index. */
@@ -56,8 +72,38 @@ export class IndexSpreader {
     this.#waiting.delete(conn);
   }
 
+  /** The connection is gone. */
+  closed(conn: ConnectionId): void {
+    this.done(conn);
+    this.#heldBack = this.#heldBack.filter((held) => held.conn !== conn);
+  }
+
+  /** When the limit lets the next piece go; Infinity when none waits. */
+  nextAt(now: number): number {
+    if (this.#heldBack.length === 0) return Number.POSITIVE_INFINITY;
+    return Math.min(this.#limit.opensAt('read', 0, now), now + HELD_BACK_MS);
+  }
+
+  /** Gives what the limit held back, as far as it lets it go now. */
+  pump(now: number, out: Action[]): void {
+    while (this.#heldBack.length > 0 && this.#limit.isOpen('read', 0, now)) {
+      const next = this.#heldBack.shift();
+      if (next === undefined) return;
+      this.#limit.took(Math.min(PIECE_BYTES, this.#indexBytes()), now);
+      out.push({ kind: 'give index', ...next });
+    }
+  }
+
+  #send(conn: ConnectionId, piece: number, now: number, out: Action[]): void {
+    const own = this.#heldBack.filter((held) => held.conn === conn);
+    if (own.some((held) => held.piece === piece) || own.length >= HELD_BACK_OF_ONE) return;
+    if (this.#heldBack.length >= HELD_BACK) return;
+    this.#heldBack.push({ conn, piece });
+    this.pump(now, out);
+  }
+
   #give(conn: ConnectionId, { node, address }: Peer, at: number, out: Action[]): void {
     this.#getting.set(conn, { node, address, at, pointed: 0 });
-    out.push({ kind: 'give index', conn, piece: LAST_PIECE });
+    this.#send(conn, LAST_PIECE, at, out);
   }
 }

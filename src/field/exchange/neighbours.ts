@@ -49,6 +49,11 @@ export class Neighbours {
     return [...this.#dials.values()].filter(({ isOpen }) => isOpen);
   }
 
+  /** Also those that are being dialled. */
+  all(): Dial[] {
+    return [...this.#dials.values()];
+  }
+
   nodeOf(conn: ConnectionId): NodeId | undefined {
     return this.#dials.get(conn)?.node;
   }

@@ -1,4 +1,5 @@
 import type { Lengths } from '../event.ts';
+import type { Throttle } from '../shares/throttle.ts';
 import { ChunkSet } from '../wire/chunk-set.ts';
 import type { NodeId } from '../wire/record.ts';
 import { REGIONS_LIMIT, regionRange } from '../wire/regions.ts';
@@ -38,10 +39,13 @@ export interface StockOptions {
   readonly random: () => number;
   /** Whether anything may be fetched in idle time now. */
   readonly mayFill: () => boolean;
+  /** What may go to peers, and what may come. */
+  readonly up: Throttle;
+  readonly down: Throttle;
 }
 
 export function makeStock(
-  { node, lengths, held: chunks, free, budget, random, mayFill }: StockOptions,
+  { node, lengths, held: chunks, free, budget, random, mayFill, up, down }: StockOptions,
   now: number,
 ): Stock {
   const held = new ChunkSet(lengths.count);
@@ -56,8 +60,17 @@ export function makeStock(
   const reads = new ReadQueue(held, Math.max(AHEAD_BYTES, budget / 4) * (lengths.count / lengths.size));
   const hasRoom = (bytes: number): boolean => mayFill() && keep.hasRoom(bytes);
   const duty = budget >= lengths.size ? undefined : makeDuty(lengths, node, budget);
-  const fetcher = new Fetcher({ lengths, held, reads, random, mayFill: hasRoom, swaps, duty: duty?.chunks });
-  const giver = new Giver({ lengths, held, isComing: (chunk) => fetcher.isOrdered(chunk) });
+  const fetcher = new Fetcher({
+    lengths,
+    held,
+    reads,
+    random,
+    mayFill: hasRoom,
+    swaps,
+    duty: duty?.chunks,
+    limit: down,
+  });
+  const giver = new Giver({ lengths, held, isComing: (chunk) => fetcher.isOrdered(chunk), limit: up });
   return { lengths, held, announced: held.copy(), reads, keep, fetcher, giver, swaps, duty };
 }
 

@@ -1,4 +1,5 @@
 import type { Action } from '../event.ts';
+import { EFFORT, HostAccounts } from '../shares/host-accounts.ts';
 import { type Address, hostOf, isLoopback, isUnspecified } from '../wire/address.ts';
 import { isSameBytes } from '../wire/bytes.ts';
 import type { ChunkRange, ChunkSet } from '../wire/chunk-set.ts';
@@ -17,7 +18,6 @@ import {
 import { Acquaintances } from './acquaintances.ts';
 import { Answers, digestOf } from './answers.ts';
 import { Claims } from './claims.ts';
-import { Effort } from './effort.ts';
 import { Graves } from './graves.ts';
 import { Hearsay } from './hearsay.ts';
 import { Joining } from './joining.ts';
@@ -63,6 +63,8 @@ export interface GossipOptions {
   readonly random: () => number;
   /** Makes the cookie of an address: only who receives there can know it. */
   readonly cookie: (address: Address) => Uint8Array;
+  /** A host that a person wants nothing to do with: it is sent nothing, and what comes from it is not heard. */
+  readonly isRefused?: (host: string) => boolean;
 }
 
 /** A node has said goodbye, gave no answer, or is gone as others tell. */
@@ -90,7 +92,7 @@ export class Gossip {
   readonly #claims = new Claims();
   readonly #hearsay = new Hearsay();
   readonly #namesakes = new Namesakes();
-  readonly #effort = new Effort();
+  readonly #effort = new HostAccounts(EFFORT);
   /** Of the last Joins: who answers them, whoever that is, has got one. */
   #joinNumbers: number[] = [];
   readonly #answers: Answers;
@@ -108,7 +110,7 @@ export class Gossip {
     this.#links = links;
     this.own = new OwnRecord(options.node, options.life, options.address);
     this.#liveness = new Liveness(options.random);
-    this.#members = new Members(this.table, options.node, options.random);
+    this.#members = new Members(this.table, options.node, options.random, (record) => !this.#isRefused(record.address));
     this.#joining = new Joining(options.peers, options.random);
     this.#answers = new Answers({
       table: this.table,
@@ -240,7 +242,7 @@ export class Gossip {
   datagram(from: Address, datagram: Datagram, size: number, isMulticast: boolean, now: number, out: Action[]): boolean {
     if (datagram.field !== this.#options.field || datagram.sender === this.#options.node) return true;
     if (this.own.chunks !== 0 && datagram.chunks !== 0 && datagram.chunks !== this.own.chunks) return false;
-    if (this.own.isDown) return true;
+    if (this.own.isDown || this.#isRefused(from)) return true;
     if (datagram.kind === 'prove') return this.#proved(from, datagram, now, out);
     if (datagram.cookie !== undefined && !this.#met.isFreshlyProven(from, now)) {
       if (isSameBytes(datagram.cookie, this.#options.cookie(from))) this.prove(from, now);
@@ -428,6 +430,8 @@ export class Gossip {
   }
 
   #ask(kind: Kind, question: Question, also: readonly NodeRecord[], out: Action[]): void {
+    // Not asked, it is not found silent either: that is between it and the others.
+    if (this.#isRefused(question.address)) return;
     const records = [this.own.record(), ...also];
     const sections = { records, question: this.#liveness.asked(question), digest: digestOf(this.table) };
     this.#send(kind, question.address, sections, out);
@@ -489,7 +493,12 @@ export class Gossip {
     return { kind, field: this.#options.field, sender: this.#options.node, chunks: this.own.chunks, ...sections };
   }
 
+  #isRefused(address: Address): boolean {
+    return this.#options.isRefused?.(hostOf(address)) === true;
+  }
+
   #send(kind: Kind, to: Address, sections: Sections, out: Action[]): void {
+    if (this.#isRefused(to)) return;
     const cookie = this.#met.cookie(to);
     const datagram = this.#make(kind, cookie === undefined ? sections : { ...sections, cookie });
     out.push({ kind: 'send', to, datagram });

@@ -20,16 +20,24 @@ export class Members {
   /** In the order they are asked in, shuffled anew in each round. */
   #round: NodeId[] = [];
 
-  constructor(table: VTable, self: NodeId, random: () => number) {
+  readonly #mayTalkTo: (record: NodeRecord) => boolean;
+
+  constructor(
+    table: VTable,
+    self: NodeId,
+    random: () => number,
+    mayTalkTo: (record: NodeRecord) => boolean = () => true,
+  ) {
     this.#table = table;
     this.#self = self;
     this.#random = random;
+    this.#mayTalkTo = mayTalkTo;
   }
 
   /** A node is new in the table: it comes into the circle as likely as any other. */
   appeared(node: NodeId): void {
     const wanted = this.#wanted();
-    if (node === this.#self || this.#circle.includes(node)) return;
+    if (!this.#isEligible(node)) return;
     if (this.#circle.length < wanted) this.#circle.push(node);
     else if (this.#random() * this.#table.size < wanted) this.#circle[this.#any(this.#circle.length)] = node;
   }
@@ -57,7 +65,7 @@ export class Members {
     }
     for (let node = this.#round.pop(); node !== undefined; node = this.#round.pop()) {
       const record = this.#table.get(node);
-      if (record !== undefined) return record;
+      if (record !== undefined && this.#mayTalkTo(record)) return record;
     }
     return undefined;
   }
@@ -70,7 +78,8 @@ export class Members {
   #tend(): void {
     const circle = this.#circle;
     for (let i = circle.length - 1; i >= 0; i--) {
-      if (this.#table.get(circle[i] as NodeId) === undefined) circle.splice(i, 1);
+      const record = this.#table.get(circle[i] as NodeId);
+      if (record === undefined || !this.#mayTalkTo(record)) circle.splice(i, 1);
     }
     const wanted = this.#wanted();
     if (circle.length >= wanted) return;
@@ -80,14 +89,19 @@ export class Members {
       shuffle(others, this.#random);
       for (const node of others) {
         if (circle.length >= wanted) return;
-        if (node !== this.#self && !circle.includes(node)) circle.push(node);
+        if (this.#isEligible(node)) circle.push(node);
       }
       return;
     }
     for (let tries = 0; tries < 4 * wanted && circle.length < wanted; tries++) {
       const node = rows[this.#any(rows.length)]?.node;
-      if (node !== undefined && node !== this.#self && !circle.includes(node)) circle.push(node);
+      if (node !== undefined && this.#isEligible(node)) circle.push(node);
     }
+  }
+
+  #isEligible(node: NodeId): boolean {
+    const record = this.#table.get(node);
+    return node !== this.#self && !this.#circle.includes(node) && record !== undefined && this.#mayTalkTo(record);
   }
 
   #any(count: number): number {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { measureField } from '../../field/field-speed.ts';
+import { NO_LIMITS, parseLimits } from '../../field/shares/limits.ts';
 import { FieldKey } from '../../field/wire/key.ts';
 import { readIndexFile } from '../../image/index-file.ts';
 import { describeError } from '../../linux/describe-error.ts';
@@ -53,7 +54,8 @@ export async function fasterField(
     const field = await findField(question, options, drivers, network, log);
     const keyFile = fieldKeyFile();
     const key = keyFile === undefined ? undefined : new FieldKey(readFileSync(keyFile));
-    const sample = { host: field.network.plan.address, index, peers: field.peers, key };
+    const limits = options.limit === undefined ? NO_LIMITS : parseLimits(options.limit);
+    const sample = { host: field.network.plan.address, index, peers: field.peers, key, limits };
     const rate = await measureField(sample, AbortSignal.timeout(patienceMs));
     if (rate < bytesPerSecond * NEARLY_EQUAL) throw new Error(`it gives ${speedText(rate)}, and ${gives}`);
     return { ...field, insteadOf: device.path, why: `${field.why}, ${speedText(rate)}; ${gives}` };

@@ -35,6 +35,8 @@ export interface FieldDaemonRequest {
   /** `ADDRESS` or `ADDRESS:PORT`. */
   readonly peers: readonly string[];
   readonly origins: readonly string[];
+  /** `UP[/DOWN]`, bytes per second. */
+  readonly limit: string | undefined;
   readonly keyFile: string | undefined;
   /** The root is to lie on it: the image becomes /dev/nbd0. */
   readonly hasDevice: boolean;
@@ -42,7 +44,7 @@ export interface FieldDaemonRequest {
 
 /** The daemon's command line, in the initramfs. Pure. */
 export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
-  const { name, id, imagePath, indexPath, peers, origins, keyFile, hasDevice } = request;
+  const { name, id, imagePath, indexPath, peers, origins, limit, keyFile, hasDevice } = request;
   return [
     ...['/init', 'field', 'up', '--name', name, '--control', FIELD_SOCKET],
     ...(id === undefined ? [] : ['--id', id]),
@@ -51,6 +53,7 @@ export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
     ...(indexPath === undefined ? [] : ['--index', seenFromInitramfs(indexPath)]),
     ...peers.flatMap((peer) => ['--peer', peer]),
     ...origins.flatMap((origin) => ['--origin', origin]),
+    ...(limit === undefined ? [] : ['--limit', limit]),
     ...(keyFile === undefined ? [] : ['--key', keyFile]),
     ...(hasDevice ? ['--nbd', FIELD_DEVICE] : []),
   ];
@@ -63,13 +66,13 @@ function seenFromInitramfs(path: string): string {
 /** What a machine that has the image itself gives to its field. */
 export function localDaemon(
   image: { readonly name: string; readonly id: string; readonly path: string; readonly indexPath?: string | undefined },
-  { peers, origins }: Pick<BootOptions, 'peers' | 'origins'>,
+  { peers, origins, limit }: Pick<BootOptions, 'peers' | 'origins' | 'limit'>,
   hasDevice: boolean,
 ): FieldDaemonRequest {
   const { name, id, path, indexPath } = image;
   // A name could be looked up only with a network, and this machine does not depend on its peers.
   const numeric = peers.filter((peer) => peer.startsWith('[') || isIP(peer.split(':')[0] ?? '') === 4);
-  return { name, id, imagePath: path, indexPath, peers: numeric, origins, keyFile: fieldKeyFile(), hasDevice };
+  return { name, id, imagePath: path, indexPath, peers: numeric, origins, limit, keyFile: fieldKeyFile(), hasDevice };
 }
 
 const POLL_MS = 50;

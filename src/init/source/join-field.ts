@@ -102,9 +102,9 @@ async function join(
 ): Promise<StageDone<SoundImage>> {
   const { name, id, peers } = field;
   await drivers.ensureModules(['nbd']);
-  const { origins } = options;
+  const { origins, limit } = options;
   const daemon = startFieldDaemon(
-    { name, id, imagePath: undefined, peers, origins, keyFile: fieldKeyFile(), hasDevice: true },
+    { name, id, imagePath: undefined, peers, origins, limit, keyFile: fieldKeyFile(), hasDevice: true },
     'now',
   );
   const { device, squashfs } = await openField(daemon, drivers, waitMs, log);

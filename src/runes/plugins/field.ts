@@ -1,12 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askStatus, askStrip } from '../../field/control.ts';
+import { formatLimits, parseLimits } from '../../field/shares/limits.ts';
 import type { FieldStatus } from '../../field/status.ts';
 import { DEFAULT_PORT } from '../../field/wire/protocol.ts';
 import { hasCode } from '../../linux/errno.ts';
 import { type Context, definePlugin } from '../engine/plugin.ts';
 import { supervise } from '../engine/supervised.ts';
 import { fieldKeyWords, keptProgram } from '../kept-program.ts';
+import { wordOf } from '../machine.ts';
 import { FIELD_SOCKET } from '../places.ts';
 
 const POLL_MS = 250;
@@ -29,8 +31,19 @@ function isDaemonThere(): boolean {
   });
 }
 
+/** /init has warned of one that is none. */
+function limitOf(commandLine: string): string | undefined {
+  const word = wordOf(commandLine, 'viver.limit');
+  try {
+    return word === undefined ? undefined : formatLimits(parseLimits(word));
+  } catch {
+    return undefined;
+  }
+}
+
 async function startOwn(context: Context<'address'>, address: string): Promise<void> {
-  const { image } = context.machine;
+  const { image, commandLine } = context.machine;
+  const limit = limitOf(commandLine);
   if (image?.path === undefined) throw new Error('no image on a medium of this machine, and no daemon answers');
   const { command, args } = keptProgram('/init');
   if (args.length === 0) throw new Error('no initramfs was kept: the field daemon is in it');
@@ -41,6 +54,7 @@ async function startOwn(context: Context<'address'>, address: string): Promise<v
       ...args,
       ...['field', 'up', '--image', image.path, '--name', image.name],
       ...['--listen', `${address}:${DEFAULT_PORT}`, '--control', FIELD_SOCKET],
+      ...(limit === undefined ? [] : ['--limit', limit]),
       ...fieldKeyWords(),
     ],
     // it hands over what only it holds

@@ -42,7 +42,7 @@ const SPREAD_BYTES = 1 << 20;
 export default definePlugin({
   name: 'http',
   summary:
-    'kernel, initrd and boot script for machines that boot by network, and the status; on the boot interface only',
+    'kernel, initrd and boot script for machines that boot by network, the status, and metrics; on the boot interface only',
   provides: ['http'],
   requires: ['address'],
   uses: ['field', 'images'],

@@ -5,6 +5,7 @@ import type { MachineStatus } from '../machine-status.ts';
 import { LookAround } from '../overview/look-around.ts';
 import { RATE_EVERY_SECONDS, RateHistory } from '../overview/rate-history.ts';
 import { type Extent, fetchStatus, hostOf } from '../peers.ts';
+import { formatMetrics, METRICS_TYPE } from './metrics.ts';
 import { PasswordGate } from './password.ts';
 import { RateLimit } from './rate-limit.ts';
 import { STATUS_PAGE } from './status-page/page.ts';
@@ -22,6 +23,7 @@ export interface StatusSource {
   readonly password?: string;
 }
 
+const PATHS = ['/', '/status.json', '/machines.json', '/metrics'];
 /** A machine of the field has this long to answer. */
 const ANSWER_MS = 2000;
 /** A connection that nobody needs for so long is closed; a WebServer closes it a second later. */
@@ -92,12 +94,13 @@ export class StatusRoutes {
     from: string,
     authorization?: string,
   ): Promise<Answer | undefined> {
-    if (path !== '/' && path !== '/status.json' && path !== '/machines.json') return undefined;
+    if (!PATHS.includes(path)) return undefined;
     if (!this.#limit.allow(from, performance.now())) return { kind: 'limited' };
     const isBrief = path === '/status.json' && query.has('brief');
     if (!isBrief && !(await this.#mayLook(from, authorization))) return { kind: 'locked' };
     if (path === '/') return { kind: 'text', type: 'text/html; charset=utf-8', text: STATUS_PAGE };
     if (path === '/machines.json') return { kind: 'text', type: 'application/json', text: await this.#around.look() };
+    if (path === '/metrics') return { kind: 'text', type: METRICS_TYPE, text: formatMetrics(await this.#own('whole')) };
     if (isBrief) return json(await this.#own('brief'));
     return json(await this.#own(query.has('row') ? 'row' : 'whole'));
   }

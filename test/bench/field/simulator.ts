@@ -67,6 +67,9 @@ export class Simulator {
   /** Whether two nodes can reach each other. */
   reachable: (a: SimulatedNode, b: SimulatedNode) => boolean = () => true;
 
+  /** Whether whoever is at an address wants nothing to do with a host. */
+  refuses: (by: Address, host: string) => boolean = () => false;
+
   constructor(options: SimulatorOptions) {
     this.#options = options;
     this.random = generator(options.seed);
@@ -101,6 +104,7 @@ export class Simulator {
       keep,
       fill: this.#options.fill ?? true,
       hasOrigin: false,
+      isRefused: (host) => this.refuses(address, host),
     });
     const node = new SimulatedNode(machine, address, link);
     this.nodes.push(node);

@@ -59,6 +59,8 @@ export function simulatedStatus(number: number, address: string): MachineStatus 
       redundancy: { min: 2, mean: 3.4 },
       traffic: { fromPeers: 2e8, fromMedium: isServer ? 2e8 : 0, fromOrigin: 0, toPeers: 1e8, rejected: 0 },
       shutOut: [],
+      limits: { up: null, down: null },
+      refused: [],
     },
     strip: { held, copies: [] },
     uptimeSeconds: 100 + number * 61,
@@ -77,6 +79,7 @@ export function looker(peers: readonly Peer[], loading: MachineStatus['loading']
     address: `${address}:20070`,
     held: 9,
     rttMs: 1,
+    traffic: { from: 0, to: 0, rejected: 0 },
   }));
   const copies = Array.from({ length: 256 }, (_, part) => 2 + (part % 3));
   const min = peers.length === 0 ? 1 : 2;

@@ -7,7 +7,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, expect, test, vi } from 'vitest';
 import { DatagramPort } from '../../../src/field/edge/datagram-port.ts';
-import { FieldNode, type FieldNodeOptions } from '../../../src/field/node.ts';
+import { FieldNode } from '../../../src/field/node.ts';
+import type { FieldNodeOptions } from '../../../src/field/node-options.ts';
 import { fieldStatus } from '../../../src/field/status.ts';
 import { ChunkSet } from '../../../src/field/wire/chunk-set.ts';
 import { encodeDatagram } from '../../../src/field/wire/datagram.ts';
@@ -123,6 +124,7 @@ test('a datagram from a link-local IPv6 address, or from port 0, is let pass', a
   const seen = { datagrams: 0, rejected: 0 };
   const port = new DatagramPort({ udp, group: undefined }, { host: HOST, port: 0 }, undefined, {
     datagram: () => void seen.datagrams++,
+    isRefused: () => false,
     sought: () => {},
     rejected: () => void seen.rejected++,
   });

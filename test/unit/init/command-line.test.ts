@@ -36,6 +36,13 @@ describe('the kernel command line', () => {
     expect(parseCommandLine('viver.cow=disk').warnings).toHaveLength(1);
   });
 
+  test('limits what the field sends and fetches; what is no rate is warned of', () => {
+    expect(parseCommandLine('viver.limit=10M/none').limit).toBe('10M/none');
+    const { limit, warnings } = parseCommandLine('viver.limit=fast');
+    expect(limit).toBeUndefined();
+    expect(warnings).toEqual([expect.stringContaining('viver.limit=fast: wants UP[/DOWN]')]);
+  });
+
   test('an unknown viver. word is warned of, never ignored in silence', () => {
     expect(parseCommandLine('viver.imgae=debian viver.constructor=1').warnings).toEqual([
       expect.stringContaining('viver.imgae=debian'),

@@ -25,6 +25,8 @@ const one: MachineStatus = {
     redundancy: { min: 1, mean: 1.5 },
     traffic: { fromPeers: 0, fromMedium: 5e6, fromOrigin: 0, toPeers: 25e7, rejected: 0 },
     shutOut: [],
+    limits: { up: null, down: null },
+    refused: [],
   },
   strip: { held: '9'.repeat(100), copies: Array.from({ length: 100 }, () => 1) },
   uptimeSeconds: 60,

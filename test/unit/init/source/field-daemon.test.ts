@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { fieldCommand, localDaemon } from '../../../../src/init/source/field-daemon.ts';
 
 const ID = 'a'.repeat(64);
-const asked = { peers: [], origins: [] };
+const asked = { peers: [], origins: [], limit: undefined };
 
 test('a machine without the image joins by its id, and its root is the device', () => {
   const command = fieldCommand({
@@ -11,12 +11,13 @@ test('a machine without the image joins by its id, and its root is the device', 
     imagePath: undefined,
     peers: ['10.0.0.1:20070'],
     origins: ['http://10.0.0.9/default.castr'],
+    limit: '10M/none',
     keyFile: '/etc/viver/field.key',
     hasDevice: true,
   });
   expect(command.join(' ')).toBe(
     `/init field up --name debian --control /run/viver/field.sock --id ${ID} --peer 10.0.0.1:20070 ` +
-      '--origin http://10.0.0.9/default.castr --key /etc/viver/field.key --nbd /dev/nbd0',
+      '--origin http://10.0.0.9/default.castr --limit 10M/none --key /etc/viver/field.key --nbd /dev/nbd0',
   );
 });
 
@@ -32,7 +33,7 @@ test('an image alone on a partition is opened there', () => {
 
 test('peers that would have to be looked up are left out where the image is at hand anyway', () => {
   const peers = ['10.0.0.1', '10.0.0.2:7', '[::1]:8', 'boot.example.org'];
-  expect(localDaemon({ name: 'd', id: ID, path: '/dev/sda2' }, { peers, origins: [] }, true).peers).toEqual([
+  expect(localDaemon({ name: 'd', id: ID, path: '/dev/sda2' }, { ...asked, peers }, true).peers).toEqual([
     '10.0.0.1',
     '10.0.0.2:7',
     '[::1]:8',

@@ -1,0 +1,34 @@
+import type { ChunkIndex } from '../image/chunk-index.ts';
+import type { ChunkStore } from '../image/chunk-store.ts';
+import type { Limits } from './shares/limits.ts';
+import type { Refusals } from './shares/refusals.ts';
+import type { Medium } from './store/medium-layer.ts';
+import type { Origins } from './store/origin.ts';
+import type { Address, Endpoint } from './wire/address.ts';
+import type { FieldKey } from './wire/key.ts';
+import type { NodeId } from './wire/record.ts';
+
+export interface FieldNodeOptions {
+  /** The image id, 64 hex digits. */
+  readonly id: string;
+  /** What people call the image. */
+  readonly name: string;
+  /** Known when the image is here; else it comes from the peers, checked against the id. */
+  readonly index?: ChunkIndex | undefined;
+  readonly medium?: Medium | undefined;
+  readonly store?: ChunkStore | undefined;
+  readonly listen: Endpoint;
+  readonly peers: readonly Address[];
+  readonly multicast: boolean;
+  /** Bytes of chunks to keep. */
+  readonly keep: number;
+  /** This machine runs from the field: what it keeps for others waits until it reads no more. */
+  readonly readsFirst?: boolean;
+  readonly key?: FieldKey | undefined;
+  readonly node?: NodeId | undefined;
+  readonly origins?: Origins | undefined;
+  readonly limits?: Limits;
+  /** Whom this node has nothing to do with; changed by `refuse` and `admit` from then on. */
+  readonly refusals?: Refusals;
+  readonly log: (line: string) => void;
+}

@@ -1,0 +1,201 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { serveControl } from '../field/control.ts';
+import { answerControl } from '../field/control-words.ts';
+import { FieldNode } from '../field/node.ts';
+import { NO_LIMITS, parseLimits } from '../field/shares/limits.ts';
+import { isPrefix, parsePrefixFile, Refusals } from '../field/shares/refusals.ts';
+import { Origins } from '../field/store/origin.ts';
+import { parseAddress } from '../field/wire/address.ts';
+import { FieldKey } from '../field/wire/key.ts';
+import { DEFAULT_PORT } from '../field/wire/protocol.ts';
+import { ChunkStore } from '../image/chunk-store.ts';
+import { cleanStore } from '../image/clean-store.ts';
+import { writeIndexFile } from '../image/index-file.ts';
+import { releaseStartPages } from '../linux/memory.ts';
+import type { BlockSource } from '../nbd/block-source.ts';
+import { KernelDevice } from '../nbd/kernel-device.ts';
+import { openNbdDriver } from '../nbd/kernel-driver.ts';
+import { type NbdAddress, NbdServer } from '../nbd/server.ts';
+import { becomeStorageDaemon } from '../nbd/storage-daemon.ts';
+import { type NbdTarget, parseNbdTarget } from '../nbd/target.ts';
+import { UsageError } from './command.ts';
+import { indexPath, open, say } from './field-image.ts';
+import { parseBytes, type Values, word } from './field-words.ts';
+
+/** Of the machine's memory, what a node keeps of the image when nothing else is said. */
+const KEEP_SHARE = 0.25;
+
+/** A node with a directory is the same node in its next life. */
+async function nodeIdOf(store: string): Promise<number> {
+  const path = join(store, 'node');
+  await mkdir(store, { recursive: true });
+  const text = await readFile(path, 'latin1').catch(() => '');
+  const known = /^[0-9a-f]{12}\n$/.test(text) ? Number.parseInt(text, 16) : undefined;
+  if (known !== undefined) return known;
+  const node = randomBytes(6).readUIntBE(0, 6);
+  await writeFile(path, `${node.toString(16).padStart(12, '0')}\n`);
+  return node;
+}
+
+/** What earlier lives began to write and did not end. */
+async function removeStale(store: string): Promise<void> {
+  try {
+    const { temporary } = await cleanStore(store, { what: 'temporary files', isDryRun: false, nowMs: Date.now() });
+    if (temporary > 0) say(`${temporary} temporary files of earlier lives removed`);
+  } catch (error) {
+    say(`${store} is not cleaned: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The daemon stays for as long as the machine runs: what only its start needed is not kept, nor locked in memory. */
+function letGoOfStart(): void {
+  try {
+    releaseStartPages();
+  } catch (error) {
+    say(`takes more memory than it needs: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function checkWords(values: Values): void {
+  if (values.image === undefined && values.id === undefined) throw new UsageError('up needs --image or --id');
+  if (values.id !== undefined && !/^[0-9a-f]{64}$/i.test(values.id)) throw new UsageError('--id takes 64 hex digits');
+}
+
+/** `viver field up`: stays until SIGTERM or SIGINT. */
+export async function up(values: Values, signal: AbortSignal): Promise<void> {
+  checkWords(values);
+  const listen = word('listen', () => parseAddress(values.listen ?? `0.0.0.0:${DEFAULT_PORT}`, DEFAULT_PORT));
+  const peers = (values.peer ?? []).map((peer) =>
+    word('peer', () => {
+      const { host, port } = parseAddress(peer, DEFAULT_PORT);
+      return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    }),
+  );
+  const keep = values.keep === undefined ? Math.floor(totalmem() * KEEP_SHARE) : parseBytes('keep', values.keep);
+  const target = values.nbd === undefined ? undefined : word('nbd', () => parseNbdTarget(values.nbd ?? ''));
+  letGoOfStart();
+  if (target?.kind === 'kernel') becomeStorageDaemon(say);
+  const key = values.key === undefined ? undefined : new FieldKey(await readFile(values.key));
+  const origins = word('origin', () => new Origins(values.origin ?? []));
+  const opened = await open(values, signal);
+  await using stack = new AsyncDisposableStack();
+  if (opened.file !== undefined) stack.use(opened.file);
+  const node = await FieldNode.start({
+    id: opened.id,
+    name: opened.name,
+    index: opened.index,
+    medium: opened.file,
+    store: values.store === undefined ? undefined : new ChunkStore(values.store),
+    node: values.store === undefined ? undefined : await nodeIdOf(values.store),
+    origins,
+    listen,
+    peers,
+    // On loopback there is no wire to call out on.
+    multicast: !listen.host.startsWith('127.') && listen.host !== '::1',
+    keep,
+    // Something runs from a kernel device.
+    readsFirst: target?.kind === 'kernel',
+    key,
+    limits: values.limit === undefined ? NO_LIMITS : word('limit', () => parseLimits(values.limit ?? '')),
+    refusals: await refusals(values.refuse ?? []),
+    log: say,
+  });
+  stack.defer(() => node.close());
+  const image = { id: opened.id, name: opened.name };
+  if (values.control !== undefined) {
+    const control = await serveControl(values.control, (words) => answerControl(node, image, words));
+    stack.defer(() => void control.close());
+  }
+  const index = await waitFor(node.ready(), signal);
+  if (values.store !== undefined && opened.file === undefined) {
+    await writeIndexFile(indexPath(values.store, opened.id), index);
+  }
+  if (values.store !== undefined) void removeStale(values.store);
+  const served = target === undefined ? undefined : await serve(target, node.source, opened.id);
+  if (served !== undefined) stack.defer(served.close);
+  const where = served === undefined ? '' : ` nbd=${served.where}`;
+  process.stdout.write(
+    `viver field: ready image=${image.name}@${opened.id.slice(0, 12)} size=${index.size} chunks=${index.count} node=${node.address}${where}\n`,
+  );
+  const told = served === undefined ? aborted(signal) : aborted(signal).then(served.unused);
+  await Promise.race([told, ...(served === undefined ? [] : [served.ended])]);
+  await node.leave();
+}
+
+/** @param words each an address, or a file of them */
+async function refusals(words: readonly string[]): Promise<Refusals> {
+  const refused = new Refusals();
+  for (const text of words) {
+    const prefixes = isPrefix(text) ? [text] : await prefixesOf(text);
+    word('refuse', () => refused.add(prefixes));
+  }
+  return refused;
+}
+
+/** @throws Error when the file cannot be read, or has another thing in it */
+async function prefixesOf(path: string): Promise<readonly string[]> {
+  try {
+    return parsePrefixFile(await readFile(path, 'utf8'));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`--refuse: ${path} is neither ADDRESS[/LENGTH] nor a file of such lines: ${why}`, { cause });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function waitFor<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    promise.then(resolve, reject);
+  });
+}
+
+interface Served {
+  readonly where: string;
+  readonly ended: Promise<unknown>;
+  /** Waits until ending this would fail nobody's reads. */
+  readonly unused: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+async function serve(target: NbdTarget, source: BlockSource, id: string): Promise<Served> {
+  if (target.kind === 'kernel') {
+    const device = await KernelDevice.attach({
+      driver: await openNbdDriver(),
+      source,
+      identifier: id,
+      index: target.index,
+      log: say,
+    });
+    const close = () => (device.inUse() ? device.abandon() : device.detach());
+    return { where: device.path, ended: device.ended, unused: () => unused(device), close };
+  }
+  const server = new NbdServer({ source, log: say });
+  const address = await server.listen(target.address);
+  const never = new Promise<never>(() => {});
+  return { where: formatTarget(address), ended: never, unused: async () => {}, close: () => server.close() };
+}
+
+const UNUSED_LOOK_MS = 200;
+
+/** A root that lies on the device would stop for good: the machine's shutdown unmounts it first. */
+async function unused(device: KernelDevice): Promise<void> {
+  if (device.inUse()) say(`told to end, but ${device.path} is mounted: ends when it is not`);
+  while (device.inUse()) await sleep(UNUSED_LOOK_MS);
+}
+
+function formatTarget(address: NbdAddress): string {
+  if ('path' in address) return `unix:${address.path}`;
+  return address.host.includes(':') ? `tcp:[${address.host}]:${address.port}` : `tcp:${address.host}:${address.port}`;
+}
