@@ -8,10 +8,10 @@ export interface FoundKernel {
   readonly hasModules: boolean;
 }
 
-const versionOrder = new Intl.Collator('en', { numeric: true });
-
 /** Newest first; of one version the one that a family names first. */
 export function newestFirst(kernels: readonly FoundKernel[]): FoundKernel[] {
+  // Made here: no object of Intl's can be in the snapshot that the executable starts from.
+  const versionOrder = new Intl.Collator('en', { numeric: true });
   return kernels.toSorted((a, b) => versionOrder.compare(b.version, a.version));
 }
 
