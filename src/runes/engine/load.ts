@@ -7,7 +7,7 @@ import { type Machine, wordOf } from '../machine.ts';
 import { RUNES_DIRECTORY } from '../places.ts';
 import type { FixedRole } from './fixed-role.ts';
 import { GraphError, type PluginGraph, planGraph } from './graph.ts';
-import { type AnyPlugin, definePlugin } from './plugin.ts';
+import { type AnyPlugin, API_VERSION, definePlugin } from './plugin.ts';
 import { type ChosenRole, chooseRole, pluginsOf, type Role, RolesError, readRoles } from './roles.ts';
 import { checkRoles } from './roles-check.ts';
 
@@ -25,7 +25,9 @@ export interface LoadedRunes {
 /** What is wrong with the default export of a plugin file; undefined when it is a plugin. */
 export function pluginFault(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return 'its default export is no plugin (definePlugin({ … }))';
-  const { name, provides, requires, uses, prepare, start, stop } = value as Record<string, unknown>;
+  const { name, api, provides, requires, uses, prepare, start, stop } = value as Record<string, unknown>;
+  if (api !== undefined && api !== API_VERSION)
+    return `it is for version ${String(api).slice(0, 20)} of RUNES, and this VIVER has version ${API_VERSION}`;
   if (typeof name !== 'string' || !/^[a-z0-9][a-z0-9-]*$/.test(name)) return 'its name is not of a-z, 0-9 and -';
   for (const [key, list] of Object.entries({ provides, requires, uses })) {
     if (list !== undefined && !(Array.isArray(list) && list.every((item) => typeof item === 'string')))

@@ -5,6 +5,9 @@ import type { RoleSettings } from './role-settings.ts';
 import type { Role } from './roles.ts';
 import type { PluginState } from './runner.ts';
 
+/** Grows when a plugin written for the one before might no longer run. */
+export const API_VERSION = 1;
+
 /** What a plugin has at hand while it runs. `R`: the interfaces it requires or uses. */
 export interface Context<R extends InterfaceName = InterfaceName> {
   readonly machine: Machine;
@@ -42,6 +45,8 @@ export interface Plugin<P extends InterfaceName = InterfaceName, R extends Inter
   readonly name: string;
   /** One line: what it does. */
   readonly summary: string;
+  /** The version of this API that it was written for; one that is not this VIVER's is refused with a line. */
+  readonly api?: 1;
   readonly provides?: readonly P[];
   /** Interfaces that must be there: their providers are started first and stopped last. */
   readonly requires?: readonly R[];

@@ -1,8 +1,8 @@
 import { isIPv4 } from 'node:net';
 
 /** Where a machine that boots by network is, in this order. */
-export const BOOT_STEPS = ['address', 'loader', 'script', 'kernel', 'initrd', 'started'] as const;
-export type BootStep = (typeof BOOT_STEPS)[number];
+export type BootStep = 'address' | 'loader' | 'script' | 'kernel' | 'initrd' | 'started';
+export const BOOT_STEPS: readonly BootStep[] = ['address', 'loader', 'script', 'kernel', 'initrd', 'started'];
 
 /** What a server noticed of a machine that boots. */
 export interface BootNews {
