@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 } },
-      { test: { name: 'field', include: ['test/field/**/*.test.ts'], testTimeout: 300_000, maxWorkers: 2 } },
+      { test: { name: 'field', include: ['test/field/**/*.test.ts'], testTimeout: 600_000, maxWorkers: 2 } },
       // Not part of `make test`, but `make test-long`: crowds, soaks, and systems that are put together first. One file at a time.
       {
         test: {

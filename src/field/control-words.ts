@@ -2,6 +2,8 @@ import type { FieldNode } from './node.ts';
 import { formatLimits, parseLimits } from './shares/limits.ts';
 import { fieldStatus } from './status.ts';
 import { fieldStrip } from './strip.ts';
+import { formatAddress, parseAddress } from './wire/address.ts';
+import { DEFAULT_PORT } from './wire/protocol.ts';
 
 /** How far a node is that fetches all of the image; 0 chunks while the index is not known. */
 export interface PreheatProgress {
@@ -30,6 +32,11 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   admit(node, _, prefixes) {
     node.admit(prefixes);
     return { refused: node.refusals.prefixes };
+  },
+  join(node, _, [peer = '']) {
+    const { host, port } = parseAddress(peer, DEFAULT_PORT);
+    node.join(formatAddress(host, port));
+    return {};
   },
   preheat(node): PreheatProgress {
     node.preheat();

@@ -78,6 +78,11 @@ export async function askPreheat(path: string): Promise<PreheatProgress> {
   return (await ask(path, 'preheat')) as PreheatProgress;
 }
 
+/** Tells it of another node of its field, `ADDRESS:PORT`. */
+export async function tellPeer(path: string, peer: string): Promise<void> {
+  await ask(path, `join ${peer}`);
+}
+
 /** @throws Error when nobody answers there, or what the daemon says cannot be done */
 async function ask(path: string, words: string): Promise<unknown> {
   const answer = await askOnce(path, words);

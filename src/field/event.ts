@@ -68,6 +68,8 @@ export type FieldEvent =
   | { readonly kind: 'refusals' }
   /** Fetch all of the image, beside reads too. */
   | { readonly kind: 'preheat' }
+  /** Somebody on this machine knows of another node of this field. */
+  | { readonly kind: 'peer'; readonly address: Address }
   /** Go, in good order. */
   | { readonly kind: 'leave' };
 

@@ -281,6 +281,9 @@ export class FieldMachine {
         this.#isPreheating = true;
         if (this.#data !== undefined) this.#search.preheat(this.#data, now, out);
         return;
+      case 'peer':
+        this.gossip.hearOf(event.address, now, out);
+        return;
       case 'leave':
         this.#leaving.begin(now, out);
         return;

@@ -205,6 +205,11 @@ export class FieldNode {
     this.#feed({ kind: 'preheat' });
   }
 
+  /** Makes another node of this field known to it. */
+  join(address: Address): void {
+    this.#feed({ kind: 'peer', address });
+  }
+
   /** Hands over what only this node holds, says goodbye, and closes. */
   async leave(): Promise<void> {
     this.#feed({ kind: 'leave' });

@@ -33,6 +33,7 @@ const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
   limits: ALL,
   refusals: ALL,
   preheat: ALL,
+  peer: NOTHING,
   leave: NOTHING,
 };
 

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Link, Rtnetlink, watchLinks } from '../linux/netlink/rtnetlink.ts';
 import { type AddressPlan, type IpSetting, planLease, resolvConf } from './address-plan.ts';
+import { patienceMs, refusalOf } from './choose-lease.ts';
 import { type DhcpClient, startDhcpClient } from './dhcp-client.ts';
 import type { DhcpEvent } from './dhcp-event.ts';
 import { chooseStatic, isUsable } from './interfaces.ts';
@@ -12,7 +13,7 @@ export interface BringUpOptions {
   readonly ip: IpSetting;
   /** Sent to DHCP servers. */
   readonly hostname?: string;
-  /** The link the machine was booted by, which a static address goes to; see bootMacOf. */
+  /** The link the machine was booted by (bootMacOf): a static address goes to it, and its lease is the one that counts. */
   readonly bootMac?: string;
   /** What udhcpc runs at its events. Default: where the initrd has it. */
   readonly hook?: string;
@@ -56,7 +57,12 @@ interface Attempt {
   raised: boolean;
   client: DhcpClient | undefined;
   trouble: string | undefined;
+  /** A lease that waits for the boot card's. */
+  held: Held | undefined;
 }
+
+/** What may become the network. */
+type Held = Omit<NetworkUp, 'clientPid' | 'device'>;
 
 async function configure(
   network: Rtnetlink,
@@ -91,7 +97,9 @@ class BringUp {
   readonly #options: BringUpOptions;
   readonly #network = new Rtnetlink();
   readonly #attempts = new Map<number, Attempt>();
-  readonly #outcome = Promise.withResolvers<Omit<NetworkUp, 'clientPid' | 'device'>>();
+  readonly #outcome = Promise.withResolvers<Held>();
+  readonly #startMs = performance.now();
+  #holding: NodeJS.Timeout | undefined;
 
   constructor(options: BringUpOptions) {
     this.#options = options;
@@ -102,7 +110,7 @@ class BringUp {
     const watching = new AbortController();
     // Netlink sockets and timeout signals do not keep the process, and before a link comes there is nothing else.
     const waiting = setInterval(() => {}, 60_000);
-    const onAbort = () => this.#outcome.reject(new Error(this.#failure(), { cause: signal.reason }));
+    const onAbort = () => this.#giveUp(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     let winner: NetworkUp | undefined;
     try {
@@ -115,6 +123,7 @@ class BringUp {
       return winner;
     } finally {
       clearInterval(waiting);
+      clearTimeout(this.#holding);
       watching.abort();
       signal.removeEventListener('abort', onAbort);
       if (winner === undefined && this.#options.leaveAsking?.() === true) await this.#leave();
@@ -148,7 +157,13 @@ class BringUp {
 
   #note(link: Link): Attempt | undefined {
     if (!isUsable(link)) return undefined;
-    const attempt = this.#attempts.get(link.index) ?? { link, raised: false, client: undefined, trouble: undefined };
+    const attempt = this.#attempts.get(link.index) ?? {
+      link,
+      raised: false,
+      client: undefined,
+      trouble: undefined,
+      held: undefined,
+    };
     attempt.link = link;
     this.#attempts.set(link.index, attempt);
     return attempt;
@@ -157,6 +172,7 @@ class BringUp {
   #see(link: Link): void {
     const attempt = this.#note(link);
     if (attempt === undefined) return;
+    this.#consider();
     if (!link.up && !attempt.raised) void this.#raise(attempt);
     if (!link.carrier || !link.up) return;
     if (this.#options.ip === 'dhcp') this.#ask(attempt);
@@ -199,11 +215,49 @@ class BringUp {
       const others = this.#attempts.size - 1;
       const from = lease.server === undefined ? '' : ` (${lease.server})`;
       const reason = others === 0 ? `DHCP${from}` : `first DHCP answer${from} of ${others + 1} interfaces`;
-      this.#outcome.resolve({ link: attempt.link, plan: planLease(lease), lease, reason });
+      const refused = refusalOf(lease);
+      if (refused !== undefined) throw new Error(refused);
+      const { link } = attempt;
+      const isBoot = link.mac === this.#options.bootMac;
+      attempt.held = { link, plan: planLease(lease), lease, reason: isBoot ? `${reason}, booted by it` : reason };
+      this.#consider();
     } catch (error) {
       attempt.trouble = (error as Error).message;
       this.#say(`${attempt.link.name}: ${attempt.trouble}`);
     }
+  }
+
+  /** Takes the lease that counts, if it is there: the boot card's; another one when that has had its time. */
+  #consider(): void {
+    const { bootMac } = this.#options;
+    const attempts = [...this.#attempts.values()];
+    const held = attempts.flatMap((attempt) => attempt.held ?? []);
+    const [first] = held;
+    if (first === undefined) return;
+    const own = held.find(({ link }) => link.mac === bootMac);
+    const boot = attempts.find(({ link }) => link.mac === bootMac)?.link;
+    const card = { isThere: boot !== undefined, carrier: boot?.carrier === true };
+    const leftMs = this.#startMs + patienceMs(card) - performance.now();
+    clearTimeout(this.#holding);
+    if (own !== undefined || bootMac === undefined || leftMs <= 0) {
+      this.#outcome.resolve(own ?? this.#instead(first));
+      return;
+    }
+    this.#holding = setTimeout(() => this.#consider(), leftMs);
+  }
+
+  #instead(held: Held): Held {
+    const { bootMac } = this.#options;
+    return bootMac === undefined
+      ? held
+      : { ...held, reason: `${held.reason}; none for ${bootMac}, which it was booted by` };
+  }
+
+  /** The time is over: what is there is better than nothing. */
+  #giveUp(cause: unknown): void {
+    const [first] = [...this.#attempts.values()].flatMap(({ held }) => held ?? []);
+    if (first !== undefined) this.#outcome.resolve(this.#instead(first));
+    else this.#outcome.reject(new Error(this.#failure(), { cause }));
   }
 
   #takeStatic(plan: AddressPlan): void {
@@ -249,8 +303,9 @@ class BringUp {
 }
 
 /**
- * Brings the network up: every interface at once, as each gets a link and as drivers bring more; the first usable
- * address wins and is set up with its routes. Interfaces that lose are as they were before.
+ * Brings the network up: every interface at once, as each gets a link and as drivers bring more. The address of the
+ * interface that the machine was booted by wins, the first usable one where that is not known or gets none, and is set
+ * up with its routes. Interfaces that lose are as they were before.
  * @throws Error that names each interface and what it lacked, when `signal` aborts first
  */
 export async function bringUp(options: BringUpOptions): Promise<NetworkUp> {

@@ -119,7 +119,8 @@ export interface DhcpOffer {
   readonly options: ReadonlyMap<number, Uint8Array>;
 }
 
-function readOptions(source: Uint8Array): Map<number, Uint8Array> {
+/** Options as a message or another option has them: code, length, value. @throws CodecError when one is cut short */
+export function readOptions(source: Uint8Array): Map<number, Uint8Array> {
   const options = new Map<number, Uint8Array>();
   for (let at = 0; at < source.length; ) {
     const code = source[at++] as number;

@@ -1,6 +1,6 @@
 import type { FieldStatus } from '../field/status.ts';
 import type { FieldStrip } from '../field/strip.ts';
-import type { DhcpMode } from './engine/interfaces.ts';
+import type { DhcpDecision } from './engine/interfaces.ts';
 import type { PluginState } from './engine/runner.ts';
 import { BOOT_STEPS, type LoadingMachine } from './overview/boot-progress.ts';
 import { RATES_KEPT, type Rates } from './overview/rate-history.ts';
@@ -22,7 +22,7 @@ export interface MachineStatus {
   /** Whether it has the kernel and initrd that others boot by. */
   readonly canServe: boolean;
   /** What its DHCP does; null without that plugin. */
-  readonly dhcp: { readonly mode: DhcpMode; readonly why: string } | null;
+  readonly dhcp: DhcpDecision | null;
   /** Boot loaders given by TFTP, and requests refused; null without that plugin. */
   readonly tftp: { readonly sent: number; readonly refused: number } | null;
   /** Boot files being sent now, and bytes of them so far. */
@@ -130,7 +130,11 @@ const PARTS: Readonly<Record<Exclude<keyof MachineStatus, 'version'>, (value: un
   image: orNull((value) => isRecord(value) && isName(value.name) && (value.id === null || isName(value.id))),
   canServe: (value) => typeof value === 'boolean',
   dhcp: orNull(
-    (value) => isRecord(value) && ['full', 'proxy', 'standby'].some((mode) => mode === value.mode) && isText(value.why),
+    (value) =>
+      isRecord(value) &&
+      ['full', 'proxy', 'standby'].some((mode) => mode === value.mode) &&
+      isText(value.why) &&
+      (value.never === undefined || typeof value.never === 'boolean'),
   ),
   tftp: orNull((value) => isRecord(value) && isCount(value.sent) && isCount(value.refused)),
   load: (value) => isRecord(value) && Number.isSafeInteger(value.transfers) && isCount(value.sentBytes),

@@ -4,12 +4,12 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 
 /** Machines with their plugins on one wire, in namespaces; real dnsmasq, real fields, BusyBox as the client. */
-async function play(scenario: string): Promise<unknown> {
-  const program = join(import.meta.dirname, 'runes/scenarios.ts');
+async function play(scenario: string, file = 'scenarios'): Promise<unknown> {
+  const program = join(import.meta.dirname, `runes/${file}.ts`);
   const { stdout } = await promisify(execFile)(
     'unshare',
     ['--net', '--mount', '--', process.execPath, program, scenario],
-    { timeout: 280_000, maxBuffer: 16 << 20 },
+    { timeout: 560_000, maxBuffer: 16 << 20 },
   );
   return JSON.parse(stdout);
 }
@@ -153,5 +153,42 @@ describe('several machines', () => {
 
   test('give kernel and initrd together: those who load are sent to the least loaded', async () => {
     expect(await play('boot files come from more than one')).toEqual({ servers: 2, whole: true });
+  });
+});
+
+const SILENCE = { bare: [], windows: [], dhclient: [], udhcpc: [], android: [] };
+
+describe('two clusters of different images on one wire that multicast does not get through', () => {
+  test('one server offers both images, each machine that a role names gets its own; another takes over', async () => {
+    const found = (await play('one serves, both are offered', 'cluster-scenarios')) as Record<string, unknown>;
+    expect(found).toEqual({
+      first: 'a1',
+      asks: [expect.stringMatching(/boot\.ipxe\?mac=\$\{netX\/mac:hexhyp\}/)],
+      menu: ['at once VIVER small', 'VIVER small', 'VIVER other from B'],
+      sentOn: true,
+      owned: 'at once VIVER other',
+      kernel: '200',
+      why: expect.stringMatching(/serves$/),
+      second: expect.stringMatching(/^b[12]$/),
+      bios: { 0: expect.arrayContaining(['OFFER undionly.kpxe']) },
+      third: found.second,
+      heard: SILENCE,
+    });
+  });
+
+  test('switched on all at once they agree on one server, and each image has one field', async () => {
+    const found = (await play('all at once', 'cluster-scenarios')) as { firmware: Record<string, string[]> };
+    expect(found).toMatchObject({ peers: [1, 1, 1, 1], changed: true, heard: SILENCE });
+    expect(found.firmware['0']).toContain('OFFER undionly.kpxe');
+    expect(found.firmware['0']).not.toContain('NAK');
+  });
+
+  test('beside another DHCP server one of them answers firmware, until it is switched off', async () => {
+    expect(await play('beside another server', 'cluster-scenarios')).toEqual({
+      mode: 'proxy',
+      still: 1,
+      bios: { 0: [expect.stringMatching(/^OFFER/)] },
+      heard: SILENCE,
+    });
   });
 });

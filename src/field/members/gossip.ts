@@ -155,6 +155,12 @@ export class Gossip {
     this.wake(now, out);
   }
 
+  /** Somebody has told of a node of this field. */
+  hearOf(peer: Address, now: number, out: Action[]): void {
+    if (peer === this.address || [...this.table.rows()].some(({ address }) => address === peer)) return;
+    if (this.#joining.add(peer, now)) this.#join(now, out);
+  }
+
   /** What this node holds, from now on; `changed` is to be called whenever the set has. */
   holdsIn(chunks: number, held: ChunkSet, share: number, now: number): void {
     this.own.setHeld(chunks, held, share);

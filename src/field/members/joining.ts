@@ -6,6 +6,9 @@ const JOIN_LAST_MS = 500;
 /** A named peer that a member misses, and everybody by multicast, are called so often: fields that were apart meet. */
 const CALL_MS = 30_000;
 
+/** Of peers that it was told of while it runs, the last ones are called for as long as they are missing. */
+const MOST_TOLD = 16;
+
 /** Who is to be sent a Join. */
 export interface Calls {
   readonly peers: readonly Address[];
@@ -14,7 +17,8 @@ export interface Calls {
 
 /** When this node asks to be let in, and whom: everybody until one answers, from then on those it misses. */
 export class Joining {
-  readonly #peers: readonly Address[];
+  #peers: readonly Address[];
+  readonly #named: number;
   readonly #random: () => number;
   #missing: readonly Address[];
   #isIn = false;
@@ -26,7 +30,20 @@ export class Joining {
   constructor(peers: readonly Address[], random: () => number) {
     this.#peers = peers;
     this.#missing = peers;
+    this.#named = peers.length;
     this.#random = random;
+  }
+
+  /** A node that somebody has told of since, and that is not in the table. @returns whether it is new */
+  add(peer: Address, now: number): boolean {
+    if (this.#peers.includes(peer)) return false;
+    const told = [...this.#peers.slice(this.#named), peer];
+    const kept = [...this.#peers.slice(0, this.#named), ...told.slice(-MOST_TOLD)];
+    this.#missing = [...this.#missing.filter((one) => kept.includes(one)), peer];
+    this.#peers = kept;
+    this.#joinAt = now;
+    this.#joinEvery = JOIN_FIRST_MS;
+    return true;
   }
 
   /** Whether any other node has answered yet. */

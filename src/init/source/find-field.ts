@@ -40,10 +40,12 @@ export interface FieldQuestion {
   readonly endsNetwork: boolean;
 }
 
-/** What a person has asked for is waited for this long; DHCP over a switch that learns takes half of it. */
+/** What a person has asked for is waited for this long; DHCP behind a port that forwards after 30 s takes half of it. */
 const ASKED_MS = 60_000;
-/** The last resort of a machine that was not told of any network. */
-const LAST_RESORT_MS = 20_000;
+/** The last resort of a machine that was not told of any network: a switch port forwards after 30 s. */
+const LAST_RESORT_MS = 45_000;
+/** Without a cable in any card nothing comes: a link takes three seconds. */
+const NO_LINK_MS = 15_000;
 /** Cards are there at once or soon after their driver. */
 const NO_CARD_MS = 3000;
 /** After the first offer, for others to be heard. */
@@ -130,6 +132,7 @@ async function bringUp(
 ): Promise<NetworkUp> {
   const noCard = new AbortController();
   const timer = setTimeout(() => hasCard() || noCard.abort(new Error('no card')), cardMs);
+  const linkTimer = setTimeout(() => hasLink() || noCard.abort(new Error('no link')), Math.max(cardMs, NO_LINK_MS));
   try {
     const signal = AbortSignal.any([limit, noCard.signal]);
     return await (endsNetwork ? network.ready(signal) : network.within(signal));
@@ -142,11 +145,24 @@ async function bringUp(
     });
   } finally {
     clearTimeout(timer);
+    clearTimeout(linkTimer);
   }
 }
 
 function hasCard(): boolean {
   return readdirSync('/sys/class/net').some((name) => name !== 'lo');
+}
+
+/** The kernel refuses to say (EINVAL) while a card is not switched on. */
+function hasLink(): boolean {
+  return readdirSync('/sys/class/net').some((name) => {
+    if (name === 'lo') return false;
+    try {
+      return readFileSync(`/sys/class/net/${name}/carrier`, 'utf8').trim() === '1';
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Host names by the DNS servers the network came with; a name that nobody knows is warned of. */

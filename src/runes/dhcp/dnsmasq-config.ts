@@ -132,7 +132,9 @@ export function dhcpConfig(config: DhcpConfig): string {
       ...['X86-64_EFI', 'BC_EFI'].map((architecture) => `pxe-service=tag:!ipxe,${architecture},VIVER,${efi64}`),
     ];
     const range = `dhcp-range=${network.address},proxy`;
-    return lines([...common(network), range, ...leases, ...tags, ...boot, ...services, mark]);
+    // Beside another server dnsmasq sends nothing but what firmware knows: the mark is among PXE's own options there.
+    const inside = `dhcp-option-force=vendor:PXEClient,${VIVER_OPTION},${VIVER_MARK}`;
+    return lines([...common(network), range, ...leases, ...tags, ...boot, ...services, inside]);
   }
   const addresses = `${range.first},${range.last},${range.mask}`;
   return lines([

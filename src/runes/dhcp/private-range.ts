@@ -69,6 +69,18 @@ export function isStranded(address: string, network: Subnet): boolean {
   return CANDIDATES.some((candidate) => overlaps(candidate, { address, prefixLength: 32 }));
 }
 
+/**
+ * Whether a server of VIVER's gives addresses of another network than the one that this machine chose for itself. One of
+ * the two must go to the other: who chose goes to who was told, and of two that chose the one with the higher address.
+ * @param offer what the server would give; `0.0.0.0`: nothing
+ */
+export function leadsElsewhere(offer: { readonly server: string; readonly yourAddress: string }, own: Subnet): boolean {
+  const given = { address: offer.yourAddress, prefixLength: 32 };
+  if (offer.yourAddress === '0.0.0.0' || overlaps(own, given)) return false;
+  const isChosen = CANDIDATES.some((candidate) => overlaps(candidate, given));
+  return !isChosen || toNumber(offer.server) < toNumber(own.address);
+}
+
 /** Whether the address is in one of the ranges VIVER takes on an empty network. */
 export function isOwnRange({ address, prefixLength }: Subnet): boolean {
   const { start } = bounds({ address, prefixLength });

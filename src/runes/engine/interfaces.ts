@@ -57,6 +57,8 @@ export interface HttpInterface {
   scriptUrl(): Promise<string>;
   /** Whether there is a kernel and an initrd to boot others by. */
   canServe(): Promise<boolean>;
+  /** Answers a path with JSON, `from` being the address that asks; undefined: not now. */
+  answer(path: string, answer: (from: string) => Promise<unknown>): Promise<void>;
   /** Adds a part to this machine's status; `value` is asked each time. */
   publish<N extends keyof PublishedStatus>(name: N, value: () => PublishedStatus[N]): Promise<void>;
   /** Tells where a machine that boots by network is, for the status. */
@@ -65,12 +67,27 @@ export interface HttpInterface {
 
 /** Parts of a machine's status that other plugins know. */
 export interface PublishedStatus {
-  dhcp: { readonly mode: DhcpMode; readonly why: string };
+  dhcp: DhcpDecision;
+  /** Other clusters on the wire, and the MACs that each, this one first, wants for itself. */
+  neighbours: { readonly own: readonly string[]; readonly others: readonly NeighbourImage[] };
   tftp: { readonly sent: number; readonly refused: number };
+}
+
+/** The image of another cluster on the same wire. */
+export interface NeighbourImage {
+  /** Of its first machine, which has the boot files. */
+  readonly address: string;
+  readonly image: { readonly name: string; readonly id: string };
+  /** Nodes of its field. */
+  readonly peers: readonly string[];
+  /** MAC patterns of machines that are to get it. */
+  readonly claims: readonly string[];
 }
 
 export interface FieldInterface {
   status(): Promise<FieldStatus>;
+  /** Makes this machine's node known to another one of the same image, `ADDRESS` or `ADDRESS:PORT`. */
+  join(peer: string): Promise<void>;
   /** What this machine and all together hold along the image. */
   strip(): Promise<FieldStrip>;
 }
@@ -91,8 +108,15 @@ export interface ImagesInterface {
 
 export type DhcpMode = 'full' | 'proxy' | 'standby';
 
+export interface DhcpDecision {
+  readonly mode: DhcpMode;
+  readonly why: string;
+  /** It was told not to serve: nobody is to wait for it. */
+  readonly never?: boolean;
+}
+
 export interface DhcpInterface {
-  mode(): Promise<{ readonly mode: DhcpMode; readonly why: string }>;
+  mode(): Promise<DhcpDecision>;
 }
 
 /** Every interface by its name. A plugin file of one's own may add its names by declaration merging. */

@@ -191,6 +191,15 @@ function fits(pattern: MachinePattern, machine: Machine): string | undefined {
   }
 }
 
+/** The MAC patterns that roles name, in the file's order: the machines that somebody wrote down. Pure. */
+export function claimedMacs(roles: readonly Role[]): readonly string[] {
+  const patterns = roles
+    .flatMap(({ machines }) => machines)
+    .flatMap((one) => (one.kind === 'mac' ? [one.pattern] : []));
+  // a pattern of stars alone is for any machine
+  return [...new Set(patterns)].filter((pattern) => pattern.length <= 40 && /[0-9a-f]/.test(pattern));
+}
+
 export interface ChosenRole {
   readonly role: Role;
   readonly why: string;

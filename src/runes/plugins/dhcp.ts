@@ -1,35 +1,28 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../../linux/describe-error.ts';
-import { hasCode } from '../../linux/errno.ts';
 import { Rtnetlink } from '../../linux/netlink/rtnetlink.ts';
-import { askDhcp } from '../../net/ask-dhcp.ts';
-import { dhcpConfig, leasesWith, machinesFile, VIVER_MARK, VIVER_OPTION } from '../dhcp/dnsmasq-config.ts';
-import { dnsmasqUser } from '../dhcp/dnsmasq-user.ts';
-import { type Candidate, compareCandidates, dhcpModeFor, elect, type SeenServers } from '../dhcp/election.ts';
-import { FirmwareRefusals } from '../dhcp/firmware-refusals.ts';
+import { DhcpServer, type MachineAddress } from '../dhcp/dhcp-server.ts';
+import { type Candidate, dhcpModeFor, elect, type SeenServers } from '../dhcp/election.ts';
+import { FieldMachines } from '../dhcp/field-machines.ts';
+import { MOST_CLAIMS, MOST_MACHINES, MOST_PEERS, NEIGHBOUR_PATH, type NeighbourWord } from '../dhcp/neighbour-word.ts';
+import { Neighbours } from '../dhcp/neighbours.ts';
 import { OrphanAddresses } from '../dhcp/orphan-addresses.ts';
-import { isOwnRange, isStranded } from '../dhcp/private-range.ts';
-import type { AddressInterface, DhcpMode, Network } from '../engine/interfaces.ts';
+import { isOwnRange, leadsElsewhere } from '../dhcp/private-range.ts';
+import { whoAnswers } from '../dhcp/who-answers.ts';
+import type { AddressInterface, DhcpDecision, DhcpMode, Network } from '../engine/interfaces.ts';
 import { type Context, definePlugin } from '../engine/plugin.ts';
-import { endLeftovers, supervise } from '../engine/supervised.ts';
-import { keptBusybox, keptProgram } from '../kept-program.ts';
+import { claimedMacs } from '../engine/roles.ts';
+import { keptBusybox } from '../kept-program.ts';
 import { wordOf } from '../machine.ts';
-import type { MachineStatus } from '../machine-status.ts';
-import { dhcpNews } from '../overview/boot-progress.ts';
-import { fetchStatus, hostOf } from '../peers.ts';
-import { RUN_DIRECTORY } from '../places.ts';
+import { hostOf } from '../peers.ts';
 
 type Needs = Context<'address' | 'tftp' | 'http' | 'field'>;
 
-/** Who serves is looked after this often; gone is who did not answer so many times. */
+/** Who serves is looked after this often. */
 const WATCH_MS = 1500;
 const STEP_MS = 40_000;
 const DOUBT_MS = 200;
-const ANSWER_MS = 1500;
-const MOST_SILENT = 2;
-const GIVEN_UP_MS = 10_000;
 /** Another DHCP server that somebody switches on is found so soon. */
 const ASK_MS = 15_000;
 /** In the first minutes, when a switch port still opens and a server still starts. */
@@ -39,70 +32,49 @@ const AT_FIRST_MS = 180_000;
 const FOREIGN_MS = 600_000;
 const ASK_STANDBY_MS = 60_000;
 const OFFER_MS = 1500;
-/** Option 60, the vendor class: another VIVER answers nobody else. */
-const AS_VIVER = [60, VIVER_MARK.length, ...Buffer.from(VIVER_MARK)];
-/** Of many machines only the first in line matter. */
-const MOST_ASKED = 16;
-/** So many more are asked at a time who they are, by the one that gives addresses. */
-const MOST_LEARNT = 32;
 const MOST_AT_TAKEOVER = 512;
-
-/** For dnsmasq's dhcp-hostsdir. */
-const MACHINES_DIRECTORY = `${RUN_DIRECTORY}/dhcp-machines`;
-const LEASE_FILE = `${RUN_DIRECTORY}/dnsmasq.leases`;
-const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
-
-/** How often in a row a machine did not answer, and when it is asked again. */
-interface Silence {
-  readonly times: number;
-  readonly untilMs: number;
-}
-
-interface Peer {
-  /** Node id in the field. */
-  readonly id: string;
-  readonly host: string;
-}
-
-/** A machine that answered, and where it is. */
-interface KnownMachine extends Candidate {
-  readonly mac: string;
-  readonly address: string;
-}
 
 /** One machine's part in who gives addresses. */
 class DhcpService {
   readonly #context: Needs;
   readonly #network: Network;
   readonly #address: AddressInterface;
-  readonly #silent = new Map<string, Silence>();
-  readonly #last = new Map<string, KnownMachine>();
+  readonly #machines: FieldMachines;
+  readonly #neighbours = new Neighbours();
+  readonly #claims: readonly string[];
   readonly #orphans: OrphanAddresses;
-  /** Addresses of machines that answer no more, until it is seen to. */
-  #gone: string[] = [];
-  /** What dnsmasq was told of them. */
-  #written: string | undefined;
-  readonly #everybody: boolean;
-  readonly #refusals = new FirmwareRefusals();
+  readonly #server: DhcpServer;
   #seen: SeenServers;
   #askedMs: number;
   /** When another DHCP server was heard last. */
   #foreignMs = Number.NEGATIVE_INFINITY;
+  /** Another of VIVER's gives addresses of another network than this machine chose for itself. */
+  #isElsewhere = false;
+  #image: NeighbourWord['image'] | undefined;
+  #peers: readonly string[] = [];
   readonly #startMs = performance.now();
-  #server: { readonly stop: () => Promise<void>; readonly mode: 'full' | 'proxy' } | undefined;
-  #decision: { readonly mode: DhcpMode; readonly why: string } = { mode: 'standby', why: 'not decided yet' };
+  #decision: DhcpDecision = { mode: 'standby', why: 'not decided yet' };
 
-  constructor(context: Needs, network: Network, everybody: boolean) {
-    this.#everybody = everybody;
+  constructor(context: Needs, network: Network, everybody: boolean, claims: readonly string[]) {
     this.#context = context;
     this.#network = network;
+    this.#claims = claims;
     this.#address = context.ask('address');
+    this.#machines = new FieldMachines(network);
     const { log, signal } = context;
     this.#orphans = new OrphanAddresses({
       interfaceName: network.interfaceName,
       busybox: keptBusybox(),
       log,
       signal,
+    });
+    this.#server = new DhcpServer({
+      context,
+      network,
+      address: this.#address,
+      everybody,
+      machines: () => this.#allMachines(),
+      onGiven: (address) => this.#orphans.release(address),
     });
     // Where nobody has answered, nobody is harmed: it serves at once and asks again while it does.
     this.#askedMs = network.origin === 'chosen' ? performance.now() : Number.NEGATIVE_INFINITY;
@@ -111,144 +83,132 @@ class DhcpService {
 
   /** It is not this machine's business. */
   refuse(why: string): void {
-    this.#decision = { mode: 'standby', why };
+    this.#decision = { mode: 'standby', why, never: true };
   }
 
-  get decision() {
+  get decision(): DhcpDecision {
     return this.#decision;
   }
 
   /** Whether somebody who is known was silent the last time: look again at once. */
   get isInDoubt(): boolean {
-    return [...this.#silent].some(([id, { times }]) => times < MOST_SILENT && this.#last.has(id));
+    return this.#machines.isInDoubt || this.#neighbours.isInDoubt;
+  }
+
+  /** Images of other clusters on this wire, and which machines are to get them. */
+  get neighbours(): readonly NeighbourWord[] {
+    const byImage = new Map(this.#neighbours.words.map((word) => [word.image.id, word]));
+    if (this.#image !== undefined) byImage.delete(this.#image.id);
+    return [...byImage.values()];
+  }
+
+  /** What it tells another cluster whose first machine asks; undefined while it does not know its own image. */
+  word(from: string): NeighbourWord | undefined {
+    const { address, mac } = this.#network;
+    if (from !== address) this.#neighbours.hint(from, performance.now());
+    const image = this.#image;
+    if (image === undefined) return undefined;
+    return {
+      version: 1,
+      address,
+      mac,
+      role: this.#context.role,
+      mode: this.#decision.mode,
+      image,
+      peers: this.#peers.slice(0, MOST_PEERS),
+      machines: this.#machines.machines.slice(0, MOST_MACHINES).map((one) => ({ mac: one.mac, address: one.address })),
+      others: this.#neighbours.words.map((word) => word.address).filter((one) => one !== from),
+      claims: this.#claims,
+    };
   }
 
   /** One look around, and what follows from it. */
   async step(canServe: boolean): Promise<void> {
+    const network = this.#network;
     const status = this.#context.has('field') ? await this.#context.ask('field').status() : undefined;
+    if (status !== undefined) {
+      this.#image = { name: this.#context.machine.image?.name ?? status.image.name, id: status.image.id };
+      const nodes = status.peers.map(({ address }) => address).filter((node) => isIPv4(hostOf(node)));
+      this.#peers = [network.address, ...nodes];
+    }
     const self: Candidate = {
       id: status?.node.id ?? 'f'.repeat(16),
       role: this.#context.role,
       canServe,
-      isServing: this.#server !== undefined,
+      isServing: this.#server.mode !== undefined,
     };
     const peers = (status?.peers ?? []).map(({ id, address }) => ({ id, host: hostOf(address) }));
-    const others = await this.#look(
-      peers.filter(({ host }) => host !== this.#network.address),
-      self.isServing,
-    );
-    const { serve, why } = elect(self, others);
-    if (!serve) {
+    const strangers = peers.filter(({ host }) => host !== network.address);
+    const others = await this.#machines.look(strangers, self.isServing);
+    const first = elect(self, others);
+    if (!first.serve) {
       await this.#ask(ASK_STANDBY_MS);
-      this.#gone = [];
-      await this.#become('standby', why);
+      // They are the business of the one that goes first here.
+      this.#neighbours.forget();
+      this.#machines.takeGone();
+      await this.#become('standby', first.why);
       return;
     }
     await this.#ask(performance.now() - this.#startMs < AT_FIRST_MS ? ASK_AT_FIRST_MS : ASK_MS);
-    if (this.#seen.foreign.length > 0 && this.#network.origin === 'chosen') {
+    if (this.#seen.foreign.length > 0 && network.origin === 'chosen') {
       await this.#address.renew(`the DHCP server ${this.#seen.foreign.join(', ')} has appeared`);
       return;
     }
-    if (performance.now() - this.#foreignMs < FOREIGN_MS && isOwnRange(this.#network)) {
+    if (this.#isElsewhere) {
+      await this.#address.renew('another boot server of VIVER gives addresses of another network');
+      return;
+    }
+    if (performance.now() - this.#foreignMs < FOREIGN_MS && isOwnRange(network)) {
       // Clients with addresses of that server would be sent to one that they cannot reach.
       const why = "another DHCP server gives the addresses here, and this machine's is still one of VIVER's own";
       await this.#become('standby', why);
       return;
     }
-    const wanted = dhcpModeFor(this.#network.origin, this.#seen);
+    await this.#meet(peers.map(({ host }) => host));
+    const among = elect({ ...self, id: network.mac }, this.#neighbours.candidates(performance.now()));
+    if (!among.serve) {
+      this.#machines.takeGone();
+      await this.#become('standby', `another cluster on this wire: ${among.why}`);
+      return;
+    }
+    const wanted = dhcpModeFor(network.origin, this.#seen);
     // Before it begins it knows whose addresses are not to be given to others.
     if (!self.isServing)
-      await this.#learn(
-        peers.filter(({ id, host }) => !this.#last.has(id) && host !== this.#network.address),
+      await this.#machines.learn(
+        strangers.filter(({ id }) => !this.#machines.isKnown(id)),
         MOST_AT_TAKEOVER,
       );
-    await this.#become(wanted.mode, `${why}; ${wanted.why}`);
-    await this.#writeMachines();
+    await this.#become(wanted.mode, `${first.why}; ${wanted.why}`);
+    await this.#server.writeMachines();
     // On a network that others run, its addresses are their business.
-    for (const gone of wanted.mode === 'full' ? this.#gone.splice(0) : []) {
+    for (const gone of wanted.mode === 'full' ? this.#machines.takeGone() : []) {
       this.#orphans.adopt(gone).catch((error: unknown) => this.#context.log(`${gone}: ${describeError(error)}`));
     }
   }
 
-  /**
-   * Those that answer; one that was silent once is not taken for gone. As long as somebody else serves only that one is
-   * asked: fifty machines must not ask fifty.
-   */
-  async #look(peers: readonly Peer[], isServing: boolean): Promise<Candidate[]> {
-    const ids = new Set(peers.map(({ id }) => id));
-    for (const id of this.#silent.keys()) if (!ids.has(id)) this.#silent.delete(id);
-    for (const id of this.#last.keys()) if (!ids.has(id)) this.#forget(id);
-    const servers = isServing ? [] : peers.filter(({ id }) => this.#last.get(id)?.isServing === true);
-    if (servers.length > 0) {
-      for (const [id, { times }] of this.#silent)
-        if (times < MOST_SILENT && !servers.some((one) => one.id === id)) this.#silent.delete(id);
-      const answers = (await Promise.all(servers.map((peer) => this.#one(peer)))).filter((one) => one !== undefined);
-      if (answers.some((one) => one.isServing)) return answers;
-    }
-    const first = [...peers].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, MOST_ASKED);
-    const known = peers.filter(
-      ({ id }) => this.#last.get(id)?.isServing === true && !first.some((one) => one.id === id),
-    );
-    // The field takes longer to give a machine up: it is not waited for again and again meanwhile.
-    const nowMs = performance.now();
-    const asked = [...first, ...known].filter(({ id }) => (this.#silent.get(id)?.untilMs ?? 0) <= nowMs);
-    const answers = await Promise.all(asked.map((peer) => this.#one(peer)));
-    await this.#learn(
-      peers.filter(({ id }) => !this.#last.has(id) && !this.#silent.has(id)),
-      MOST_LEARNT,
-    );
-    return answers.filter((answer) => answer !== undefined).sort(compareCandidates);
-  }
-
-  /** Who gives addresses has to know everybody's: a few strangers at a time, until none is left. */
-  async #learn(strangers: readonly Peer[], most: number): Promise<void> {
-    for (let i = 0; i < Math.min(most, strangers.length); i += MOST_LEARNT)
-      await Promise.all(strangers.slice(i, i + MOST_LEARNT).map((peer) => this.#one(peer)));
-  }
-
-  #machines(): readonly KnownMachine[] {
-    return [...this.#last.values()].filter(({ mac, address }) => isIPv4(address) && MAC.test(mac));
-  }
-
-  /** Tells dnsmasq, when something has changed, whose addresses are not to be given to others. */
-  async #writeMachines(): Promise<void> {
-    const text = machinesFile(this.#machines());
-    if (text === this.#written) return;
-    await mkdir(MACHINES_DIRECTORY, { recursive: true });
-    await writeFile(`${MACHINES_DIRECTORY}/machines`, text);
-    this.#written = text;
-  }
-
-  async #writeLeases(): Promise<void> {
-    const before = await readFile(LEASE_FILE, 'utf8').catch((error: unknown) => {
-      if (hasCode(error, 'ENOENT')) return '';
-      throw error;
-    });
-    await writeFile(LEASE_FILE, leasesWith(before, this.#machines(), Date.now() / 1000));
-  }
-
-  async #one(peer: Peer): Promise<Candidate | undefined> {
-    const { id, host } = peer;
-    try {
-      const said = candidateOf(peer, await fetchStatus(host, ANSWER_MS, 'brief'));
-      const candidate = isStranded(host, this.#network) ? { ...said, canServe: false } : said;
-      this.#silent.delete(id);
-      this.#last.set(id, candidate);
-      return candidate;
-    } catch {
-      const times = (this.#silent.get(id)?.times ?? 0) + 1;
-      const untilMs = times < MOST_SILENT ? 0 : performance.now() + GIVEN_UP_MS;
-      this.#silent.set(id, { times, untilMs });
-      if (times < MOST_SILENT) return this.#last.get(id);
-      this.#forget(id);
-      return undefined;
+  /** Other clusters; one of the same image is none, it has only not been found by the field: no multicast gets through. */
+  async #meet(hosts: readonly string[]): Promise<void> {
+    const own = new Set([...hosts, this.#network.address]);
+    const isNew = await this.#neighbours.look(own, performance.now());
+    // It may serve too: whether its mark is in DHCP shows who goes on.
+    if (isNew) this.#askedMs = Number.NEGATIVE_INFINITY;
+    for (const { image, peers } of this.#neighbours.words) {
+      if (image.id !== this.#image?.id || !this.#context.has('field')) continue;
+      for (const peer of peers.filter((one) => !own.has(hostOf(one)))) await this.#context.ask('field').join(peer);
     }
   }
 
-  #forget(id: string): void {
-    const gone = this.#last.get(id);
-    if (gone !== undefined && isIPv4(gone.address)) this.#gone.push(gone.address);
-    this.#last.delete(id);
+  /** Of this cluster and of the others; what the others say counts only for what is not known better. */
+  #allMachines(): readonly MachineAddress[] {
+    const own = this.#machines.machines;
+    const known = new Set([this.#network.address, ...own.flatMap(({ mac, address }) => [mac, address])]);
+    const all: MachineAddress[] = [...own];
+    for (const one of this.#neighbours.words.flatMap((word) => [word, ...word.machines])) {
+      if (known.has(one.mac) || known.has(one.address)) continue;
+      known.add(one.mac).add(one.address);
+      all.push(one);
+    }
+    return all;
   }
 
   async #ask(everyMs: number): Promise<void> {
@@ -257,74 +217,28 @@ class DhcpService {
     using network = new Rtnetlink();
     const link = (await network.links()).find(({ name }) => name === this.#network.interfaceName);
     if (link === undefined) throw new Error(`the interface ${this.#network.interfaceName} is gone`);
-    const { signal } = this.#context;
-    const offers = await askDhcp(link, { timeoutMs: OFFER_MS, wanted: [VIVER_OPTION], extra: AS_VIVER, signal });
-    const isOurs = (options: ReadonlyMap<number, Uint8Array>) =>
-      Buffer.from(options.get(VIVER_OPTION) ?? []).toString('latin1') === VIVER_MARK;
-    const foreign = offers
-      .filter(({ options, server }) => !isOurs(options) && server !== this.#network.address)
-      .map(({ server }) => server);
-    if (foreign.length > 0) this.#foreignMs = performance.now();
+    const own = this.#network;
+    const { foreign, marked } = await whoAnswers(link, own.address, OFFER_MS, this.#context.signal);
+    const nowMs = performance.now();
+    if (foreign.length > 0) this.#foreignMs = nowMs;
+    this.#neighbours.hear(
+      marked.map(({ server }) => server),
+      nowMs,
+    );
+    this.#isElsewhere = own.origin === 'chosen' && marked.some((offer) => leadsElsewhere(offer, own));
     this.#seen = {
       foreign,
       everForeign: this.#seen.everForeign || foreign.length > 0,
-      everOurs: this.#seen.everOurs || offers.some(({ options }) => isOurs(options)),
+      everOurs: this.#seen.everOurs || marked.some(({ yourAddress }) => yourAddress !== '0.0.0.0'),
     };
   }
 
   async #become(mode: DhcpMode, why: string): Promise<void> {
     const changed = this.#decision.mode !== mode;
     this.#decision = { mode, why };
-    if ((this.#server?.mode ?? 'standby') === mode) return;
+    if ((this.#server.mode ?? 'standby') === mode) return;
     if (changed) this.#context.log(`${mode}: ${why}`);
-    await this.#server?.stop();
-    this.#server = undefined;
-    if (mode !== 'standby') this.#server = { mode, stop: await this.#serve(mode) };
-  }
-
-  async #serve(mode: 'full' | 'proxy'): Promise<() => Promise<void>> {
-    const context = this.#context;
-    const tftp = context.ask('tftp');
-    const configuration = `${RUN_DIRECTORY}/dnsmasq-dhcp.conf`;
-    await mkdir(RUN_DIRECTORY, { recursive: true });
-    const text = dhcpConfig({
-      mode,
-      network: this.#network,
-      range: await this.#address.range(),
-      bios: await tftp.path('bios'),
-      efi64: await tftp.path('efi64'),
-      scriptUrl: await context.ask('http').scriptUrl(),
-      leaseFile: LEASE_FILE,
-      machines: MACHINES_DIRECTORY,
-      everybody: this.#everybody,
-    });
-    this.#written = undefined;
-    await this.#writeMachines();
-    if (mode === 'full') await this.#writeLeases();
-    await writeFile(configuration, text);
-    await endLeftovers(`--conf-file=${configuration}`);
-    const { command, args } = keptProgram('/usr/sbin/dnsmasq');
-    const { stop } = await supervise(context, {
-      name: 'dnsmasq (DHCP)',
-      command,
-      args: [...args, ...dnsmasqUser(), '--keep-in-foreground', `--conf-file=${configuration}`, '--pid-file='],
-      onLine: (line) => {
-        const noLoader = this.#refusals.hear(line);
-        if (noLoader !== undefined) context.log(noLoader);
-        const given = /^dnsmasq-dhcp\[\d+\]: (?:\d+ )?DHCP(?:OFFER|ACK)\(\S+\) (\S+)/.exec(line)?.[1];
-        if (given !== undefined) this.#orphans.release(given);
-        const told = /^dnsmasq-dhcp\[\d+\]: (?:\d+ )?((?:DHCPACK|PXE)\(.*)$/.exec(line)?.[1];
-        if (told === undefined) return;
-        context.log(told);
-        const news = dhcpNews(told);
-        if (news !== undefined)
-          context
-            .ask('http')
-            .hear(news)
-            .catch((error: unknown) => context.log(describeError(error)));
-      },
-    });
-    return stop;
+    await this.#server.become(mode === 'standby' ? undefined : mode);
   }
 }
 
@@ -347,19 +261,6 @@ function mayServe(serve: string | undefined, { interfaceName, mac }: Network): s
   return isNamed ? undefined : `viver.serve=${serve}, and this machine's network is on ${interfaceName} (${mac})`;
 }
 
-function candidateOf({ id, host }: Peer, status: MachineStatus): KnownMachine {
-  const mode = status.dhcp?.mode;
-  return {
-    id,
-    mac: status.mac,
-    // what it says of others is not believed
-    address: status.address === host ? host : '',
-    role: status.role,
-    canServe: status.canServe && mode !== undefined,
-    isServing: mode === 'full' || mode === 'proxy',
-  };
-}
-
 export default definePlugin({
   name: 'dhcp',
   summary:
@@ -371,7 +272,8 @@ export default definePlugin({
     const network = await context.ask('address').network();
     const http = context.ask('http');
     const serve = wordOf(context.machine.commandLine, 'viver.serve');
-    const service = new DhcpService(context, network, serve === 'all');
+    const claims = claimedMacs(context.roles).slice(0, MOST_CLAIMS);
+    const service = new DhcpService(context, network, serve === 'all', claims);
     await http.publish('dhcp', () => service.decision);
     const refused = mayServe(serve, network);
     if (refused !== undefined) {
@@ -380,6 +282,10 @@ export default definePlugin({
       return { dhcp: { mode: async () => service.decision } };
     }
     const canServe = await http.canServe();
+    if (canServe) {
+      await http.publish('neighbours', () => ({ own: claims, others: service.neighbours }));
+      await http.answer(NEIGHBOUR_PATH, async (from) => service.word(from));
+    }
     const watch = async (): Promise<void> => {
       while (!context.signal.aborted) {
         await inTime(service.step(canServe));

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { askStatus, askStrip } from '../../field/control.ts';
+import { askStatus, askStrip, tellPeer } from '../../field/control.ts';
 import { formatLimits, parseLimits } from '../../field/shares/limits.ts';
 import type { FieldStatus } from '../../field/status.ts';
 import { DEFAULT_PORT } from '../../field/wire/protocol.ts';
@@ -77,6 +77,12 @@ export default definePlugin({
       status = await statusOrNothing();
     }
     context.log(`${status.image.name}@${status.image.id.slice(0, 12)} is given to others`);
-    return { field: { status: () => askStatus(FIELD_SOCKET), strip: () => askStrip(FIELD_SOCKET) } };
+    return {
+      field: {
+        status: () => askStatus(FIELD_SOCKET),
+        strip: () => askStrip(FIELD_SOCKET),
+        join: (peer) => tellPeer(FIELD_SOCKET, peer),
+      },
+    };
   },
 });

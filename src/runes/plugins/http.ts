@@ -20,10 +20,12 @@ import {
   keyedFieldScript,
   noImageScript,
   notHereScript,
+  ownersScript,
   toDiskScript,
 } from '../web/boot-script.ts';
 import { clientRole, imageHostname, macOf } from '../web/client-role.ts';
 import { PasswordGate } from '../web/password.ts';
+import { ownerOf } from '../web/image-owner.ts';
 import { SentToDisk } from '../web/sent-to-disk.ts';
 import { type FileServer, leastLoaded } from '../web/spread.ts';
 import { StatusRoutes } from '../web/status-routes.ts';
@@ -99,7 +101,14 @@ export default definePlugin({
       if (isKeyed) return text(keyedFieldScript);
       if (lacking.length > 0) return { kind: 'unavailable', why: `no ${lacking.join(', ')} in the image` };
       const mac = macOf(query.get('mac'));
-      if (mac === undefined && context.roles.length > 0) return text(askMacScript(base, query.has('menu')));
+      const { own: claims, others: neighbours } = published.neighbours?.() ?? { own: [], others: [] };
+      const isClaimed = neighbours.some((neighbour) => neighbour.claims.length > 0);
+      if (mac === undefined && (context.roles.length > 0 || isClaimed))
+        return text(askMacScript(base, query.has('menu')));
+      // A machine of another cluster's is booted as that one's roles say.
+      const owner = mac === undefined || isMenu ? undefined : ownerOf(mac, claims, neighbours);
+      const forMachine = (script: string): Answer =>
+        text(owner === undefined || mac === undefined ? script : ownersScript(`http://${owner}:${HTTP_PORT}`, mac, script));
       const field = await fieldStatus();
       if (field === undefined) return { kind: 'unavailable', why: 'the image is not shared yet' };
       const chosen = mac === undefined ? undefined : clientRole(context.roles, { mac, address: from, hostname: named });
@@ -107,28 +116,39 @@ export default definePlugin({
       if (!settings.boot) {
         progress.forget(from);
         context.log(`${mac} (${from}) is sent away: its role is ${role}, ${chosen?.why}`);
-        return text(notHereScript(role));
+        return forMachine(notHereScript(role));
       }
       const own = { name: machine.image?.name ?? field.image.name, id: field.image.id };
-      const others = context.has('images') ? await context.ask('images').list() : [];
+      const offered = context.has('images') ? await context.ask('images').list() : [];
+      const inherited = inheritedWords(machine.commandLine);
+      const others = [
+        ...offered.map(({ name, id, peer }) => ({
+          ...{ name, id, peers: [peer] },
+          directory: `${base}/boot/${name}`,
+        })),
+        ...neighbours.map(({ image, address, peers: nodes }) => ({
+          ...{ ...image, peers: nodes, from: address, words: inherited },
+          directory: `http://${address}:${HTTP_PORT}/boot`,
+        })),
+      ];
       const { image: wanted } = settings;
       const fits = ({ name, id }: { readonly name: string; readonly id: string }) =>
         wanted === undefined || (wanted.name === name && (wanted.id === undefined || wanted.id === id));
       const isOwn = fits(own);
       if (!isOwn && !others.some(fits)) {
         context.log(`${mac} (${from}): no image ${wanted?.name} is here, which its role ${role} wants`);
-        return text(noImageScript(role, wanted?.name ?? ''));
+        return forMachine(noImageScript(role, wanted?.name ?? ''));
       }
       const peers = field.peers.map(({ address }) => address).slice(0, MOST_PEERS - 1);
       const isLocked = settings.menuPassword !== undefined && settings.menu !== 'none' && !isMenu;
-      return text(
+      return forMachine(
         bootScript({
           base,
           image: own,
           others: others.map((other) => ({ ...other, isFirst: !isOwn && fits(other) })),
           peers: [network.address, ...peers],
           words: [
-            ...inheritedWords(machine.commandLine),
+            ...inherited,
             ...settings.words,
             // it finds itself in the role that it was booted by
             ...(context.roles.some((known) => known.name === role) ? [`viver.role=${role}`] : []),
@@ -188,6 +208,9 @@ export default definePlugin({
       return { kind: 'file', path: found, sizeBytes: statSync(found).size };
     };
 
+    /** Of other plugins. */
+    const answers = new Map<string, (from: string) => Promise<unknown>>();
+
     const sentToDisk = new SentToDisk();
     const toDisk = (address: string, text: string): Answer => {
       sentToDisk.send(address, performance.now());
@@ -198,6 +221,8 @@ export default definePlugin({
     const server = new WebServer({
       log: context.log,
       async answer(path, query, from, authorization) {
+        const asked = await answers.get(path)?.(from);
+        if (asked !== undefined) return { kind: 'text', type: 'application/json', text: `${JSON.stringify(asked)}\n` };
         if (!path.startsWith('/boot/')) return await routes.answer(path, query, from, authorization);
         if (path === '/boot/disk.ipxe') return toDisk(from, toDiskScript);
         if (path === '/boot/boot.ipxe' && !query.has('menu') && sentToDisk.isSent(from, performance.now()))
@@ -220,6 +245,9 @@ export default definePlugin({
         base: async () => base,
         scriptUrl: async () => `${base}/boot/boot.ipxe`,
         canServe: async () => lacking.length === 0,
+        answer: async (path, answer) => {
+          answers.set(path, answer);
+        },
         publish: async (name, value) => {
           Object.assign(published, { [name]: value });
         },

@@ -10,7 +10,14 @@ export interface ScriptImage {
 }
 
 export interface OtherScriptImage extends ScriptImage {
-  readonly peer: string;
+  /** Nodes of its field. */
+  readonly peers: readonly string[];
+  /** Where its kernel and initrd are: a URL without a slash at the end. */
+  readonly directory: string;
+  /** The machine that has it, when it is not the server. */
+  readonly from?: string;
+  /** Instead of the server's. */
+  readonly words?: readonly string[];
   /** It is this machine's without being chosen; the first of these counts. */
   readonly isFirst?: boolean;
 }
@@ -109,6 +116,15 @@ export function askMacScript(base: string, isMenu: boolean): string {
   return `#!ipxe\nchain ${safe(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}${more} || exit 1\n`;
 }
 
+/**
+ * For a machine of another cluster on this wire: it gets that one's script, and this server's only where that fails.
+ * @param script this server's for it
+ */
+export function ownersScript(base: string, mac: string, script: string): string {
+  const hyphened = mac.replaceAll(':', '-');
+  return script.replace('#!ipxe\n', `#!ipxe\nchain ${safe(base)}/boot/boot.ipxe?mac=${safe(hyphened)} ||\n`);
+}
+
 /** For a machine whose role says that it does not boot from here: it goes on with its next boot entry. */
 export function notHereScript(role: string): string {
   return `#!ipxe\necho VIVER: this machine does not boot here: its role is ${safe(role)}, which says "boot no".\nsleep 3\nexit 1\n`;
@@ -148,7 +164,8 @@ function toMenu({ base, menu = 'ask', lockedMenu }: BootScript, first: { label: 
 }
 
 /** A line of the menu; its key chooses it, which on a serial line is surer than arrow keys. */
-const item = (key: string, label: string, text: string): string => `item --key ${key} ${label} (${key}) ${text}`;
+const item = (key: string, label: string, text: string): string =>
+  key.length === 1 ? `item --key ${key} ${label} (${key}) ${text}` : `item ${label} (-) ${text}`;
 
 const FAILED = [
   ':failed',
@@ -179,12 +196,17 @@ export function bootScript(script: BootScript): string {
   const mine = others.findIndex(({ isFirst }) => isFirst === true);
   const first =
     mine < 0 ? { label: 'viver', name: image.name } : { label: `other${mine}`, name: others[mine]?.name ?? '' };
+  const fromOf = ({ from }: OtherScriptImage) => (from === undefined ? '' : ` from ${safe(from)}`);
   const timeout = typeof script.menu === 'number' ? `--timeout ${script.menu * 1000} ` : '';
   const head = ['#!ipxe', '# Served by VIVER.', `set base ${safe(base)}`, ...toMenu(script, first), ''];
   const boots = [
     ...start('viver', own, kernelLine(image, script)),
     ...others.flatMap((other, i) =>
-      start(`other${i}`, `${own}/${other.name}`, kernelLine(other, { ...script, peers: [other.peer] })),
+      start(
+        `other${i}`,
+        safe(other.directory),
+        kernelLine(other, { peers: other.peers, words: other.words ?? script.words }),
+      ),
     ),
   ];
   // without a menu, or before its password, there is nothing to choose
@@ -194,7 +216,7 @@ export function bootScript(script: BootScript): string {
     ':menu',
     `menu VIVER from ${base} || goto ${first.label}`,
     item('v', 'viver', `VIVER ${image.name}`),
-    ...others.map((other, i) => item(String(i + 1), `other${i}`, `VIVER ${safe(other.name)}`)),
+    ...others.map((other, i) => item(String(i + 1), `other${i}`, `VIVER ${safe(other.name)}${fromOf(other)}`)),
     item('l', 'local', "This machine's own disk"),
     ...(hasMemtest ? [item('m', 'memtest', 'Memory test (memtest86+)')] : []),
     item('r', 'rescue', 'VIVER, rescue prompt'),

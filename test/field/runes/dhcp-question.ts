@@ -1,7 +1,8 @@
 /**
  * Asks on eth0 whatever a DHCP client may ask, as each of the clients named on the command line, and prints as JSON which
- * kinds of answers of whom each heard. Run in a station's namespaces.
+ * kinds of answers each heard; `not:ADDRESS` leaves out those of one server. Run in a station's namespaces.
  */
+import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Rtnetlink } from '../../../src/linux/netlink/rtnetlink.ts';
 import { PacketSocket } from '../../../src/linux/socket/packet-socket.ts';
@@ -63,21 +64,27 @@ if (link === undefined) throw new Error('no eth0');
 using socket = new PacketSocket(link.index);
 
 const NAMES: Readonly<Record<number, string>> = { 2: 'OFFER', 5: 'ACK', 6: 'NAK' };
-const clients = process.argv.slice(2);
+const words = process.argv.slice(2);
+const clients = words.filter((word) => !word.startsWith('not:'));
+const ignored = words.flatMap((word) => (word.startsWith('not:') ? [word.slice(4)] : []));
+const SOURCE = 12;
+/** Several ask at once, and answers are for everybody to hear. */
+const firstXid = randomInt(1, 2 ** 31);
 const heard = new Map(clients.map((client) => [client, new Set<string>()]));
 const HEADERS = 28;
 const LISTEN_MS = 5000;
 
 clients.forEach((client, i) => {
   const mac = client.startsWith('pi') ? `b8:27:eb:00:00:${10 + i}` : `52:54:00:aa:00:${10 + i}`;
-  for (const packet of questions(1000 + i, mac, client.replace(/^pi/, ''))) socket.broadcast(packet);
+  for (const packet of questions(firstXid + i, mac, client.replace(/^pi/, ''))) socket.broadcast(packet);
 });
 for (const endMs = performance.now() + LISTEN_MS; performance.now() < endMs; await sleep(20)) {
   for (let packet = socket.receive(); packet !== undefined; packet = socket.receive()) {
     const bytes = Buffer.from(packet);
     if (bytes.length < HEADERS + 243 || bytes[9] !== 17 || bytes.readUInt16BE(20) !== 67) continue;
-    const client = clients[bytes.readUInt32BE(HEADERS + 4) - 1000];
+    const client = clients[bytes.readUInt32BE(HEADERS + 4) - firstXid];
     if (client === undefined || bytes[HEADERS] !== 2) continue;
+    if (ignored.includes(bytes.subarray(SOURCE, SOURCE + 4).join('.'))) continue;
     // dnsmasq puts the message type first.
     const file = bytes.toString('latin1', HEADERS + 108, HEADERS + 236).replace(/\0.*$/s, '');
     heard.get(client)?.add(`${NAMES[bytes[HEADERS + 242] ?? 0] ?? 'BOOTP'}${file === '' ? '' : ` ${file}`}`);

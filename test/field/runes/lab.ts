@@ -14,10 +14,21 @@ export interface MachineRecord {
   readonly image: string;
   /** Its kernel command line. */
   readonly words?: string;
+  /** What its image is called; default: `small`. */
+  readonly imageName?: string;
+  readonly cable?: Cable;
   /** Plugin files of its own, text by name. */
   readonly plugins?: Readonly<Record<string, string>>;
   /** Its roles file. */
   readonly roles?: string;
+}
+
+/** How a station is on the wire. */
+export interface Cable {
+  /** Of its card; default: any. */
+  readonly mac?: string;
+  /** Multicast of others does not get through to it, as behind a switch that filters it. */
+  readonly noMulticast?: boolean;
 }
 
 const ip = (...words: string[]) => execFileSync('ip', words, { encoding: 'utf8' });
@@ -26,7 +37,7 @@ const ip = (...words: string[]) => execFileSync('ip', words, { encoding: 'utf8' 
 export async function until<T>(
   what: string | (() => string),
   condition: () => T | undefined | false,
-  seconds = 60,
+  seconds = 180,
 ): Promise<T> {
   const end = performance.now() + seconds * 1000;
   while (performance.now() < end) {
@@ -73,14 +84,16 @@ export class Station {
   }
 
   /** Lays a cable from the wire to its card. */
-  async plug(card = 'eth0'): Promise<void> {
+  async plug({ mac, noMulticast }: Cable = {}, card = 'eth0'): Promise<void> {
     const unshare = this.#child.pid ?? 0;
     this.#pid = await until(`${this.name} to run`, () => {
       const children = readFileSync(`/proc/${unshare}/task/${unshare}/children`, 'utf8').trim().split(' ');
       return Number(children[0]) || undefined;
     });
-    ip('link', 'add', this.#port, 'type', 'veth', 'peer', 'name', card, 'netns', String(this.#pid));
+    const address = mac === undefined ? [] : ['address', mac];
+    ip('link', 'add', this.#port, 'type', 'veth', 'peer', 'name', card, ...address, 'netns', String(this.#pid));
     ip('link', 'set', this.#port, 'master', 'wire', 'up');
+    if (noMulticast === true) execFileSync('bridge', ['link', 'set', 'dev', this.#port, 'mcast_flood', 'off']);
   }
 
   /** Pulls the plug: no process of it says goodbye. */
@@ -108,7 +121,7 @@ export class Station {
     return new Promise((resolve) => child.once('close', (status) => resolve({ status, output })));
   }
 
-  async said(pattern: RegExp, seconds = 60): Promise<string> {
+  async said(pattern: RegExp, seconds = 180): Promise<string> {
     return await until(
       () => `${this.name} to say ${pattern}; it said:\n${this.lines.join('\n')}`,
       () => this.lines.find((line) => pattern.test(line)),
@@ -131,7 +144,7 @@ export async function switchOn(record: MachineRecord): Promise<Station> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const station = new Station(record.name, child);
-  await station.plug();
+  await station.plug(record.cable);
   return station;
 }
 

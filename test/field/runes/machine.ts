@@ -12,7 +12,14 @@ import { startSupervisor, UNTIL_NETWORK } from '../../../src/nbd/supervisor.ts';
 import type { MachineRecord } from './lab.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const { name, image, plugins, roles, words = '' }: MachineRecord = JSON.parse(process.argv[2] ?? '');
+const {
+  name,
+  image,
+  imageName = 'small',
+  roles,
+  plugins,
+  words = '',
+}: MachineRecord = JSON.parse(process.argv[2] ?? '');
 
 mount({ source: 'none', target: '/run', type: 'tmpfs', flags: MS.NOSUID });
 mount({ source: 'none', target: '/sys', type: 'sysfs' });
@@ -39,7 +46,13 @@ mkdirSync('/run/viver/lower/etc', { recursive: true });
 writeFileSync('/run/viver/lower/etc/hostname', 'pc\n');
 writeFileSync('/run/viver/lower/boot/vmlinuz', Buffer.alloc(2 << 20, `kernel of ${name}\n`));
 writeFileSync('/run/viver/lower/boot/viverrd.zst', Buffer.alloc(3 << 20, `initrd of ${name}\n`));
-const report = { ready: true, image: { name: 'small', id: null, path: image }, medium: 'usb', seconds: 1, stages: [] };
+const report = {
+  ready: true,
+  image: { name: imageName, id: null, path: image },
+  medium: 'usb',
+  seconds: 1,
+  stages: [],
+};
 writeFileSync('/run/viver/boot.json', JSON.stringify(report));
 
 while (!existsSync('/sys/class/net/eth0')) await sleep(20);
@@ -47,7 +60,7 @@ startSupervisor({
   command: [
     process.execPath,
     join(root, 'src/init/main.ts'),
-    ...['field', 'up', '--image', image, '--name', 'small', '--control', '/run/viver/field.sock'],
+    ...['field', 'up', '--image', image, '--name', imageName, '--control', '/run/viver/field.sock'],
   ],
   name: '@viver-field',
   busybox: '/bin/busybox',

@@ -1,38 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { askForAddress, foreignServer, layWire, type Station, stranger, switchOn, until } from './lab.ts';
-
-const work = mkdtempSync(join(tmpdir(), 'runes-'));
-process.once('exit', () => rmSync(work, { recursive: true, force: true }));
-mkdirSync(join(work, 'tree'));
-writeFileSync(join(work, 'tree/noise'), randomBytes(1 << 20));
-const image = join(work, 'small.sqfs');
-execFileSync('mksquashfs', [join(work, 'tree'), image, '-quiet', '-no-progress']);
-layWire();
-
-const PORT = 20_080;
-const get = (from: Station, url: string) => from.run(`curl -sS -m 10 -o - -w '\\n%{http_code}' '${url}'`).output;
-const codeOf = (from: Station, url: string, ...words: string[]) =>
-  from.run(`curl -sS -m 20 -o /dev/null -w '%{http_code}' --path-as-is ${words.join(' ')} '${url}'`).output;
-const statusOf = (from: Station, address: string) =>
-  JSON.parse(from.run(`curl -sS -m 10 http://${address}:${PORT}/status.json`).output) as {
-    dhcp: { mode: string; why: string };
-    refused: Record<string, number>;
-    plugins: { name: string; state: string }[];
-  };
-
-/** What each kind of client hears that asks whatever a DHCP client may ask. */
-async function answersTo(from: Station, ...clients: string[]): Promise<Record<string, string[]>> {
-  const program = join(import.meta.dirname, 'dhcp-question.ts');
-  const { status, output } = await from.runAside(`${process.execPath} ${program} ${clients.join(' ')}`);
-  if (status !== 0) throw new Error(output);
-  return JSON.parse(output) as Record<string, string[]>;
-}
-
-const STRANGERS = ['bare', 'windows', 'dhclient', 'udhcpc', 'android'];
+import { askForAddress, foreignServer, stranger, switchOn, until } from './lab.ts';
+import { answersTo, codeOf, get, image, PORT, play, STRANGERS, statusOf, work } from './scene.ts';
 
 const SCENARIOS: Record<string, () => Promise<unknown>> = {
   async 'an empty network'() {
@@ -341,7 +310,4 @@ role other
   },
 };
 
-const scenario = SCENARIOS[process.argv[2] ?? ''];
-if (scenario === undefined) throw new Error(`no scenario '${process.argv[2]}'`);
-process.stdout.write(`${JSON.stringify(await scenario())}\n`);
-process.exit(0);
+await play(SCENARIOS);

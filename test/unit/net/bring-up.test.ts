@@ -44,6 +44,26 @@ describe.concurrent('the network is brought up', () => {
     expect(found.mtu).toBe('1300');
   });
 
+  test('by the card that booted the machine, however quick another one is; a link-local lease is none', async () => {
+    expect(await play('booted by the slow one')).toEqual({
+      link: 'c0',
+      address: expect.stringMatching(/^10\.78\.0\./),
+      reason: expect.stringMatching(/^first DHCP answer \(10\.78\.0\.1\) of 3 interfaces, booted by it$/),
+      office: [],
+      controller: [],
+    });
+  });
+
+  test('by another one when that has no link', async () => {
+    const found = (await play('booted by one without a link')) as { seconds: number };
+    expect(found).toMatchObject({
+      link: 'a0',
+      reason: expect.stringMatching(/of 3 interfaces; none for 02:00:00:00:00:0c, which it was booted by$/),
+      ended: 'a0',
+    });
+    expect(found.seconds).toBeGreaterThan(8);
+  });
+
   test('by an interface that appears and gets its link while we wait', async () => {
     const found = (await play('late card')) as Record<string, unknown>;
     expect(found).toMatchObject({ link: 'a0', kernelHas: [found.planned] });

@@ -65,3 +65,22 @@ test('that something is gone is told within two seconds in a large field too, wh
   made.changed(true);
   expect(publishedAt(made, 1)).toBeLessThanOrEqual(2100);
 });
+
+test('a node it is told of while it runs is sent a Join until it is in the table; one that is there is not', () => {
+  const { made } = gossip(1, 10);
+  const joins = (act: (out: Action[]) => void) => {
+    const out: Action[] = [];
+    act(out);
+    return out.flatMap((action) => (action.kind === 'send' && action.datagram.kind === 'join' ? [action.to] : []));
+  };
+  expect(joins((out) => made.hearOf('10.0.1.2:20070', 1000, out))).toEqual([]);
+  expect(joins((out) => made.hearOf('10.0.0.1:20070', 1000, out))).toEqual([]);
+  expect(joins((out) => made.hearOf('10.0.2.7:20070', 1000, out))).toEqual(['10.0.2.7:20070']);
+  expect(joins((out) => made.hearOf('10.0.2.7:20070', 1000, out))).toEqual([]);
+  expect(joins((out) => made.wake(40_000, out))).toContain('10.0.2.7:20070');
+  // Anybody on this machine may name many: the last ones are called.
+  for (let host = 1; host <= 100; host++) made.hearOf(`10.0.3.${host}:20070`, 41_000, []);
+  const called = joins((out) => made.wake(100_000, out));
+  expect(called).toHaveLength(16);
+  expect(called).toContain('10.0.3.100:20070');
+});

@@ -51,6 +51,37 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     };
   },
 
+  /** A quick office, a management controller that is quicker still, and a class-room behind a slow port. */
+  async 'booted by the slow one'() {
+    const [office, controller, room] = await cards('a0', 'b0', 'c0');
+    if (office === undefined || controller === undefined || room === undefined) throw new Error('no cards');
+    ip('link', 'set', 'c0', 'address', '02:00:00:00:00:0c');
+    await controller.serve('169.254.3');
+    await office.serve('10.77.0');
+    const up = bringUp({ ...options, bootMac: '02:00:00:00:00:0c' });
+    plugIn(room);
+    await setTimeout(3000);
+    await room.serve('10.78.0');
+    const { link, plan, reason } = await up;
+    return { link: link.name, address: plan.address, reason, office: addressesOf('a0'), controller: addressesOf('b0') };
+  },
+
+  /** The card that it was booted by has no link any more, and later not even its time is waited for. */
+  async 'booted by one without a link'() {
+    const [office, controller] = await cards('a0', 'b0', 'c0');
+    if (office === undefined || controller === undefined) throw new Error('no cards');
+    ip('link', 'set', 'c0', 'address', '02:00:00:00:00:0c');
+    await controller.serve('169.254.3');
+    await office.serve('10.77.0');
+    const startMs = performance.now();
+    const bootMac = '02:00:00:00:00:0c';
+    const { link, reason } = await bringUp({ ...options, bootMac });
+    const seconds = (performance.now() - startMs) / 1000;
+    for (const { pid } of clients()) process.kill(pid);
+    const ended = await bringUp({ ...options, bootMac, signal: AbortSignal.timeout(8000) });
+    return { link: link.name, reason, seconds, ended: ended.link.name };
+  },
+
   async 'another address later'() {
     const [a] = await cards('a0');
     if (a === undefined) throw new Error('no card');

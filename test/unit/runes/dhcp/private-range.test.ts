@@ -5,6 +5,7 @@ import {
   dhcpRange,
   isOwnRange,
   isStranded,
+  leadsElsewhere,
   maskOf,
   overlaps,
   toAddress,
@@ -75,4 +76,15 @@ test('who still has an address of an empty network is no server of one that has 
   expect(isStranded('10.72.0.80', theirs)).toBe(false);
   expect(isStranded('10.86.34.143', ours)).toBe(false);
   expect(isStranded('fe80::1', theirs)).toBe(false);
+});
+
+test('who chose an address goes to a boot server of VIVER in another network; of two that chose, only one moves', () => {
+  const own = { address: '10.86.0.9', prefixLength: 16 };
+  const from = (server: string, yourAddress: string) => leadsElsewhere({ server, yourAddress }, own);
+  expect(from('10.80.0.2', '10.80.0.5')).toBe(true);
+  expect(from('10.86.0.7', '10.86.9.5')).toBe(false);
+  expect(from('10.80.0.2', '0.0.0.0')).toBe(false);
+  const there = { address: '172.27.0.4', prefixLength: 16 };
+  expect(from('172.27.0.4', '172.27.9.5')).toBe(false);
+  expect(leadsElsewhere({ server: '10.86.0.9', yourAddress: '10.86.9.5' }, there)).toBe(true);
 });

@@ -7,6 +7,7 @@ import {
   inheritedWords,
   noImageScript,
   notHereScript,
+  ownersScript,
   toDiskScript,
 } from '../../../../src/runes/web/boot-script.ts';
 
@@ -14,7 +15,14 @@ const id = '0123456789abcdef'.repeat(4);
 const script: BootScript = {
   base: 'http://10.86.0.9:20080',
   image: { name: 'debian', id },
-  others: [{ name: 'other', id: id.split('').reverse().join(''), peer: '10.86.0.9:20071' }],
+  others: [
+    {
+      name: 'other',
+      id: id.split('').reverse().join(''),
+      peers: ['10.86.0.9:20071'],
+      directory: 'http://10.86.0.9:20080/boot/other',
+    },
+  ],
   peers: ['10.86.0.9', '10.86.9.9:20070'],
   words: ['console=ttyS0,115200', 'panic=30'],
   hasMemtest: true,
@@ -41,8 +49,44 @@ describe('the boot script', () => {
 
   test('another image is booted by its own kernel, from its own field', () => {
     const kernel = lines[lines.indexOf(':other0') + 1] ?? '';
-    expect(kernel).toContain('{base}/boot/other/vmlinuz initrd=viverrd.zst viver.image=other@sha256:');
+    expect(kernel).toContain(
+      'kernel http://10.86.0.9:20080/boot/other/vmlinuz initrd=viverrd.zst viver.image=other@sha256:',
+    );
     expect(kernel).toContain(' viver.peer=10.86.0.9:20071 ');
+  });
+
+  test("another cluster's image comes from its machines, at once for a machine that is theirs", () => {
+    const theirs = {
+      ...{ name: 'theirs', id, peers: ['10.86.1.1', '10.86.1.2:20070'] },
+      ...{ directory: 'http://10.86.1.1:20080/boot', from: '10.86.1.1' },
+    };
+    const offered = bootScript({ ...script, others: [...script.others, theirs] }).split('\n');
+    expect(offered.find((line) => line.includes('other1 '))).toBe(
+      'item --key 2 other1 (2) VIVER theirs from 10.86.1.1',
+    );
+    expect(offered.find((line) => line.startsWith('prompt'))).toMatch(/VIVER debian: .* goto viver$/);
+    const kernel = offered[offered.indexOf(':other1') + 1] ?? '';
+    expect(kernel).toContain('kernel http://10.86.1.1:20080/boot/vmlinuz initrd=viverrd.zst viver.image=theirs@');
+    expect(kernel).toContain(' viver.peer=10.86.1.1,10.86.1.2:20070 ');
+    const owned = bootScript({ ...script, others: [...script.others, { ...theirs, isFirst: true }] });
+    expect(owned).toMatch(/^prompt .*VIVER theirs: .*&& goto menu \|\| goto other1$/m);
+    expect(owned).toContain('choose --default other1 selected');
+    expect(() => bootScript({ ...script, others: [{ ...theirs, directory: 'http://a/ b' }] })).toThrow(
+      'cannot be a word',
+    );
+  });
+
+  test("a machine of another cluster's gets that one's script, and this server's where it fails", () => {
+    expect(ownersScript('http://10.86.1.1:20080', '52:54:00:bb:00:01', '#!ipxe\nexit 1\n')).toBe(
+      '#!ipxe\nchain http://10.86.1.1:20080/boot/boot.ipxe?mac=52-54-00-bb-00-01 ||\nexit 1\n',
+    );
+    expect(() => ownersScript('http://10.86.1.1:20080', 'x y', '#!ipxe\n')).toThrow('cannot be a word');
+  });
+
+  test('a machine is asked for its MAC where that decides', () => {
+    expect(askMacScript('http://10.86.0.9:20080', true)).toBe(
+      `#!ipxe\nchain http://10.86.0.9:20080/boot/boot.ipxe?mac=${'$'}{netX/mac:hexhyp}&menu || exit 1\n`,
+    );
   });
 
   test('every label that is gone to is there, and every item of the menu has its label', () => {
