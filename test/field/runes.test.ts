@@ -1,18 +1,5 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-
-/** Machines with their plugins on one wire, in namespaces; real dnsmasq, real fields, BusyBox as the client. */
-async function play(scenario: string, file = 'scenarios'): Promise<unknown> {
-  const program = join(import.meta.dirname, `runes/${file}.ts`);
-  const { stdout } = await promisify(execFile)(
-    'unshare',
-    ['--net', '--mount', '--', process.execPath, program, scenario],
-    { timeout: 560_000, maxBuffer: 16 << 20 },
-  );
-  return JSON.parse(stdout);
-}
+import { play } from './runes/play.ts';
 
 describe('a machine booted from a medium', () => {
   test('serves an empty network: an address, the boot loader for its firmware, the boot script, kernel and initrd', async () => {
@@ -85,8 +72,27 @@ describe('a machine booted from a medium', () => {
       7: [expect.stringMatching(/^OFFER/)],
       11: [],
       pi0: [],
+      http16: [expect.stringMatching(/^OFFER http:\/\/10\.72\.0\.\d+:20080\/boot\/snponly\.efi$/)],
+      http19: [],
     });
     expect(seconds).toBeLessThan(20);
+  });
+
+  test('answers firmware behind a relay, each by its kind, and no stranger there', async () => {
+    const silence = { bare: [], windows: [], dhclient: [], udhcpc: [], android: [] };
+    const found = (await play('a relay')) as { second: Record<string, string[]>; here: Record<string, string[]> };
+    expect(found.second).toMatchObject({
+      0: ['OFFER undionly.kpxe'],
+      7: ['OFFER'],
+      http16: ['OFFER http://10.80.0.2:20080/boot/snponly.efi'],
+      ipxe: ['OFFER http://10.80.0.2:20080/boot/boot.ipxe'],
+      11: [],
+      ...silence,
+    });
+    expect(found).toMatchObject({
+      first: silence,
+      here: { 0: expect.arrayContaining(['OFFER undionly.kpxe']), ...silence },
+    });
   });
 
   test('answers everybody on a wire that is its own, by viver.serve=all, and nobody where it is not to serve', async () => {
@@ -172,22 +178,6 @@ describe('two clusters of different images on one wire that multicast does not g
       second: expect.stringMatching(/^b[12]$/),
       bios: { 0: expect.arrayContaining(['OFFER undionly.kpxe']) },
       third: found.second,
-      heard: SILENCE,
-    });
-  });
-
-  test('switched on all at once they agree on one server, and each image has one field', async () => {
-    const found = (await play('all at once', 'cluster-scenarios')) as { firmware: Record<string, string[]> };
-    expect(found).toMatchObject({ peers: [1, 1, 1, 1], changed: true, heard: SILENCE });
-    expect(found.firmware['0']).toContain('OFFER undionly.kpxe');
-    expect(found.firmware['0']).not.toContain('NAK');
-  });
-
-  test('beside another DHCP server one of them answers firmware, until it is switched off', async () => {
-    expect(await play('beside another server', 'cluster-scenarios')).toEqual({
-      mode: 'proxy',
-      still: 1,
-      bios: { 0: [expect.stringMatching(/^OFFER/)] },
       heard: SILENCE,
     });
   });

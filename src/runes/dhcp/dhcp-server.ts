@@ -1,4 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
 import { describeError } from '../../linux/describe-error.ts';
 import { hasCode } from '../../linux/errno.ts';
 import type { AddressInterface, Network } from '../engine/interfaces.ts';
@@ -7,7 +8,7 @@ import { endLeftovers, supervise } from '../engine/supervised.ts';
 import { keptProgram } from '../kept-program.ts';
 import { dhcpNews } from '../overview/boot-progress.ts';
 import { RUN_DIRECTORY } from '../places.ts';
-import { dhcpConfig, leasesWith, machinesFile } from './dnsmasq-config.ts';
+import { dhcpConfig, leasesWith, MOST_RELAYS, machinesFile, relaySubnets } from './dnsmasq-config.ts';
 import { dnsmasqUser } from './dnsmasq-user.ts';
 import { FirmwareRefusals } from './firmware-refusals.ts';
 
@@ -38,6 +39,9 @@ export class DhcpServer {
   readonly #options: DhcpServerOptions;
   readonly #refusals = new FirmwareRefusals();
   #running: { readonly stop: () => Promise<void>; readonly mode: ServingMode } | undefined;
+  /** Routers that have handed on a question, and how many dnsmasq was told of. */
+  readonly #relays = new Set<string>();
+  #relaysTold = 0;
   /** What dnsmasq was told of machines. */
   #written: string | undefined;
 
@@ -55,6 +59,14 @@ export class DhcpServer {
     await this.#running?.stop();
     this.#running = undefined;
     if (mode !== undefined) this.#running = { mode, stop: await this.#serve(mode) };
+  }
+
+  /** Starts anew when a relay is there that it does not know yet: firmware asks again. */
+  async refresh(): Promise<void> {
+    const mode = this.mode;
+    if (mode === undefined || this.#relaysTold === this.#relays.size) return;
+    await this.become(undefined);
+    await this.become(mode);
   }
 
   /** Tells dnsmasq, when something has changed, whose addresses are not to be given to others. */
@@ -88,8 +100,10 @@ export class DhcpServer {
       scriptUrl: await context.ask('http').scriptUrl(),
       leaseFile: LEASE_FILE,
       machines: MACHINES_DIRECTORY,
+      relays: [...this.#relays],
       everybody,
     });
+    this.#relaysTold = this.#relays.size;
     this.#written = undefined;
     await this.writeMachines();
     if (mode === 'full') await this.#writeLeases();
@@ -105,8 +119,19 @@ export class DhcpServer {
     return stop;
   }
 
+  #hearRelay(relay: string): void {
+    const { context, network } = this.#options;
+    if (!isIPv4(relay) || this.#relays.has(relay)) return;
+    this.#relays.add(relay);
+    const [subnet] = relaySubnets([relay], network);
+    if (subnet !== undefined)
+      context.log(`${relay} hands on questions of another subnet: firmware there is answered too`);
+  }
+
   #hear(line: string): void {
     const { context, machines, onGiven } = this.#options;
+    const relay = /^dnsmasq-dhcp\[\d+\]: no address range available for DHCP request via ([\d.]+)$/.exec(line)?.[1];
+    if (relay !== undefined && this.#relays.size < MOST_RELAYS) this.#hearRelay(relay);
     const noLoader = this.#refusals.hear(line);
     if (noLoader !== undefined) context.log(noLoader);
     const given = /^dnsmasq-dhcp\[\d+\]: (?:\d+ )?DHCP(?:OFFER|ACK)\(\S+\) (\S+)/.exec(line)?.[1];

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 import type { AddressRange, Network } from '../engine/interfaces.ts';
-import { isOwnRange } from './private-range.ts';
+import { isOwnRange, maskOf, overlaps, type Subnet } from './private-range.ts';
 
 /**
  * dnsmasq's configuration, dnsmasq(8). DHCP and TFTP run as two processes: boot loaders can be had from every machine,
@@ -23,6 +23,8 @@ export interface DhcpConfig {
   readonly leaseFile: string;
   /** Where files lie that say which machines are VIVER's own (machinesFile); dnsmasq reads them anew when they change. */
   readonly machines?: string;
+  /** Routers that hand on questions of other subnets. */
+  readonly relays?: readonly string[];
   /** Every DHCP client is answered, not network boot clients and own machines only: `viver.serve=all`. */
   readonly everybody?: boolean;
 }
@@ -111,7 +113,7 @@ export function leasesWith(
 }
 
 export function dhcpConfig(config: DhcpConfig): string {
-  const { mode, network, range, bios, efi64, scriptUrl, leaseFile, machines, everybody = false } = config;
+  const { mode, network, range, bios, efi64, scriptUrl, leaseFile, machines, relays = [], everybody = false } = config;
   const base = scriptUrl.replace(/\/[^/]*$/, '');
   // What clients say of themselves is in the log then: why one is not answered (firmware-refusals.ts).
   const tags = [...answered(everybody), 'log-dhcp'];
@@ -126,19 +128,27 @@ export function dhcpConfig(config: DhcpConfig): string {
   const mark = `dhcp-option-force=${VIVER_OPTION},${VIVER_MARK}`;
   // wanted without leases too; by default in a directory that not every image has
   const leases = [`dhcp-leasefile=${leaseFile}`];
+  const services = (tags: string) => [
+    `pxe-service=${tags}tag:!ipxe,X86PC,VIVER,${bios}`,
+    ...['X86-64_EFI', 'BC_EFI'].map((architecture) => `pxe-service=${tags}tag:!ipxe,${architecture},VIVER,${efi64}`),
+  ];
+  // Who boots by HTTP calls itself so, and takes no answer of a server that calls itself otherwise.
+  const beside = ['dhcp-pxe-vendor=PXEClient,HTTPClient'];
+  const others = relaySubnets(relays, network).map(
+    ({ address, prefixLength }) => `dhcp-range=set:relayed,${address},proxy,${maskOf(prefixLength)}`,
+  );
   if (mode === 'proxy') {
-    const services = [
-      `pxe-service=tag:!ipxe,X86PC,VIVER,${bios}`,
-      ...['X86-64_EFI', 'BC_EFI'].map((architecture) => `pxe-service=tag:!ipxe,${architecture},VIVER,${efi64}`),
-    ];
     const range = `dhcp-range=${network.address},proxy`;
     // Beside another server dnsmasq sends nothing but what firmware knows: the mark is among PXE's own options there.
     const inside = `dhcp-option-force=vendor:PXEClient,${VIVER_OPTION},${VIVER_MARK}`;
-    return lines([...common(network), range, ...leases, ...tags, ...boot, ...services, inside]);
+    const answers = [...tags, ...boot, ...services(''), inside];
+    return lines([...common(network), ...beside, range, ...others, ...leases, ...answers]);
   }
   const addresses = `${range.first},${range.last},${range.mask}`;
   return lines([
     ...common(network),
+    // In a subnet that it knows no address of, it helps firmware only.
+    ...(others.length === 0 ? [] : [...beside, ...others, ...services('tag:relayed,')]),
     ...(['tag:viver', 'tag:own'] as const).map((tag) => `dhcp-range=${tag},${addresses},${MACHINE_LEASE}`),
     `dhcp-range=tag:!viver,tag:!own,${addresses},${everybody ? MACHINE_LEASE : FIRMWARE_LEASE}`,
     // of somebody, though of no machine of VIVER's: an identifier that no client has keeps them from being given
@@ -159,6 +169,27 @@ export function dhcpConfig(config: DhcpConfig): string {
     mark,
   ]);
 }
+
+/** Anybody may send as a relay: more are not answered. */
+export const MOST_RELAYS = 16;
+
+/**
+ * The subnets that relays stand for, by their addresses alone: as large as they can be beside the own one, since firmware
+ * asks the second time by itself, from the address that it got.
+ */
+export function relaySubnets(relays: readonly string[], own: Subnet): readonly Subnet[] {
+  const subnets: Subnet[] = [];
+  for (const address of relays) {
+    const relay = { address, prefixLength: 32 };
+    if (!isIPv4(address) || overlaps(relay, own) || subnets.some((subnet) => overlaps(subnet, relay))) continue;
+    let prefixLength = LARGEST_RELAYED;
+    while (prefixLength < 32 && overlaps({ address, prefixLength }, own)) prefixLength++;
+    subnets.push({ address, prefixLength });
+  }
+  return subnets.slice(0, MOST_RELAYS);
+}
+
+const LARGEST_RELAYED = 16;
 
 /** The gateway's and the name servers' addresses. */
 function takenBy({ gateway, dns }: Network): readonly string[] {

@@ -179,6 +179,7 @@ class DhcpService {
         MOST_AT_TAKEOVER,
       );
     await this.#become(wanted.mode, `${first.why}; ${wanted.why}`);
+    await this.#server.refresh();
     await this.#server.writeMachines();
     // On a network that others run, its addresses are their business.
     for (const gone of wanted.mode === 'full' ? this.#machines.takeGone() : []) {

@@ -119,8 +119,34 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     await one.said(/dhcp: proxy/, 90);
     await foreign.switchOff();
     const proxy = await answersTo(client, ...STRANGERS);
-    const proxied = await answersTo(client, 'viver', 'ipxe', '0', '7', '11', 'pi0');
+    const proxied = await answersTo(client, 'viver', 'ipxe', '0', '7', '11', 'pi0', 'http16', 'http19');
     return { seconds, atFirst, alone, served, said, standby, proxy, proxied };
+  },
+
+  async 'a relay'() {
+    const one = await switchOn({ name: 'one', image, words: 'viver.ip=10.80.0.2/24,10.80.0.1' });
+    await one.said(/dhcp: full/);
+    const relay = await stranger('relay');
+    const setUp = [
+      'mount -t tmpfs none /run; ip address add 10.80.0.1/24 dev eth0; echo 1 > /proc/sys/net/ipv4/ip_forward',
+      'ip netns add room; ip link add port type veth peer name eth0 netns room',
+      'ip address add 10.51.0.1/24 dev port; ip link set port up; ip netns exec room ip link set eth0 up',
+      'dnsmasq --conf-file=/dev/null --port=0 --user=root --pid-file= --dhcp-relay=10.51.0.1,10.80.0.2 --log-facility=/dev/null',
+    ];
+    const { output, status } = relay.run(`set -e; ${setUp.join('; ')}`);
+    if (status !== 0) throw new Error(output);
+    const ask = async () => {
+      const program = join(import.meta.dirname, 'dhcp-question.ts');
+      const clients = ['0', '7', 'http16', 'ipxe', '11', ...STRANGERS].join(' ');
+      const said = await relay.runAside(`ip netns exec room ${process.execPath} ${program} ${clients}`);
+      if (said.status !== 0) throw new Error(said.output);
+      return JSON.parse(said.output) as Record<string, string[]>;
+    };
+    const first = await ask();
+    await one.said(/10\.51\.0\.1 hands on questions/);
+    const second = (await until('an answer', () => one.lines.length > 0)) && (await ask());
+    const client = await stranger('client');
+    return { first, second, here: await answersTo(client, '0', ...STRANGERS) };
   },
 
   async 'a wire of its own'() {

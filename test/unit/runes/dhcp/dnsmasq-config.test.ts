@@ -8,6 +8,7 @@ import {
   dhcpConfig,
   leasesWith,
   machinesFile,
+  relaySubnets,
   tftpConfig,
 } from '../../../../src/runes/dhcp/dnsmasq-config.ts';
 import type { Network } from '../../../../src/runes/engine/interfaces.ts';
@@ -108,6 +109,29 @@ describe('the DHCP server', () => {
     expect(lines(text).filter((line) => line.startsWith('dhcp-range'))).toHaveLength(1);
     expect(() => isAccepted(text)).not.toThrow();
   });
+});
+
+test('firmware behind relays is answered too, in a subnet as large as may be beside the own one', () => {
+  const own = { address: '10.50.9.2', prefixLength: 24 };
+  expect(relaySubnets(['10.51.0.1', '10.51.7.1', '10.50.0.1', '10.50.9.7', 'x'], own)).toEqual([
+    { address: '10.51.0.1', prefixLength: 16 },
+    { address: '10.50.0.1', prefixLength: 21 },
+  ]);
+  expect(
+    relaySubnets(
+      Array.from({ length: 99 }, (_, i) => `10.${i + 100}.0.1`),
+      own,
+    ),
+  ).toHaveLength(16);
+  for (const mode of ['full', 'proxy'] as const) {
+    const text = dhcpConfig({ ...config, mode, relays: ['10.51.0.1'] });
+    expect(lines(text)).toContain('dhcp-range=set:relayed,10.51.0.1,proxy,255.255.0.0');
+    expect(lines(text)).toContain('dhcp-pxe-vendor=PXEClient,HTTPClient');
+    expect(() => isAccepted(text)).not.toThrow();
+  }
+  // Firmware on the own wire of a server that gives addresses finds no second way there.
+  expect(dhcpConfig(config)).not.toContain('pxe-service');
+  expect(dhcpConfig({ ...config, relays: ['10.51.0.1'] })).toContain('pxe-service=tag:relayed,tag:!ipxe,X86PC');
 });
 
 test('a wire that VIVER has for itself is the only one where everybody is answered', () => {
