@@ -24,8 +24,8 @@ import {
   toDiskScript,
 } from '../web/boot-script.ts';
 import { clientRole, imageHostname, macOf } from '../web/client-role.ts';
-import { PasswordGate } from '../web/password.ts';
 import { ownerOf } from '../web/image-owner.ts';
+import { PasswordGate } from '../web/password.ts';
 import { SentToDisk } from '../web/sent-to-disk.ts';
 import { type FileServer, leastLoaded } from '../web/spread.ts';
 import { StatusRoutes } from '../web/status-routes.ts';
@@ -108,7 +108,9 @@ export default definePlugin({
       // A machine of another cluster's is booted as that one's roles say.
       const owner = mac === undefined || isMenu ? undefined : ownerOf(mac, claims, neighbours);
       const forMachine = (script: string): Answer =>
-        text(owner === undefined || mac === undefined ? script : ownersScript(`http://${owner}:${HTTP_PORT}`, mac, script));
+        text(
+          owner === undefined || mac === undefined ? script : ownersScript(`http://${owner}:${HTTP_PORT}`, mac, script),
+        );
       const field = await fieldStatus();
       if (field === undefined) return { kind: 'unavailable', why: 'the image is not shared yet' };
       const chosen = mac === undefined ? undefined : clientRole(context.roles, { mac, address: from, hostname: named });

@@ -98,9 +98,11 @@ await play({
       first,
       asks: menuOf(from, a1),
       menu: menu.map((line) => line.replace(/ from [\d.]+$/, ' from B')),
-      sentOn: menuOf(from, a1, '52-54-00-bb-00-01')[0] === `chain http://${theirs}:${PORT}/boot/boot.ipxe?mac=52-54-00-bb-00-01 ||`,
+      sentOn:
+        menuOf(from, a1, '52-54-00-bb-00-01')[0] ===
+        `chain http://${theirs}:${PORT}/boot/boot.ipxe?mac=52-54-00-bb-00-01 ||`,
       owned: menuAt(from, theirs ?? '?', '52-54-00-bb-00-01')[0],
-      kernel: codeOf(from, `http://${theirs}:${PORT}/boot/vmlinuz`),
+      kernel: codeOf(from, `http://${theirs}:${PORT}/boot/vmlinuz`, '-L'),
       why: statusOf(from, addressOf(b1)).dhcp.why,
     };
     await a1.switchOff();
