@@ -80,6 +80,8 @@ declare module 'viver:runes' {
     scriptUrl(): Promise<string>;
     /** Whether there is a kernel and an initrd to boot others by. */
     canServe(): Promise<boolean>;
+    /** Answers a path with JSON, `from` being the address that asks; undefined: not now. */
+    answer(path: string, answer: (from: string) => Promise<unknown>): Promise<void>;
     /** Adds a part to this machine's status; `value` is asked each time. */
     publish<N extends keyof PublishedStatus>(name: N, value: () => PublishedStatus[N]): Promise<void>;
     /** Tells where a machine that boots by network is, for the status. */
@@ -88,9 +90,11 @@ declare module 'viver:runes' {
 
   /** Parts of a machine's status that other plugins know. */
   export interface PublishedStatus {
-    dhcp: {
-      readonly mode: DhcpMode;
-      readonly why: string;
+    dhcp: DhcpDecision;
+    /** Other clusters on the wire, and the MACs that each, this one first, wants for itself. */
+    neighbours: {
+      readonly own: readonly string[];
+      readonly others: readonly NeighbourImage[];
     };
     tftp: {
       readonly sent: number;
@@ -98,7 +102,28 @@ declare module 'viver:runes' {
     };
   }
 
+  export interface DhcpDecision {
+    readonly mode: DhcpMode;
+    readonly why: string;
+    /** It was told not to serve: nobody is to wait for it. */
+    readonly never?: boolean;
+  }
+
   export type DhcpMode = 'full' | 'proxy' | 'standby';
+
+  /** The image of another cluster on the same wire. */
+  export interface NeighbourImage {
+    /** Of its first machine, which has the boot files. */
+    readonly address: string;
+    readonly image: {
+      readonly name: string;
+      readonly id: string;
+    };
+    /** Nodes of its field. */
+    readonly peers: readonly string[];
+    /** MAC patterns of machines that are to get it. */
+    readonly claims: readonly string[];
+  }
 
   /** What a server noticed of a machine that boots. */
   export interface BootNews {
@@ -114,6 +139,8 @@ declare module 'viver:runes' {
 
   export interface FieldInterface {
     status(): Promise<FieldStatus>;
+    /** Makes this machine's node known to another one of the same image, `ADDRESS` or `ADDRESS:PORT`. */
+    join(peer: string): Promise<void>;
     /** What this machine and all together hold along the image. */
     strip(): Promise<FieldStrip>;
   }
@@ -136,6 +163,12 @@ declare module 'viver:runes' {
       readonly address: string;
       readonly held: number;
       readonly rttMs: number | null;
+      /** Bytes of chunks that came from there, went there, and were false. */
+      readonly traffic: {
+        readonly from: number;
+        readonly to: number;
+        readonly rejected: number;
+      };
     }[];
     /** How many nodes hold a chunk, this one counted: the least and the mean over all chunks. */
     readonly redundancy: {
@@ -154,6 +187,13 @@ declare module 'viver:runes' {
       readonly id: string;
       readonly reason: string;
     }[];
+    /** Bytes per second that this node sends and fetches at most; null: no limit. */
+    readonly limits: {
+      readonly up: number | null;
+      readonly down: number | null;
+    };
+    /** ADDRESS or ADDRESS/LENGTH: whom a person has this node refuse. */
+    readonly refused: readonly string[];
   }
 
   /** What a node holds and what all hold together, along the image. */
@@ -165,10 +205,7 @@ declare module 'viver:runes' {
   }
 
   export interface DhcpInterface {
-    mode(): Promise<{
-      readonly mode: DhcpMode;
-      readonly why: string;
-    }>;
+    mode(): Promise<DhcpDecision>;
   }
 
   export interface ImagesInterface {
