@@ -24,6 +24,9 @@ export function resolvedConf({ dns, search }: Names): string {
   return `# VIVER: the servers of this network\n[Resolve]\nDNS=${dns.join(' ')}\n${domains}`;
 }
 
+/** Of VIVER's file as long as there is none. */
+export const NO_SERVER = '# VIVER: this network has no name server\n';
+
 /** What is to become of the image's file. */
 export type ResolvPlan = { readonly link: boolean; readonly why: string };
 
@@ -79,7 +82,7 @@ async function tellResolvconf(interfaceName: string, names: Names): Promise<stri
  * @throws Error when one of them refuses
  */
 export async function tellResolvers(interfaceName: string, names: Names, ours: string): Promise<readonly string[]> {
-  const text = resolvConf(names) ?? '# VIVER: this network has no name server\n';
+  const text = resolvConf(names) ?? NO_SERVER;
   if (!existsSync(ours) || readFileSync(ours, 'utf8') !== text) writeFileSync(ours, text);
   if (names.dns.length === 0) return [];
   const told = [await tellResolved(names), await tellResolvconf(interfaceName, names)].filter(

@@ -7,7 +7,7 @@ import type { Network } from '../engine/interfaces.ts';
 import { type Context, definePlugin } from '../engine/plugin.ts';
 import { readKeptLinks } from '../network-managers/kept-links.ts';
 import { RUN_DIRECTORY } from '../places.ts';
-import { planResolv, RESOLV, tellResolvedBefore, tellResolvers } from '../resolvers.ts';
+import { NO_SERVER, planResolv, RESOLV, tellResolvedBefore, tellResolvers } from '../resolvers.ts';
 
 /** Written before the switch or after it, whichever knows the servers; the image's file is a link to it. */
 const OURS = `${RUN_DIRECTORY}/${RESOLV_CONF}`;
@@ -56,6 +56,8 @@ export default definePlugin({
     const isKeptByDesktop = readKeptLinks().length === 0 && KEEPERS.some((path) => root.has(path));
     const { link, why } = planResolv(root, isKeptByDesktop);
     if (link) root.link(RESOLV, OURS);
+    // A link that leads nowhere ends units that name it: ReadWritePaths= in systemd.exec(5), as Debian's dhcpcd has it.
+    if (link && root.read(OURS) === undefined) root.write(OURS, NO_SERVER);
     root.note(link ? `${RESOLV} leads to ${OURS}: ${why}` : `${RESOLV}: ${why}`);
   },
   async start(context) {
