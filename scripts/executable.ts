@@ -30,6 +30,20 @@ const REPRODUCIBLE = [
   '--no-warnings',
 ];
 
+/**
+ * A boot is over in a second or two, and what runs in it runs a few times: compiling it to machine code costs more than it
+ * gives back, most of all where the compilers themselves are cold. So the interpreter has it for longer than V8 would let
+ * it; who works on, the daemon and the boot server, is compiled all the same, some tenths of a second later. They hold
+ * for the snapshot too: V8 takes code it has stored only under the flags under which that was made.
+ */
+const COMPILE_LATE = [
+  '--baseline-batch-compilation-threshold=2000000',
+  '--invocation-count-for-maglev=8000',
+  '--invocation-count-for-maglev-osr=4000',
+  '--invocation-count-for-turbofan=60000',
+  '--invocation-count-for-osr=20000',
+];
+
 /** The snapshot is not to hold the number of the process that made it; at each start Node sets the real one. */
 const NO_PID = `Object.defineProperty(process, 'pid', { ...Object.getOwnPropertyDescriptor(process, 'pid'), value: 0 });`;
 
@@ -128,13 +142,14 @@ const configuration = {
   executable: 'node',
   disableExperimentalSEAWarning: true,
   useSnapshot: true,
+  execArgv: COMPILE_LATE,
   // The kernel makes environment of words it does not know: NODE_OPTIONS=… on a command line must not end process 1.
   execArgvExtension: 'none',
   assets,
 };
 writeFileSync(join(work, 'sea.json'), JSON.stringify(configuration, undefined, 2));
 // A start-up snapshot, the heap after all modules have run, starts in half the time that compiling them takes.
-execFileSync(process.execPath, [...REPRODUCIBLE, '--build-sea', 'sea.json'], {
+execFileSync(process.execPath, [...REPRODUCIBLE, ...COMPILE_LATE, '--build-sea', 'sea.json'], {
   cwd: work,
   stdio: ['ignore', 'ignore', 'inherit'],
 });
