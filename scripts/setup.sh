@@ -3,6 +3,15 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# Elsewhere packages have other names and kernels other files: one line, before anything is installed.
+system=$(. "${OS_RELEASE:-/etc/os-release}" 2>/dev/null && echo "${ID:-?} ${VERSION_ID:-99} ${PRETTY_NAME:-${ID:-another system}}") || system='? 0 another system'
+architecture=$(dpkg --print-architecture 2>/dev/null) || architecture=$(uname -m)
+id=${system%% *} version=${system#* }
+if [ "$id" != debian ] || ! [ "${version%%[!0-9]*}" -ge 12 ] || [ "$architecture" != amd64 ]; then
+  echo "setup: VIVER is built on Debian 12 or newer, amd64 (in a container or a virtual machine too); this is ${version#* }, $architecture" >&2
+  exit 1
+fi
+
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }

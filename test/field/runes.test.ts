@@ -140,6 +140,16 @@ describe('several machines', () => {
     });
   });
 
+  test('nothing that is served has a secret in it: not the key of the field, not the hash of a password', async () => {
+    expect(await play('secrets of a machine that serves')).toEqual({
+      hasKey: true,
+      keyed: expect.stringContaining('share their image by a secret key'),
+      leaks: [],
+      empty: [],
+      loaders: true,
+    });
+  });
+
   test('a roles file says what machines that boot get: words, menu, image, or nothing', async () => {
     const found = (await play('roles of machines that boot')) as Record<string, string> & { lines: string[] };
     expect(found.asked).toMatch(/^chain http:.*\/boot\/boot\.ipxe\?mac=\$\{netX\/mac:hexhyp\}/m);

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -58,4 +58,23 @@ test('make makes again for every input that changes, and for none that does not'
   expect(make()).toEqual(['kernel', 'initrd']);
   execFileSync('touch', ['-d', '+2 seconds', 'kernel-config/x.config'], { cwd: checkout });
   expect(make()).toEqual(['viver', 'initrd']);
+});
+
+test.each([
+  ['ID=ubuntu\nVERSION_ID="24.04"\nPRETTY_NAME="Ubuntu 24.04 LTS"\n', 'this is Ubuntu 24.04 LTS'],
+  [
+    'ID=debian\nVERSION_ID="11"\nPRETTY_NAME="Debian GNU/Linux 11 (bullseye)"\n',
+    'this is Debian GNU/Linux 11 (bullseye)',
+  ],
+  ['ID=fedora\nVERSION_ID=43\n', 'this is fedora'],
+  ['', 'this is another system'],
+])('on a system that it is not built on, make setup ends with one line, before it installs anything', (text, words) => {
+  put('os-release', text);
+  const run = spawnSync(join(import.meta.dirname, '../../scripts/setup.sh'), {
+    env: { PATH: process.env.PATH, OS_RELEASE: join(checkout, 'os-release') },
+    encoding: 'utf8',
+  });
+  expect([run.status, run.stdout]).toEqual([1, '']);
+  expect(run.stderr).toMatch(/^setup: VIVER is built on Debian 12 or newer, amd64 .*\n$/);
+  expect(run.stderr).toContain(words);
 });

@@ -21,6 +21,8 @@ export interface MachineRecord {
   readonly plugins?: Readonly<Record<string, string>>;
   /** Its roles file. */
   readonly roles?: string;
+  /** The key of its field. */
+  readonly key?: string;
 }
 
 /** How a station is on the wire. */

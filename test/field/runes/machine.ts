@@ -17,6 +17,7 @@ const {
   image,
   imageName = 'small',
   roles,
+  key,
   plugins,
   words = '',
 }: MachineRecord = JSON.parse(process.argv[2] ?? '');
@@ -55,12 +56,19 @@ const report = {
 };
 writeFileSync('/run/viver/boot.json', JSON.stringify(report));
 
+const keyFile = `${kept}/etc/viver/field.key`;
+if (key !== undefined) {
+  mkdirSync(`${kept}/etc/viver`, { recursive: true });
+  writeFileSync(keyFile, key, { mode: 0o600 });
+}
+
 while (!existsSync('/sys/class/net/eth0')) await sleep(20);
 startSupervisor({
   command: [
     process.execPath,
     join(root, 'src/init/main.ts'),
     ...['field', 'up', '--image', image, '--name', imageName, '--control', '/run/viver/field.sock'],
+    ...(key === undefined ? [] : ['--key', keyFile]),
   ],
   name: '@viver-field',
   busybox: '/bin/busybox',

@@ -284,6 +284,59 @@ role other
     };
   },
 
+  async 'secrets of a machine that serves'() {
+    const key = `the-secret-of-the-field-${randomBytes(16).toString('hex')}`;
+    const hash = `scrypt:${'s'.repeat(22)}:${'h'.repeat(43)}`;
+    const roles = `role server\n plugins basic\n machines booted:medium\nrole class\n plugins basic\n machines any\n menu-password ${hash}\n`;
+    const one = await switchOn({ name: 'one', image, key, roles });
+    const address = await until('an address', () => one.addresses()[0]);
+    await one.said(/dhcp: full/);
+    const client = await stranger('client');
+    client.run('ip address add 10.86.200.1/16 dev eth0');
+    const base = `http://${address}:${PORT}`;
+    await until('the field', () => get(client, `${base}/status.json`).includes('"chunks":'));
+    const keyed = get(client, `${base}/boot/boot.ipxe`);
+    const paths = ['/', '/status.json', '/status.json?brief', '/status.json?row', '/machines.json'];
+    const boot = [
+      'boot.ipxe',
+      'boot.ipxe?menu',
+      'boot.ipxe?mac=52-54-00-00-00-01',
+      'menu.ipxe?mac=52-54-00-00-00-01',
+      'disk.ipxe',
+    ];
+    const files = ['vmlinuz', 'viverrd.zst', 'memtest.bin', 'memtest.efi', 'undionly.kpxe', 'snponly.efi'];
+    const escapes = ['/etc/viver/field.key', '/boot/field.key', '/boot/../etc/viver/field.key', '/boot/field-key.cpio'];
+    const loaders = execFileSync('find', ['-L', '/usr/lib/ipxe', '-maxdepth', '1', '-type', 'f', '-printf', '%f\\n'], {
+      encoding: 'utf8',
+    })
+      .trim()
+      .split('\n');
+    const tftp = [
+      ...loaders,
+      '/etc/viver/field.key',
+      '/run/initramfs/etc/viver/field.key',
+      '../../../etc/viver/field.key',
+    ];
+    const leaks = (what: string, fetched: string) => {
+      const found = client.run(
+        `cd ${work} && rm -f served; { ${fetched}; } 2> /dev/null; wc -c < served; grep -acE '${key}|${hash}|scrypt' served`,
+      );
+      const [size = '', count = ''] = found.output.trim().split('\n').slice(-2);
+      return { what, size: Number(size), count: Number(count) };
+    };
+    const http = [...paths, ...[...boot, ...files].map((name) => `/boot/${name}`), ...escapes].map((path) =>
+      leaks(path, `curl -sS -m 20 --path-as-is -o served '${base}${path}' || : > served`),
+    );
+    const byTftp = tftp.map((name) => leaks(name, `busybox tftp -g -r '${name}' -l served ${address} || : > served`));
+    return {
+      hasKey: one.run('cat /run/initramfs/etc/viver/field.key').output === key,
+      keyed,
+      leaks: [...http, ...byTftp].filter(({ count }) => count !== 0),
+      empty: http.filter(({ size }) => size === 0).map(({ what }) => what),
+      loaders: byTftp.filter(({ size }) => size > 0).length === loaders.length,
+    };
+  },
+
   async 'two find an empty network at once'() {
     const stations = await Promise.all([switchOn({ name: 'one', image }), switchOn({ name: 'two', image })]);
     for (const station of stations) await station.said(/runes: ready/);
