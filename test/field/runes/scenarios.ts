@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { askForAddress, foreignServer, stranger, switchOn, until } from './lab.ts';
 import { answersTo, codeOf, get, image, PORT, play, STRANGERS, statusOf, work } from './scene.ts';
