@@ -15,6 +15,8 @@ export interface BringUpOptions {
   readonly hostname?: string;
   /** The link the machine was booted by (bootMacOf): a static address goes to it, and its lease is the one that counts. */
   readonly bootMac?: string;
+  /** Only this link is used, by its index. Default: any. */
+  readonly only?: number;
   /** What udhcpc runs at its events. Default: where the initrd has it. */
   readonly hook?: string;
   /**
@@ -156,7 +158,8 @@ class BringUp {
   }
 
   #note(link: Link): Attempt | undefined {
-    if (!isUsable(link)) return undefined;
+    const { only } = this.#options;
+    if (!isUsable(link) || (only !== undefined && link.index !== only)) return undefined;
     const attempt = this.#attempts.get(link.index) ?? {
       link,
       raised: false,

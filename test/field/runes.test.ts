@@ -78,6 +78,16 @@ describe('a machine booted from a medium', () => {
     expect(seconds).toBeLessThan(20);
   });
 
+  test('with two wires serves the one without a DHCP server, or the one it is told to', async () => {
+    expect(await play('an uplink and a class-room')).toEqual({
+      uplink: [expect.stringMatching(/^10\.71\.0\./)],
+      room: [expect.stringMatching(/^10\.86\./)],
+      inOffice: { 0: [], windows: [] },
+      told: [],
+      toldUplink: [expect.stringMatching(/^10\.71\.0\./)],
+    });
+  });
+
   test('answers firmware behind a relay, each by its kind, and no stranger there', async () => {
     const silence = { bare: [], windows: [], dhclient: [], udhcpc: [], android: [] };
     const found = (await play('a relay')) as { second: Record<string, string[]>; here: Record<string, string[]> };

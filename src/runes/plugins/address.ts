@@ -7,6 +7,7 @@ import { bringUp, RESOLV_CONF } from '../../net/bring-up.ts';
 import { isUsable } from '../../net/interfaces.ts';
 import { isAddressTaken } from '../dhcp/arp-probe.ts';
 import { choosePrivate, dhcpRange, isOwnRange, type Subnet } from '../dhcp/private-range.ts';
+import { isTold, linksWithServer, wireToServe } from '../dhcp/wires.ts';
 import type { Network } from '../engine/interfaces.ts';
 import { type Context, definePlugin } from '../engine/plugin.ts';
 import { keptBusybox, keptDhcpHook } from '../kept-program.ts';
@@ -97,11 +98,13 @@ async function withCarrier(network: Rtnetlink, signal: AbortSignal): Promise<Lin
   }
 }
 
-async function askDhcp(machine: Machine, signal: AbortSignal): Promise<Network | undefined> {
+/** @param only the link that is asked; undefined: the first answer of any wins */
+async function askDhcp(machine: Machine, signal: AbortSignal, only?: Link): Promise<Network | undefined> {
   try {
     const up = await bringUp({
       ip: parseIpSetting(wordOf(machine.commandLine, 'viver.ip') ?? 'dhcp'),
       ...(machine.bootMac === undefined ? {} : { bootMac: machine.bootMac }),
+      ...(only === undefined ? {} : { only: only.index }),
       hostname: machine.hostname,
       hook: keptDhcpHook(),
       busybox: keptBusybox(),
@@ -174,18 +177,67 @@ async function chooseOwn(network: Rtnetlink, link: Link, early: EarlyProbe): Pro
   throw new Error(`${link.name}: ${ATTEMPTS} addresses tried, all are taken`);
 }
 
+const linkOf = ({ interfaceName, mac }: Network) => ({ name: interfaceName, mac });
+/** The card that the machine was booted by goes first. */
+const rankOf = ({ mac }: Link, { bootMac }: Machine) => (mac === bootMac ? 1 : 0);
+
+/**
+ * On a machine with several wires, and a root that hangs on none of them: it serves the wire that it is told to, or one
+ * where no DHCP server answers; the address that it gets on another one is for itself.
+ */
+async function findAmong(
+  { machine, signal, log }: Context<never>,
+  network: Rtnetlink,
+  links: readonly Link[],
+  known: Network | undefined,
+): Promise<Network> {
+  const serve = wordOf(machine.commandLine, 'viver.serve');
+  const told = links.find((link) => isTold(serve, link));
+  const [first] = links;
+  if (first === undefined) throw new Error('no network interface has a link');
+  const early = await probeEarly(network, told ?? first);
+  const [answered, withServer, ofTold] = await Promise.all([
+    known ??
+      (told === undefined || serve === undefined ? askDhcp(machine, signal) : askOthers(machine, links, told, signal)),
+    linksWithServer(links, DHCP_PATIENCE_MS, signal),
+    told === undefined ? undefined : askDhcp(machine, signal, told),
+  ]);
+  if (ofTold !== undefined) return ofTold;
+  if (answered?.origin === 'static') return answered;
+  const names = new Set([...withServer, ...(answered === undefined ? [] : [answered.interfaceName])]);
+  const wire = wireToServe(links, names, serve);
+  if (answered !== undefined && (wire === undefined || wire.name === answered.interfaceName)) return answered;
+  if (answered !== undefined) log(`${answered.interfaceName} has ${answered.address}, and ${wire?.name} is served`);
+  return await chooseOwn(network, wire ?? first, early);
+}
+
+/** An address for this machine itself on a wire that it does not serve. */
+async function askOthers(
+  machine: Machine,
+  links: readonly Link[],
+  told: Link,
+  signal: AbortSignal,
+): Promise<Network | undefined> {
+  const asked = await Promise.all(links.filter((link) => link !== told).map((link) => askDhcp(machine, signal, link)));
+  return asked.find((one) => one !== undefined);
+}
+
 async function find(context: Context<never>): Promise<Network> {
   using network = new Rtnetlink();
   const { machine, signal } = context;
   await mkdir(RUN_DIRECTORY, { recursive: true });
   // Without it a machine cannot reach its own addresses; systemd sees to it, other init systems leave it to ifupdown.
   for (const link of await network.links()) if (link.loopback && !link.up) await network.setUp(link, true);
+  const serve = wordOf(machine.commandLine, 'viver.serve');
   const known = await networkOfBoot(network);
-  if (known !== undefined) return known;
-  const links = await withCarrier(network, signal);
-  if (links.length === 0) throw new Error('no network interface has a link');
-  const link = links.find(({ mac }) => mac === machine.bootMac) ?? links[0];
+  const isSet = (wordOf(machine.commandLine, 'viver.ip') ?? 'dhcp') !== 'dhcp';
+  if (known !== undefined && (isSet || machine.booted === 'network' || isTold(serve, linkOf(known)))) return known;
+  const links = (await withCarrier(network, signal)).sort((a, b) => rankOf(b, machine) - rankOf(a, machine));
+  const [link] = links;
+  if (link === undefined && known !== undefined) return known;
   if (link === undefined) throw new Error('no network interface has a link');
+  if (findKeeper() === undefined && links.length > 1) return await findAmong(context, network, links, known);
+  if (known !== undefined) return known;
   await network.setUp(link, true);
   const early = await probeEarly(network, link);
   const keeper = findKeeper();

@@ -31,6 +31,8 @@ export interface Cable {
   readonly mac?: string;
   /** Multicast of others does not get through to it, as behind a switch that filters it. */
   readonly noMulticast?: boolean;
+  /** Of its other card `eth1`, a wire that is laid for it; default: there is none. */
+  readonly second?: string;
 }
 
 const ip = (...words: string[]) => execFileSync('ip', words, { encoding: 'utf8' });
@@ -50,14 +52,11 @@ export async function until<T>(
   throw new Error(`waited ${seconds} s in vain: ${typeof what === 'string' ? what : what()}`);
 }
 
-export function layWire(): void {
-  mountPrivately();
-  ip('link', 'add', 'wire', 'type', 'bridge');
-  ip('link', 'set', 'wire', 'up');
-}
-
-function mountPrivately(): void {
-  execFileSync('mount', ['--make-rprivate', '/']);
+/** The wire that every station has a cable to, or another one. */
+export function layWire(name = 'wire'): void {
+  if (name === 'wire') execFileSync('mount', ['--make-rprivate', '/']);
+  ip('link', 'add', name, 'type', 'bridge');
+  ip('link', 'set', name, 'up');
 }
 
 let ports = 0;
@@ -86,16 +85,25 @@ export class Station {
   }
 
   /** Lays a cable from the wire to its card. */
-  async plug({ mac, noMulticast }: Cable = {}, card = 'eth0'): Promise<void> {
+  async plug(cable: Cable = {}, card = 'eth0'): Promise<void> {
+    const { mac, noMulticast, second } = cable;
     const unshare = this.#child.pid ?? 0;
     this.#pid = await until(`${this.name} to run`, () => {
       const children = readFileSync(`/proc/${unshare}/task/${unshare}/children`, 'utf8').trim().split(' ');
       return Number(children[0]) || undefined;
     });
+    if (second !== undefined) this.#plugSecond(second);
     const address = mac === undefined ? [] : ['address', mac];
     ip('link', 'add', this.#port, 'type', 'veth', 'peer', 'name', card, ...address, 'netns', String(this.#pid));
     ip('link', 'set', this.#port, 'master', 'wire', 'up');
     if (noMulticast === true) execFileSync('bridge', ['link', 'set', 'dev', this.#port, 'mcast_flood', 'off']);
+  }
+
+  #plugSecond(wire: string): void {
+    layWire(wire);
+    const port = `p${ports++}`;
+    ip('link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth1', 'netns', String(this.#pid));
+    ip('link', 'set', port, 'master', wire, 'up');
   }
 
   /** Pulls the plug: no process of it says goodbye. */

@@ -124,6 +124,21 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     return { seconds, atFirst, alone, served, said, standby, proxy, proxied };
   },
 
+  async 'an uplink and a class-room'() {
+    // Somebody's network is on the wire `wire`, and the class-room's is another one that only the machine is on.
+    await foreignServer('10.71.0');
+    const one = await switchOn({ name: 'one', image, cable: { second: 'room' } });
+    await one.said(/dhcp: full/);
+    const office = await stranger('office');
+    const inOffice = await answersTo(office, '0', 'windows', 'not:10.71.0.1');
+    const uplink = one.addresses('eth0');
+    const room = one.addresses('eth1');
+    await one.switchOff();
+    const told = await switchOn({ name: 'two', image, words: 'viver.serve=eth0', cable: { second: 'room2' } });
+    await told.said(/dhcp: proxy/);
+    return { uplink, room, inOffice, told: told.addresses('eth1'), toldUplink: told.addresses('eth0') };
+  },
+
   async 'a relay'() {
     const one = await switchOn({ name: 'one', image, words: 'viver.ip=10.80.0.2/24,10.80.0.1' });
     await one.said(/dhcp: full/);
