@@ -3,10 +3,11 @@
  * systems, changes into it and makes images of `/`; prints what the command said. The mounts go with the namespace.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { attachLoop } from '../../../../src/linux/loop.ts';
-import { bindMount, MS, mount, readMounts } from '../../../../src/linux/mount.ts';
+import { bindMount, MS, mount } from '../../../../src/linux/mount.ts';
 import { setXattr } from '../../../../src/linux/xattr.ts';
 
 const [folder = ''] = process.argv.slice(2);
@@ -38,6 +39,7 @@ write({
   'etc/ssh/ssh_host_rsa_key': 'secret',
   'boot/hidden': 'below the mount',
   'srv/data': 'served',
+  'srv/large': randomBytes(200_000).toString('base64'),
   swapfile: 'swap',
   'root/.bash_history': 'rm -rf /',
 });
@@ -69,16 +71,25 @@ write({
 if (hasBtrfs) execFileSync('btrfs', ['-q', 'subvolume', 'snapshot', at('var/machines'), at('var/before')]);
 bindMount('/dev', at('dev'), true);
 mount({ source: 'proc', target: at('proc'), type: 'proc' });
-for (const name of ['run', 'tmp']) mount({ source: 'tmpfs', target: at(name), type: 'tmpfs' });
+for (const name of ['run', 'tmp']) mount({ source: 'tmpfs', target: at(name), type: 'tmpfs', data: 'mode=1777' });
 write({ 'run/secret': 'x', 'tmp/secret': 'x' });
 bindMount('/usr', at('usr'));
 bindMount(root, at('mnt/again'), true);
 bindMount(checkout, at('mnt/code'), true);
 mount({ source: '', target: at('mnt/code'), flags: MS.BIND | MS.REMOUNT });
 
-function create(...words: string[]) {
+// A tree of somebody without rights, who cannot look below mounts: the walk must not go round in it, nor into /proc.
+write({ 'srv/tree/file': 'x', 'srv/tree/proc/hidden': 'x', 'srv/tree/loop/hidden': 'x' });
+mount({ source: 'proc', target: at('srv/tree/proc'), type: 'proc' });
+bindMount(at('srv'), at('srv/tree/loop'), true);
+mkdirSync(at('mnt/small'));
+mount({ source: 'tmpfs', target: at('mnt/small'), type: 'tmpfs', data: 'size=64k' });
+
+const create = (...words: string[]) => viver([], 'image', 'create', '/', ...words);
+
+function viver(as: readonly string[], ...words: string[]) {
   const node = process.execPath.replace(checkout, '/mnt/code');
-  const args = [root, node, '/mnt/code/test/unit/kit/child/viver.ts', 'image', 'create', '/', ...words];
+  const args = [...as, root, node, '/mnt/code/test/unit/kit/child/viver.ts', ...words];
   const { status, stdout, stderr } = spawnSync('chroot', args, {
     encoding: 'utf8',
     env: { PATH: '/usr/sbin:/usr/bin' },
@@ -91,8 +102,13 @@ const system = create('-o', '/srv/system.sqfs', ...common);
 const home = create('-o', '/srv/home.sqfs', ...common, '--with', '/home', '--no-excludes');
 const nothing = create('-o', '/srv/nothing.sqfs', ...common, '--with', '/opt');
 const noKernel = create('-o', '/srv/kernel.sqfs', '--level', '1');
-const left = readMounts().filter(({ target }) => target.includes('.part')).length;
+const NOBODY = ['--userspec=65534:65534'];
+const user = viver(NOBODY, 'image', 'create', '/srv/tree', '-o', '/tmp/user.sqfs', ...common);
+const userOfAll = viver(NOBODY, 'image', 'create', '/', '-o', '/tmp/all.sqfs');
+const full = viver([], 'image', 'create', '/srv', '-o', '/mnt/small/full.sqfs', ...common);
+const left = [...readdirSync(at('mnt/small')), ...readdirSync(at('srv')).filter((name) => name.includes('.part'))];
+if (existsSync(at('tmp/user.sqfs'))) execFileSync('cp', [at('tmp/user.sqfs'), folder]);
 for (const name of ['system', 'home']) {
   if (existsSync(at(`srv/${name}.sqfs`))) execFileSync('cp', [at(`srv/${name}.sqfs`), folder]);
 }
-process.stdout.write(JSON.stringify({ system, home, nothing, noKernel, left, hasBtrfs }));
+process.stdout.write(JSON.stringify({ system, home, nothing, noKernel, user, userOfAll, full, left, hasBtrfs }));

@@ -10,7 +10,8 @@ interface Said {
 }
 
 const folder = temporaryFolder();
-let seen: { readonly [name in 'system' | 'home' | 'nothing' | 'noKernel']: Said } & { readonly hasBtrfs: boolean };
+type Run = 'system' | 'home' | 'nothing' | 'noKernel' | 'user' | 'userOfAll' | 'full';
+let seen: Readonly<Record<Run, Said>> & { readonly hasBtrfs: boolean; readonly left: readonly string[] };
 beforeAll(async () => {
   const child = join(import.meta.dirname, '../child/create-system.ts');
   const args = ['--mount', '--', process.execPath, child, folder.path];
@@ -91,4 +92,24 @@ test('a mount that is not there, and a system without a usable kernel: one line 
   expect(seen.noKernel.stderr).toEqual([
     'viver image: / has no kernel with modules (there: 6.1.0-test without modules): others cannot boot from such an image. Install one in it, give one by --kernel FILE --viverrd FILE, or say --no-kernel',
   ]);
+});
+
+test('somebody without rights makes an image of an own tree, past what is mounted in it; of / it needs root', () => {
+  expect(seen.user.status, seen.user.stderr.join('\n')).toBe(0);
+  expect(pathsOf('user')).toEqual(['', 'file', 'loop', 'proc']);
+  expect(seen.user.stderr).toEqual([expect.stringMatching(/^viver image: left out: loop \(ext4, .*bind mount/)]);
+  expect(seen.userOfAll).toMatchObject({
+    status: 1,
+    stderr: [
+      'viver image: an image of the running system needs root, who can read all of it: sudo viver image create /',
+    ],
+  });
+});
+
+test('on a full disk there is one line, and nothing is left', () => {
+  expect(seen.full.status).toBe(1);
+  expect(seen.full.stderr.filter((line) => !line.includes('left out'))).toEqual([
+    expect.stringMatching(/space|ENOSPC/i),
+  ]);
+  expect(seen.left).toEqual([]);
 });
