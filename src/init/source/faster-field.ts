@@ -50,7 +50,7 @@ export async function fasterField(
     log.info(`${gives}: the network is asked for the image too, for ${(patienceMs / 1000).toFixed(1)} s`);
     const index = await readIndexFile(indexPath, options.image?.id);
     const image = { name: name || 'image', id: index.id };
-    const question = { image, limitMs: patienceMs, cardMs: CARD_MS, endsNetwork: !wantsNetwork(options) };
+    const question = { image, limitMs: patienceMs, answerMs: 0, cardMs: CARD_MS, endsNetwork: !wantsNetwork(options) };
     const field = await findField(question, options, drivers, network, log);
     const keyFile = fieldKeyFile();
     const key = keyFile === undefined ? undefined : new FieldKey(readFileSync(keyFile));

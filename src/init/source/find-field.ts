@@ -32,8 +32,10 @@ export interface FieldImage {
 
 export interface FieldQuestion {
   readonly image: BootOptions['image'];
-  /** With an answer or without, it ends then. */
+  /** With an answer or without, it ends then; a network that came up late has `answerMs` more. */
   readonly limitMs: number;
+  /** Once the network is up, others have at least this long to answer, however long the network took. */
+  readonly answerMs: number;
   /** Without any card, it ends then. */
   readonly cardMs: number;
   /** A network that is not up by the end is not waited for by anybody else. */
@@ -46,6 +48,8 @@ const ASKED_MS = 60_000;
 const LAST_RESORT_MS = 45_000;
 /** Without a cable in any card nothing comes: a link takes three seconds. */
 const NO_LINK_MS = 15_000;
+/** A driver, a link and an address may take a slow machine all its time; then it has still asked nobody. */
+const ANSWER_MS = 15_000;
 /** Cards are there at once or soon after their driver. */
 const NO_CARD_MS = 3000;
 /** After the first offer, for others to be heard. */
@@ -59,7 +63,8 @@ const OFFERS_HEARD = 256;
 /** @param wanted whether the command line speaks of a network: then it is waited for longer */
 export function questionOf({ image, waitSeconds }: BootOptions, wanted: boolean): FieldQuestion {
   const limitMs = waitSeconds === undefined ? (wanted ? ASKED_MS : LAST_RESORT_MS) : waitSeconds * 1000;
-  return { image, limitMs, cardMs: wanted ? limitMs : NO_CARD_MS, endsNetwork: true };
+  const answerMs = waitSeconds === undefined ? ANSWER_MS : 0; // a person's word is not stretched
+  return { image, limitMs, answerMs, cardMs: wanted ? limitMs : NO_CARD_MS, endsNetwork: true };
 }
 
 /**
@@ -73,7 +78,7 @@ export async function findField(
   network: Network,
   log: BootLog,
 ): Promise<FieldImage> {
-  const { image, limitMs } = question;
+  const { image, limitMs, answerMs } = question;
   const refused = whyNoField();
   if (refused !== undefined) throw new BootFailure(`the network is not asked for an image: ${refused}`, {});
   const limit = AbortSignal.timeout(limitMs);
@@ -109,7 +114,9 @@ export async function findField(
         const why = 'no node answers; the origins are asked';
         return { name: image.name, id: image.id, peers, network: up, why };
       }
-      if (limit.aborted) throw nothing(image, up, peers, choice.saw, limitMs);
+      if (limit.aborted && performance.now() - beganMs >= answerMs) {
+        throw nothing(image, up, peers, choice.saw, performance.now() - beganMs);
+      }
       if (performance.now() - saidMs > SAY_EVERY_MS) {
         saidMs = performance.now();
         log.tell(
@@ -195,11 +202,11 @@ function nothing(
   { link, plan }: NetworkUp,
   peers: readonly Address[],
   saw: readonly string[],
-  limitMs: number,
+  askedMs: number,
 ): BootFailure {
   const asked =
     image === undefined ? 'an image' : `${image.name}${image.id === undefined ? '' : `@${image.id.slice(0, 12)}`}`;
-  return new BootFailure(`no machine on the network offers ${asked} (${Math.round(limitMs / 1000)} s)`, {
+  return new BootFailure(`no machine on the network offers ${asked} (${Math.round(askedMs / 1000)} s)`, {
     saw: [
       `${link.name} with ${plan.address}/${plan.prefixLength}`,
       `asked by multicast on the wire${peers.map((peer) => `, and at ${peer}`).join('')}`,
