@@ -3,7 +3,7 @@
  * and the other way round. Source: casync src/caformat.h and src/caindex.c. All numbers are 64 bits, little-endian:
  *
  *     INDEX   size 48 · type · feature flags · chunk size min · avg · max
- *     TABLE   size 2^64-1 · type · { end offset · SHA-256 (32 bytes) } per chunk
+ *     TABLE   size 2^64-1 · type · { end offset · digest (32 bytes) } per chunk
  *     tail    0 · 0 · offset of INDEX's end (48) · size of TABLE with tail · marker
  *
  * The SHA-256 of the whole index file is the image's id: it names every byte of the image.
@@ -35,7 +35,7 @@ const TAIL = struct('tail', [
   ['marker', literal(u64leBig, TAIL_MARKER)],
 ]);
 
-/** Set: chunks are named by SHA-512/256. Not set: by SHA-256, which is what VIVER uses. */
+/** Set: chunks are named by SHA-512/256 (casync's and desync's default). Not set: by SHA-256, as indexes made here are. */
 const FLAG_SHA512_256 = 0x2000000000000000n;
 /** What `casync make --digest=sha256` writes for a file: EXCLUDE_NODUMP and EXCLUDE_FILE. */
 const FLAGS_WRITTEN = 0x9000000000000000n;
@@ -44,6 +44,9 @@ const FLAGS_KNOWN = 0xf0000001ffffffffn;
 
 /** Length of a chunk's name in bytes. */
 export const DIGEST_SIZE = 32;
+/** What names a chunk: a hash of its bytes, as node:crypto calls it. Both are 32 bytes long. */
+export type ChunkHash = 'sha256' | 'sha512-256';
+
 /** A chunk is held whole in memory, so an index with larger chunks is refused (casync's own limit is 128 MiB). */
 export const CHUNK_SIZE_LIMIT = 16 * 1024 * 1024;
 /** An index of more bytes than this is refused before it is read: six million chunks, some 500 GB of image. */
@@ -58,12 +61,27 @@ export interface ChunkSizes {
 
 export const DEFAULT_CHUNK_SIZES: ChunkSizes = { min: 16 * 1024, avg: 64 * 1024, max: 256 * 1024 };
 
+/** No image made here has many more chunks: an index is in the memory of each machine, and looked through for each boot. */
+const CHUNKS_WANTED = 250_000;
+/** The mean of chunks may not grow so far that the largest are more than one may have. */
+const AVG_LIMIT = CHUNK_SIZE_LIMIT / 4;
+
+/**
+ * How an image of so many bytes is cut: as casync does by default, in larger chunks by powers of two only where there
+ * would be too many. The same size is always cut alike, so that images share chunks with the ones before them.
+ */
+export function planChunkSizes(imageBytes: number): ChunkSizes {
+  let { min, avg, max } = DEFAULT_CHUNK_SIZES;
+  while (imageBytes / avg > CHUNKS_WANTED && avg < AVG_LIMIT) [min, avg, max] = [min * 2, avg * 2, max * 2];
+  return { min, avg, max };
+}
+
 export interface Chunk {
   /** First byte within the image. */
   readonly start: number;
   /** One past its last byte. */
   readonly end: number;
-  /** SHA-256 of its bytes: a view into the index, not to be written to. */
+  /** `ChunkIndex.hash` of its bytes: a view into the index, not to be written to. */
   readonly digest: Uint8Array;
 }
 
@@ -87,9 +105,11 @@ export class ChunkIndex {
   readonly largest: number;
   /** End offset of every chunk, ascending. */
   readonly ends: Float64Array;
-  /** The SHA-256 of every chunk, 32 bytes each. */
+  /** The digest of every chunk, 32 bytes each. */
   readonly digests: Uint8Array;
   readonly featureFlags: bigint;
+  /** By what chunks are named. */
+  readonly hash: ChunkHash;
 
   /** For decodeChunkIndex and createChunkIndex, which check `parts`. */
   constructor(id: string, parts: ChunkIndexParts) {
@@ -98,6 +118,7 @@ export class ChunkIndex {
     this.ends = parts.ends;
     this.digests = parts.digests;
     this.featureFlags = parts.featureFlags;
+    this.hash = (parts.featureFlags & FLAG_SHA512_256) === 0n ? 'sha256' : 'sha512-256';
     this.count = parts.ends.length;
     this.size = parts.ends.at(-1) ?? 0;
     let largest = 0;
@@ -167,14 +188,20 @@ export class ChunkIndex {
 /**
  * An index made here, of chunks that lie one behind the other from offset 0.
  * @param ends end offset of each chunk in bytes, ascending
- * @param digests their SHA-256, 32 bytes each
+ * @param digests by `hash`, 32 bytes each
  * @throws Error when chunks are empty, out of order or larger than `sizes.max`
  */
-export function createChunkIndex(ends: Float64Array, digests: Uint8Array, sizes = DEFAULT_CHUNK_SIZES): ChunkIndex {
+export function createChunkIndex(
+  ends: Float64Array,
+  digests: Uint8Array,
+  sizes = DEFAULT_CHUNK_SIZES,
+  hash: ChunkHash = 'sha256',
+): ChunkIndex {
   if (digests.length !== ends.length * DIGEST_SIZE) throw new Error('chunk index: not one digest per chunk');
   checkSizes(sizes);
   checkEnds(ends, sizes.max);
-  const parts = { sizes, ends, digests, featureFlags: FLAGS_WRITTEN };
+  const featureFlags = hash === 'sha256' ? FLAGS_WRITTEN : FLAGS_WRITTEN | FLAG_SHA512_256;
+  const parts = { sizes, ends, digests, featureFlags };
   return new ChunkIndex(sha256Hex(encodeParts(parts)), parts);
 }
 
@@ -264,9 +291,6 @@ function decodePart<T>(codec: Codec<T>, bytes: Uint8Array): T {
 
 function checkFlags(featureFlags: bigint): void {
   if ((featureFlags & ~FLAGS_KNOWN) !== 0n) throw wrong(`unknown feature flags 0x${featureFlags.toString(16)}`);
-  if ((featureFlags & FLAG_SHA512_256) !== 0n) {
-    throw wrong('its chunks are named by SHA-512/256; make it with casync --digest=sha256');
-  }
 }
 
 function checkSizes({ min, avg, max }: ChunkSizes): void {

@@ -31,7 +31,7 @@ export function verifyChunk(index: ChunkIndex, i: number, bytes: Uint8Array, fro
   if (bytes.length !== length) {
     throw new ChunkCorruptError(`${from}: chunk ${i} has ${bytes.length} bytes instead of ${length}`);
   }
-  if (Buffer.compare(hash('sha256', bytes, 'buffer'), index.digest(i)) !== 0) {
+  if (Buffer.compare(hash(index.hash, bytes, 'buffer'), index.digest(i)) !== 0) {
     throw new ChunkCorruptError(`${from}: chunk ${i} is not ${index.digestHex(i)}`);
   }
 }

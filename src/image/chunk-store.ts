@@ -1,6 +1,6 @@
 /**
  * A chunk store as casync and desync have it: a directory `NAME.castr` with a file `xxxx/HEX.cacnk` per chunk, HEX being
- * the SHA-256 of its bytes, xxxx the first four digits, the content compressed by zstd. Any web server can serve it.
+ * the digest of its bytes, by SHA-256 or SHA-512/256 as the index says, xxxx the first four digits, the content compressed by zstd. Any web server can serve it.
  * (casync src/castore.c, src/cachunk.c)
  */
 import { hash, randomUUID } from 'node:crypto';
@@ -8,7 +8,7 @@ import { access, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
-import { CHUNK_SIZE_LIMIT, type ChunkIndex } from './chunk-index.ts';
+import { CHUNK_SIZE_LIMIT, type ChunkHash, type ChunkIndex } from './chunk-index.ts';
 import { ChunkCorruptError, type ChunkSource } from './chunk-source.ts';
 
 const compress = promisify(zstdCompress);
@@ -28,7 +28,7 @@ export class ChunkStore {
     this.path = path;
   }
 
-  /** @param digest the chunk's SHA-256, 64 lower-case hex digits, as everywhere in this class */
+  /** @param digest the chunk's name, 64 lower-case hex digits, as everywhere in this class */
   async has(digest: string): Promise<boolean> {
     return (await exists(this.#file(digest, SUFFIX))) || (await exists(this.#file(digest, '')));
   }
@@ -36,14 +36,15 @@ export class ChunkStore {
   /**
    * The chunk's bytes, checked to be those that `digest` names; undefined when it is not in the store.
    * @param maxSize bytes the chunk can have; a file that unpacks to more is refused before it takes the memory
+   * @param named by which hash the index names its chunks
    * @throws ChunkCorruptError when the file holds something else; Error when it cannot be read
    */
-  async read(digest: string, maxSize = CHUNK_SIZE_LIMIT): Promise<Uint8Array | undefined> {
+  async read(digest: string, maxSize = CHUNK_SIZE_LIMIT, named: ChunkHash = 'sha256'): Promise<Uint8Array | undefined> {
     const packed = await readBounded(this.#file(digest, SUFFIX), packedLimit(maxSize));
     // `casync --compression=none` and desync's uncompressed stores leave the suffix away.
     const bytes =
       packed === undefined ? await readBounded(this.#file(digest, ''), maxSize) : await unpackChunk(packed, maxSize);
-    if (bytes !== undefined && hash('sha256', bytes) !== digest) {
+    if (bytes !== undefined && hash(named, bytes) !== digest) {
       throw new ChunkCorruptError(`${this.path}: chunk ${digest} holds other bytes`);
     }
     return bytes;
@@ -128,7 +129,7 @@ export function packedLimit(size: number): number {
 
 /** The chunks of one image as a store has them. */
 export function storeChunks(store: ChunkStore, index: ChunkIndex): ChunkSource {
-  return { name: store.path, read: (i) => store.read(index.digestHex(i), index.length(i)) };
+  return { name: store.path, read: (i) => store.read(index.digestHex(i), index.length(i), index.hash) };
 }
 
 async function readBounded(path: string, limit: number): Promise<Uint8Array | undefined> {

@@ -1,4 +1,11 @@
-import { type ChunkIndex, type ChunkSizes, createChunkIndex, DEFAULT_CHUNK_SIZES, DIGEST_SIZE } from './chunk-index.ts';
+import {
+  type ChunkHash,
+  type ChunkIndex,
+  type ChunkSizes,
+  createChunkIndex,
+  DIGEST_SIZE,
+  planChunkSizes,
+} from './chunk-index.ts';
 import { Chunker } from './chunker.ts';
 import { HashPool, sharedBytes } from './hash-pool.ts';
 import type { ImageReader } from './image-file.ts';
@@ -13,24 +20,27 @@ interface Piece {
 }
 
 /**
- * Makes the index of an image, the same as `casync make --digest=sha256 --chunk-size=MIN:AVG:MAX` makes. This thread
+ * Makes the index of an image, the same as `casync make --digest=DIGEST --chunk-size=MIN:AVG:MAX` makes. This thread
  * cuts, the pool's hash what was cut, and the next bytes are read meanwhile.
  * @throws Error when the image is empty, a read fails or `signal` aborts
  */
 export async function makeChunkIndex(
   image: ImageReader,
-  options: ImageWorkOptions & { readonly sizes?: ChunkSizes } = {},
+  options: ImageWorkOptions & { readonly sizes?: ChunkSizes; readonly named?: ChunkHash } = {},
 ): Promise<ChunkIndex> {
-  const sizes = options.sizes ?? DEFAULT_CHUNK_SIZES;
-  if (options.pool !== undefined) return joinPieces(await cutImage(image, sizes, options, options.pool), sizes);
+  const sizes = options.sizes ?? planChunkSizes(image.size);
+  const named = options.named ?? 'sha256';
+  if (options.pool !== undefined) {
+    return joinPieces(await cutImage(image, sizes, options, options.pool), sizes, named);
+  }
   await using pool = new HashPool();
-  return await joinPieces(await cutImage(image, sizes, options, pool), sizes);
+  return await joinPieces(await cutImage(image, sizes, options, pool), sizes, named);
 }
 
 async function cutImage(
   image: ImageReader,
   sizes: ChunkSizes,
-  { signal, onProgress }: ImageWorkOptions,
+  { signal, onProgress, named }: ImageWorkOptions & { readonly named?: ChunkHash },
   pool: HashPool,
 ): Promise<Piece[]> {
   if (image.size === 0) throw new Error(`${image.name} is empty`);
@@ -65,7 +75,7 @@ async function cutImage(
       bytes.set(uncut, first);
       const ends = cut(chunker, bytes, first, end, atEnd ? 1 : sizes.max);
       const used = ends.at(-1) ?? 0;
-      const digests = pool.digests(bytes.subarray(first, first + used), ends);
+      const digests = pool.digests(bytes.subarray(first, first + used), ends, named);
       digests.catch(() => undefined);
       pieces.push({ ends: ends.map((at) => base + at), digests });
       uncut = bytes.subarray(first + used, end);
@@ -89,7 +99,7 @@ function cut(chunker: Chunker, bytes: Uint8Array, start: number, end: number, ne
   return ends;
 }
 
-async function joinPieces(pieces: readonly Piece[], sizes: ChunkSizes): Promise<ChunkIndex> {
+async function joinPieces(pieces: readonly Piece[], sizes: ChunkSizes, named: ChunkHash): Promise<ChunkIndex> {
   const ends = Float64Array.from(pieces.flatMap((piece) => piece.ends));
   const digests = new Uint8Array(ends.length * DIGEST_SIZE);
   let offset = 0;
@@ -98,5 +108,5 @@ async function joinPieces(pieces: readonly Piece[], sizes: ChunkSizes): Promise<
     digests.set(part, offset);
     offset += part.length;
   }
-  return createChunkIndex(ends, digests, sizes);
+  return createChunkIndex(ends, digests, sizes, named);
 }

@@ -74,7 +74,7 @@ async function verifyChunks(
       const bytes = buffer.subarray(0, index.end(next - 1) - start);
       const ends = Array.from(index.ends.subarray(first, next), (end) => end - start);
       await image.read(bytes, start);
-      const bad = firstDifference(await pool.digests(bytes, ends), index, first);
+      const bad = firstDifference(await pool.digests(bytes, ends, index.hash), index, first);
       if (bad !== undefined) {
         firstBad = Math.min(firstBad, bad);
         stop.abort();

@@ -71,7 +71,7 @@ export class DiskLayer {
     const first = this.#twins.firstOf(chunk);
     try {
       const limit = Math.min(this.#index.length(first), CHUNK_SIZE_LIMIT);
-      const bytes = await this.#store.read(this.#index.digestHex(first), limit);
+      const bytes = await this.#store.read(this.#index.digestHex(first), limit, this.#index.hash);
       if (bytes === undefined) this.#stored.delete(first);
       return bytes;
     } catch (error) {

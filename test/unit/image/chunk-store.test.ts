@@ -124,17 +124,20 @@ describe('ChunkStore', () => {
     },
   );
 
-  test('reads the store that casync made of an image', async () => {
+  test.each(['sha256', 'sha512-256'] as const)('reads the store that casync made of an image by %s', async (digest) => {
     using folder = temporaryFolder();
     const image = Buffer.concat([noise(1_000_000), new Uint8Array(600_000), noise(500_000, 2)]);
     writeFileSync(folder.at('image'), image);
-    await casyncMake(folder.at('image'), folder.at('image.caibx'), folder.at('s.castr'));
+    await casyncMake(folder.at('image'), folder.at('image.caibx'), folder.at('s.castr'), undefined, digest);
     const index = decodeChunkIndex(readFileSync(folder.at('image.caibx')));
     const source = storeChunks(storeIn(folder), index);
     const chunks: Uint8Array[] = [];
     for (let i = 0; i < index.count; i++) chunks.push((await source.read(i)) ?? noise(0));
     expect(Buffer.compare(Buffer.concat(chunks), image)).toBe(0);
     expect(await listed(storeIn(folder))).toHaveLength(new Set(chunks.map(sha256)).size);
+    // By the other hash it is another chunk.
+    const other = digest === 'sha256' ? 'sha512-256' : 'sha256';
+    await expect(storeIn(folder).read(index.digestHex(0), index.length(0), other)).rejects.toThrow('holds other bytes');
   });
 });
 

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { ChunkHash } from '../../../src/image/chunk-index.ts';
 import type { ImageReader } from '../../../src/image/image-file.ts';
 
 const run = promisify(execFile);
@@ -48,8 +49,9 @@ export async function casyncMake(
   index: string,
   store: string,
   sizes = '16384:65536:262144',
+  digest: ChunkHash = 'sha256',
 ): Promise<void> {
-  await run('casync', ['make', '--digest=sha256', `--chunk-size=${sizes}`, `--store=${store}`, index, file]);
+  await run('casync', ['make', `--digest=${digest}`, `--chunk-size=${sizes}`, `--store=${store}`, index, file]);
 }
 
 export async function casyncExtract(index: string, store: string, output: string): Promise<void> {

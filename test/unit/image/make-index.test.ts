@@ -1,6 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type ChunkSizes, DEFAULT_CHUNK_SIZES, encodeChunkIndex } from '../../../src/image/chunk-index.ts';
+import {
+  CHUNK_SIZE_LIMIT,
+  type ChunkSizes,
+  DEFAULT_CHUNK_SIZES,
+  decodeChunkIndex,
+  encodeChunkIndex,
+  planChunkSizes,
+} from '../../../src/image/chunk-index.ts';
 import { HashPool } from '../../../src/image/hash-pool.ts';
 import { makeChunkIndex } from '../../../src/image/make-index.ts';
 import { casyncMake, memoryImage, noise, sha256, temporaryFolder } from './images.ts';
@@ -36,6 +44,42 @@ describe('makeChunkIndex makes byte for byte the index that casync makes', () =>
     const index = await makeChunkIndex(memoryImage(bytes), { sizes, pool });
     expect(sha256(encodeChunkIndex(index))).toBe(sha256(readFileSync(folder.at('image.caibx'))));
   });
+});
+
+test('named by SHA-512/256 it is the index that casync makes by default, and reads back as that', async () => {
+  using folder = temporaryFolder();
+  const bytes = noise(3 * MIB);
+  writeFileSync(folder.at('image'), bytes);
+  await casyncMake(folder.at('image'), folder.at('image.caibx'), folder.at('s.castr'), undefined, 'sha512-256');
+  const file = readFileSync(folder.at('image.caibx'));
+  const index = await makeChunkIndex(memoryImage(bytes), { named: 'sha512-256', pool });
+  expect(sha256(encodeChunkIndex(index))).toBe(sha256(file));
+  const decoded = decodeChunkIndex(file);
+  expect([decoded.hash, decoded.id]).toEqual(['sha512-256', index.id]);
+  expect(sha256(encodeChunkIndex(decoded))).toBe(sha256(file));
+});
+
+test('chunks grow by powers of two with the image, so that none has many more than 250,000', () => {
+  const size = fc.double({ min: 1, max: 2 ** 40, noNaN: true }).map(Math.floor);
+  fc.assert(
+    fc.property(size, size, (a, b) => {
+      const [small, large] = [planChunkSizes(Math.min(a, b)), planChunkSizes(Math.max(a, b))];
+      expect(large.avg).toBeGreaterThanOrEqual(small.avg);
+      for (const [bytes, { min, avg, max }] of [
+        [a, planChunkSizes(a)],
+        [b, planChunkSizes(b)],
+      ] as const) {
+        expect([min * 4, avg * 4]).toEqual([avg, max]);
+        expect(Number.isInteger(Math.log2(avg))).toBe(true);
+        expect(max).toBeLessThanOrEqual(CHUNK_SIZE_LIMIT);
+        expect(bytes / avg <= 250_000 || max === CHUNK_SIZE_LIMIT).toBe(true);
+        // And no larger than it must be.
+        expect(avg === DEFAULT_CHUNK_SIZES.avg || bytes / (avg / 2) > 250_000).toBe(true);
+      }
+    }),
+  );
+  expect(planChunkSizes(9e9)).toEqual(DEFAULT_CHUNK_SIZES);
+  expect(planChunkSizes(100e9).avg).toBe(512 << 10);
 });
 
 describe('makeChunkIndex', () => {

@@ -10,20 +10,24 @@ import { casyncExtract, memoryImage, noise, temporaryFolder } from './images.ts'
 const content = Buffer.concat([noise(1_500_000), new Uint8Array(1_100_000)]);
 const index = await makeChunkIndex(memoryImage(content));
 
-test('casync extracts the image from the store and the index made here', async () => {
-  using folder = temporaryFolder();
-  const seen: number[] = [];
-  const stored = await storeImage(memoryImage(content), index, new ChunkStore(folder.at('s.castr')), {
-    onProgress: (done) => void seen.push(done),
-  });
-  expect(stored.added + stored.shared).toBe(index.count);
-  // The zeros are several times the same chunk.
-  expect(stored.shared).toBeGreaterThan(1);
-  expect(seen.at(-1)).toBe(content.length);
-  await writeIndexFile(folder.at('x.caibx'), index);
-  await casyncExtract(folder.at('x.caibx'), folder.at('s.castr'), folder.at('out'));
-  expect(Buffer.compare(readFileSync(folder.at('out')), content)).toBe(0);
-});
+test.each(['sha256', 'sha512-256'] as const)(
+  'casync extracts the image from the store and the index made here by %s',
+  async (named) => {
+    using folder = temporaryFolder();
+    const index = await makeChunkIndex(memoryImage(content), { named });
+    const seen: number[] = [];
+    const stored = await storeImage(memoryImage(content), index, new ChunkStore(folder.at('s.castr')), {
+      onProgress: (done) => void seen.push(done),
+    });
+    expect(stored.added + stored.shared).toBe(index.count);
+    // The zeros are several times the same chunk.
+    expect(stored.shared).toBeGreaterThan(1);
+    expect(seen.at(-1)).toBe(content.length);
+    await writeIndexFile(folder.at('x.caibx'), index);
+    await casyncExtract(folder.at('x.caibx'), folder.at('s.castr'), folder.at('out'));
+    expect(Buffer.compare(readFileSync(folder.at('out')), content)).toBe(0);
+  },
+);
 
 test('a second image adds only the chunks it does not share with the first', async () => {
   using folder = temporaryFolder();

@@ -30,6 +30,13 @@ describe('verifyImage', () => {
     expect(seen.length).toBeGreaterThan(2);
   });
 
+  test('of an index whose chunks are named by SHA-512/256 too', async () => {
+    const index = await makeChunkIndex(memoryImage(good), { named: 'sha512-256', pool });
+    await verifyImage(memoryImage(good), index, { pool });
+    const error = await verifyImage(memoryImage(flipped(5 * MIB)), index, { pool }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'ImageMismatchError', chunk: index.locate(5 * MIB) });
+  });
+
   test('starts and ends threads of its own when it is given none', async () => {
     await verifyImage(memoryImage(good), await goodIndex());
   });
