@@ -96,33 +96,26 @@ export class FieldMachine {
       neighbours: () => this.#neighbours,
       isRefused: options.isRefused ?? (() => false),
     });
+    const say = (text: string): void => this.#say(text);
+    const common = { gossip: this.gossip, neighbours: this.#neighbours, say };
     this.#search = new Search({
+      ...common,
       node: options.node,
       hasOrigin: options.hasOrigin,
-      gossip: this.gossip,
-      neighbours: this.#neighbours,
       isBanned,
       limit: this.#throttles.down,
-      say: (text) => this.#say(text),
     });
     this.#connections = new Connections({
+      ...common,
       node: options.node,
-      gossip: this.gossip,
-      neighbours: this.#neighbours,
       admission: this.#admission,
       discipline: this.#discipline,
       dialogue: () => this.#dialogue,
       indexes: this.#indexes,
       indexSeeker: this.#indexSeeker,
       stock: () => this.#data,
-      say: (text) => this.#say(text),
     });
-    this.#leaving = new Leaving({
-      gossip: this.gossip,
-      neighbours: this.#neighbours,
-      data: () => this.#data,
-      say: (text) => this.#say(text),
-    });
+    this.#leaving = new Leaving({ ...common, data: () => this.#data });
     this.#dialogue = new Dialogue({
       guests: this.#admission.guests,
       neighbours: this.#neighbours,
@@ -237,6 +230,8 @@ export class FieldMachine {
       case 'origin':
         this.#search.answered(event.chunk);
         if (event.good) this.#cameFromOrigin(event.chunk, now, out);
+        // The next ones, without waiting for a tick; what failed is asked for again at one.
+        if (event.good && this.#data !== undefined) this.#search.askOrigins(this.#data, now, out);
         if (this.#isPreheating && this.#data !== undefined) this.#search.preheat(this.#data, now, out);
         return;
       case 'layout':
@@ -384,6 +379,8 @@ export class FieldMachine {
     }
     for (let chunk = chunks.start; chunk < chunks.end; chunk++) data.keep.used(chunk, now);
     if (data.reads.add(read, chunks)) out.push({ kind: 'ready', read });
+    // With no peer at all there is nobody else who may have it.
+    else if (this.gossip.table.size < 2) this.#search.askOrigins(data, now, out);
   }
 
   #connect(now: number, out: Action[]): void {

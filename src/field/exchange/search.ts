@@ -57,16 +57,18 @@ export class Search {
     this.#asked.delete(chunk);
   }
 
-  look({ lengths, reads, fetcher }: Stock, now: number, out: Action[]): void {
+  /** Has origins give what reads wait for and none of our sources has. */
+  askOrigins(stock: Stock, now: number, out: Action[]): void {
+    if (this.#links.hasOrigin) this.#askOrigins(this.#missing(stock), stock.lengths, 'read', now, out);
+  }
+
+  look(stock: Stock, now: number, out: Action[]): void {
+    this.askOrigins(stock, now, out);
     if (now < this.#at) return;
-    const missing: number[] = [];
-    for (const chunk of reads.waitedChunks()) {
-      if (missing.length >= AT_ONCE) break;
-      if (!fetcher.hasSource(chunk) && !fetcher.isOrdered(chunk)) missing.push(chunk);
-    }
+    const { lengths } = stock;
+    const missing = this.#missing(stock);
     if (missing.length === 0) return;
     const nowhere = missing.filter((chunk) => !this.#wantHolders(chunk, lengths.count));
-    this.#askOrigins(missing, lengths, 'read', now, out);
     this.#at = now + (nowhere.length > 0 ? FIND_MS : LOOK_MS);
     if (nowhere.length === 0) return;
     for (const chunk of nowhere) {
@@ -76,6 +78,15 @@ export class Search {
       this.#lost.add(chunk);
     }
     this.#links.gossip.find(toRanges(nowhere.sort((a, b) => a - b)), out);
+  }
+
+  #missing({ reads, fetcher }: Stock): number[] {
+    const missing: number[] = [];
+    for (const chunk of reads.waitedChunks()) {
+      if (missing.length >= AT_ONCE) break;
+      if (!fetcher.hasSource(chunk) && !fetcher.isOrdered(chunk)) missing.push(chunk);
+    }
+    return missing;
   }
 
   /** While all of the image is wanted: has origins give what none of our sources has. */
@@ -92,8 +103,7 @@ export class Search {
   }
 
   #askOrigins(chunks: Iterable<number>, lengths: Lengths, need: Need, now: number, out: Action[]): void {
-    const { hasOrigin, limit } = this.#links;
-    if (!hasOrigin) return;
+    const { limit } = this.#links;
     let onOrder = 0;
     for (const bytes of this.#asked.values()) onOrder += bytes;
     for (const chunk of chunks) {
