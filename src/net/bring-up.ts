@@ -7,6 +7,7 @@ import { type DhcpClient, startDhcpClient } from './dhcp-client.ts';
 import type { DhcpEvent } from './dhcp-event.ts';
 import { chooseStatic, isUsable } from './interfaces.ts';
 import { type Lease, parseLease } from './lease.ts';
+import { writeLeaseFacts } from './lease-facts.ts';
 import { type LinkDevice, readLinkDevice } from './link-device.ts';
 
 export interface BringUpOptions {
@@ -120,6 +121,7 @@ class BringUp {
       else this.#watch(watching.signal).catch(this.#outcome.reject);
       const settled = await this.#outcome.promise;
       await configure(this.#network, settled.link, settled.plan, directory, (line) => this.#say(line));
+      if (settled.lease !== undefined) writeLeaseFacts(directory, settled.lease);
       const clientPid = this.#attempts.get(settled.link.index)?.client?.pid;
       winner = { ...settled, device: readLinkDevice(settled.link.name), clientPid };
       return winner;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setHostname } from '../../linux/process.ts';
 import { sha256 } from '../../linux/sha256.ts';
+import { readLeaseFacts } from '../../net/lease-facts.ts';
 import {
   type HardwareMarks,
   hardwareMark,
@@ -12,6 +13,7 @@ import { definePlugin } from '../engine/plugin.ts';
 import { readHardwareMarks } from '../hardware-marks.ts';
 import { type Machine, wordOf } from '../machine.ts';
 import type { NewRoot } from '../new-root.ts';
+import { RUN_DIRECTORY } from '../places.ts';
 
 /** The name in the image, as far as it tells the machines of one image apart: not at all. */
 const FALLBACK = 'viver';
@@ -30,14 +32,18 @@ function markOf({ bootMac, macs, uuid, chance }: Marks): string {
   return isRealUuid(uuid) ? sha256(Buffer.from(uuid.toLowerCase())).toString('hex').slice(0, 6) : chance;
 }
 
+/** RFC 1123, section 2.1. */
+const HOST_NAME = /^(?=.{1,64}$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/;
+
 /**
- * A name no other machine of the network has: `viver.hostname=`, else the image's own name with six digits: the last half
+ * A name no other machine of the network has: `viver.hostname=`, else what the DHCP server calls this machine (option 12),
+ * else the image's own name with six digits: the last half
  * of the MAC the machine was booted by (or the first it has), else of its main board's UUID. Pure.
  */
-export function hostnameFor(marks: Marks, image: string | undefined): string {
+export function hostnameFor(marks: Marks, image: string | undefined, leased?: string): string {
   const asked = wordOf(marks.commandLine, 'viver.hostname');
-  if (asked !== undefined && /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/.test(asked))
-    return asked;
+  if (asked !== undefined && HOST_NAME.test(asked)) return asked;
+  if (leased !== undefined && HOST_NAME.test(leased) && !/^localhost(\.|$)/i.test(leased)) return leased;
   // a disk that keeps what is written has the name of an earlier boot
   const base = (image?.trim().split('.')[0] ?? '').replace(/(?<=.)-[0-9a-f]{6}$/, '');
   // RFC 1123, section 2.1
@@ -99,6 +105,7 @@ export default definePlugin({
     const name = hostnameFor(
       { ...machine, uuid: marks.uuid, chance: readChance().slice(0, 6) },
       root.read('/etc/hostname'),
+      readLeaseFacts(RUN_DIRECTORY).hostname,
     );
     root.write('/etc/hostname', `${name}\n`);
     root.write('/etc/hosts', hostsWith(root.read('/etc/hosts'), name));

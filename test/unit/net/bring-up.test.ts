@@ -29,6 +29,7 @@ describe.concurrent('the network is brought up', () => {
       hostnameSent: true,
       asking: ['a0'],
       written: `${address}/24\n`,
+      facts: { hostname: 'desk7', ntp: ['10.71.0.1'] },
     });
   });
 

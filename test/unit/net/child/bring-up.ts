@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { mount, moveMount } from '../../../../src/linux/mount.ts';
 import { parseIpSetting } from '../../../../src/net/address-plan.ts';
 import { type BringUpOptions, bringUp } from '../../../../src/net/bring-up.ts';
+import { readLeaseFacts } from '../../../../src/net/lease-facts.ts';
 import { addCard, addressesOf, clients, commandLine, ip, isUp, plugIn, until } from './wire.ts';
 
 const directory = '/run/viver';
@@ -31,6 +32,8 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
       '--domain=viver.test',
       '--dhcp-option-force=224,hello',
       '--dhcp-option-force=26,1400',
+      '--dhcp-option-force=12,desk7',
+      '--dhcp-option-force=42,10.71.0.1',
     );
     const { link, plan, lease, clientPid = -1, reason } = await bringUp({ ...options, hostname: 'machine7' });
     await until('the other clients to end', () => clients().length === 1);
@@ -48,6 +51,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
       hostnameSent: words.includes('hostname:machine7'),
       asking: clients().map(({ card }) => card),
       written: readFileSync(join(directory, 'address-a0'), 'utf8'),
+      facts: readLeaseFacts(directory),
     };
   },
 

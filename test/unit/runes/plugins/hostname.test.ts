@@ -30,6 +30,14 @@ test('at the next boot of a disk that keeps what is written it is the same', () 
   expect(hostnameFor(machine, hostnameFor(machine, 'debian'))).toBe('debian-aabbcc');
 });
 
+test('what the DHCP server calls the machine comes after viver.hostname= and before a made name', () => {
+  expect(hostnameFor(machine, 'debian', 'desk7.example.org')).toBe('desk7.example.org');
+  const asked = { ...machine, commandLine: 'viver.hostname=mine' };
+  expect(hostnameFor(asked, 'debian', 'desk7')).toBe('mine');
+  for (const leased of ['localhost', 'localhost.localdomain', 'a_b', `${'a'.repeat(60)}.${'b'.repeat(60)}`])
+    expect(hostnameFor(machine, 'debian', leased)).toBe('debian-aabbcc');
+});
+
 test('viver.hostname= is taken, nonsense is not', () => {
   expect(hostnameFor({ ...machine, commandLine: 'viver.hostname=node7.lab' }, 'x')).toBe('node7.lab');
   expect(hostnameFor({ ...machine, commandLine: 'viver.hostname=-$(reboot)' }, 'x')).toBe('x-aabbcc');
