@@ -11,6 +11,7 @@ import { type ImageSource, openSource, type SourceOptions } from '../image/sourc
 import { LEVELS, type WriteCompressor } from '../squashfs/compressor.ts';
 import type { TreeEntry } from '../squashfs/entry.ts';
 import { type WriteReport, writeSquashfs } from '../squashfs/write-squashfs.ts';
+import { type EarlierImage, expectedNews } from './create/earlier-image.ts';
 
 /** Of zstd. */
 export const DEFAULT_LEVEL = LEVELS.zstd.usual;
@@ -24,6 +25,10 @@ export interface CreateOptions extends Pick<SourceOptions, 'rules' | 'isSystem' 
   readonly compressor?: WriteCompressor;
   /** Of compression, within the compressor's LEVELS. */
   readonly level?: number;
+  /** An image of nearly the same tree, which this one shares as many chunks with as can be. */
+  readonly earlier?: EarlierImage;
+  /** Told what will be new against `earlier`, before anything is packed, where the source can be read twice. */
+  readonly onExpected?: (line: string) => void;
   /** That compress; as many as there are processors. */
   readonly threads?: number;
   /** Look at all of a directory's files first, so that `onProgress` can tell the total. */
@@ -49,12 +54,18 @@ export async function createImage(source: ImageSource, output: string, options: 
   const paths = imagePaths(output);
   const partial = `${output}.part`;
   const report = emptyReport();
-  const { signal, compressor, level, threads, onProgress, complete = (entries: Entries) => entries } = options;
+  const { signal, threads, onProgress, earlier, complete = (entries: Entries) => entries } = options;
+  const compressor = options.compressor ?? earlier?.compressor;
+  const level = options.level ?? earlier?.level;
   try {
     await rm(partial, { force: true });
     const isOwn = ownFiles(output);
     const epoch = sourceDate();
     const total = options.countFirst === true ? await totalBytes(source, { ...options, isOwn }) : undefined;
+    if (earlier !== undefined && source.kind === 'directory') {
+      const again = openSource(source, { ...options, report: emptyReport(), isOwn });
+      options.onExpected?.(await expectedNews(earlier, again));
+    }
     const entries = openSource(source, { ...options, report, isOwn });
     const written = await writeSquashfs(complete(entries), partial, {
       signal,
@@ -62,6 +73,10 @@ export async function createImage(source: ImageSource, output: string, options: 
       ...(level !== undefined && { level }),
       ...(threads !== undefined && { threads }),
       ...(epoch !== undefined && { epoch }),
+      ...(earlier !== undefined && {
+        blockSize: earlier.blockSize,
+        group: (entry: TreeEntry) => earlier.layout.group(entry),
+      }),
       onProgress: (done) => onProgress?.('pack', done, total),
     });
     const index = await indexOf(partial, options);

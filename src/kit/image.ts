@@ -19,7 +19,8 @@ type Action = (path: string, options: ImageOptions, signal: AbortSignal, paths: 
 interface ImageOptions {
   readonly json: boolean;
   readonly output: string | undefined;
-  readonly level: number;
+  /** Undefined: as the image that it is based on, or the usual one. */
+  readonly level: number | undefined;
   readonly keys: string | undefined;
   readonly id: string | undefined;
   readonly directory: string | undefined;
@@ -49,7 +50,7 @@ export const image: Command = {
   summary: 'make a disk image, show what it is, check it, look into it',
   usage: `usage: viver image create SOURCE -o NAME.sqfs [--level N] [--json] [--system] [--with PATH]… [--cross]
            [--exclude PATTERN]… [--include PATTERN]… [--excludes FILE | --no-excludes]
-           [--kernel VERSION|FILE] [--viverrd FILE] [--no-kernel]
+           [--kernel VERSION|FILE] [--viverrd FILE] [--no-kernel] [--base OLD.sqfs]
        viver image excludes [TREE]
        viver image info NAME.sqfs [--json]
        viver image verify NAME.sqfs [--id HEX] [--key DIR] [--json]
@@ -74,6 +75,8 @@ create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: / (the runnin
          --kernel VERSION  this kernel of the tree; without it the newest with modules. FILE, with a slash in it: that one
          --viverrd FILE    the initrd for that kernel, already made
          --no-kernel       puts in neither: others cannot boot from the image
+         --base OLD.sqfs   an image of nearly the same tree: what did not change since is packed as it is there, so that
+                    who has the old image fetches little of the new one. Says how much is new, before and after
 excludes prints the list of what is left out of an installed system, for the distribution of TREE (/ unless given)
 info     what the image is. Without an index beside it the id is computed, which reads the whole image.
 verify   checks the image against the index beside it, byte for byte.
@@ -125,7 +128,7 @@ function parseWords(args: readonly string[]): {
   if (name === 'create') checkOutput(values.output);
   if (values.id !== undefined && !/^[0-9a-f]{64}$/i.test(values.id)) throw new UsageError('--id takes 64 hex digits');
   const { json = false, output, key: keys, id, directory, ...create } = values;
-  const level = parseLevel(values.level ?? String(DEFAULT_LEVEL));
+  const level = values.level === undefined ? undefined : parseLevel(values.level);
   return {
     action: action.run,
     path: path ?? '/',

@@ -46,6 +46,13 @@ export interface FragmentBlock {
   size: number;
 }
 
+/** A fragment block that is not full yet. */
+interface OpenFragment {
+  readonly bytes: Buffer;
+  used: number;
+  files: FileData[];
+}
+
 /** What a block that is under way belongs to. */
 type Pending =
   | { readonly fragment: number }
@@ -71,8 +78,12 @@ export class DataWriter {
   #end: number;
   #failure: unknown;
   readonly #read: Buffer;
-  readonly #fragment: Buffer;
-  #fragmentUsed = 0;
+  /** Fills with small files in the order in which they come. */
+  readonly #open: OpenFragment;
+  /** Fills with those that an earlier image has in one fragment block. */
+  readonly #kept: OpenFragment;
+  /** The number of that block; none below it begins again. */
+  #keptGroup = -1;
   /** Small files by their SHA-256. */
   readonly #small = new Map<string, FileData>();
   /** Large files by size and their blocks' checksums. */
@@ -88,7 +99,8 @@ export class DataWriter {
     this.#blockSize = options.blockSize;
     this.#end = output.size;
     this.#read = Buffer.alloc(options.blockSize);
-    this.#fragment = Buffer.alloc(options.blockSize);
+    this.#open = { bytes: Buffer.alloc(options.blockSize), used: 0, files: [] };
+    this.#kept = { bytes: Buffer.alloc(options.blockSize), used: 0, files: [] };
     const written = (...args: [bigint, bigint, number, number, number, bigint, bigint]) => this.#onBlock(...args);
     this.#callbacks = [library.callback(WRITE_BLOCK, written), library.callback(BLOCK_COUNT, () => 0n)];
     for (const [at, callback] of this.#callbacks.entries()) this.#writer.writeBigUInt64LE(callback, 16 + at * 8);
@@ -111,31 +123,30 @@ export class DataWriter {
    * Takes a file's bytes, all of them before it returns.
    * @param name for errors
    * @param onRead is called with the bytes that were read
+   * @param group of a small file: the block of an earlier image that it shares with the others of this group. Groups
+   * come in the order of their numbers; a file whose group is past is packed as one without
    * @throws Error when the file ends too soon, or what `content` throws
    */
-  async add(content: FileContent, name: () => string, onRead: (bytes: number) => void): Promise<FileData> {
+  async add(
+    content: FileContent,
+    name: () => string,
+    onRead: (bytes: number) => void,
+    group?: number,
+  ): Promise<FileData> {
     const { size } = content;
     if (size < this.#blockSize) {
       const got = await fill(content, this.#read.subarray(0, size), 0);
       if (got !== size) throw cutShort(name(), size, got);
       onRead(size);
-      return this.#addSmall(this.#read.subarray(0, size));
+      return this.#addSmall(this.#read.subarray(0, size), group);
     }
     return await this.#addLarge(content, name, onRead);
   }
 
-  /** The next small file begins a fragment block of its own, so that those before it are packed as they were. */
-  endFragment(): void {
-    if (this.#fragmentUsed === 0) return;
-    const index = this.fragments.push({ start: 0, size: 0 }) - 1;
-    const bytes = this.#fragment.subarray(0, this.#fragmentUsed);
-    this.#fragmentUsed = 0;
-    this.#submit(bytes, BLOCK_IGNORE_SPARSE | BLOCK_DONT_HASH, { fragment: index });
-  }
-
   /** Waits until everything is in the image, and gives where it ends. */
   finish(): number {
-    this.endFragment();
+    this.#closeKept();
+    this.#close(this.#open);
     this.#check(this.#library.f.sqfs_block_processor_finish(this.#processor));
     return this.#end;
   }
@@ -146,19 +157,53 @@ export class DataWriter {
     for (const callback of this.#callbacks) this.#library.forget(callback);
   }
 
-  #addSmall(bytes: Buffer): FileData {
+  #addSmall(bytes: Buffer, group: number | undefined): FileData {
     const data = emptyData(bytes.length, 0);
     if (bytes.length === 0) return data;
     const digest = hash('sha256', bytes, 'base64');
     const same = this.#small.get(digest);
     if (same !== undefined) return same;
-    if (this.#fragmentUsed + bytes.length > this.#blockSize) this.endFragment();
-    data.fragment = this.fragments.length;
-    data.fragmentOffset = this.#fragmentUsed;
-    this.#fragment.set(bytes, this.#fragmentUsed);
-    this.#fragmentUsed += bytes.length;
     this.#small.set(digest, data);
+    if (group !== undefined && group > this.#keptGroup) {
+      // Now, and not when its last file came: large files lie between the blocks as they did.
+      this.#closeKept();
+      this.#keptGroup = group;
+    }
+    this.#place(data, bytes, group === this.#keptGroup ? this.#kept : this.#open);
     return data;
+  }
+
+  #place(data: FileData, bytes: Buffer, open: OpenFragment): void {
+    if (open.used + bytes.length > this.#blockSize) this.#close(open);
+    data.fragmentOffset = open.used;
+    open.bytes.set(bytes, open.used);
+    open.used += bytes.length;
+    open.files.push(data);
+  }
+
+  /** What is left of a block most of which has changed is no block of its own: it would pack worse, and share nothing. */
+  #closeKept(): void {
+    const { bytes, used, files } = this.#kept;
+    if (used >= this.#blockSize / 4) {
+      this.#close(this.#kept);
+      return;
+    }
+    this.#kept.used = 0;
+    this.#kept.files = [];
+    for (const file of files) {
+      this.#place(file, bytes.subarray(file.fragmentOffset, file.fragmentOffset + file.size), this.#open);
+    }
+  }
+
+  /** Gives a fragment block to be packed. */
+  #close(open: OpenFragment): void {
+    if (open.used === 0) return;
+    const index = this.fragments.push({ start: 0, size: 0 }) - 1;
+    for (const file of open.files) file.fragment = index;
+    const bytes = open.bytes.subarray(0, open.used);
+    open.used = 0;
+    open.files = [];
+    this.#submit(bytes, BLOCK_IGNORE_SPARSE | BLOCK_DONT_HASH, { fragment: index });
   }
 
   async #addLarge(content: FileContent, name: () => string, onRead: (bytes: number) => void): Promise<FileData> {

@@ -35,10 +35,10 @@ export interface WriteOptions {
   /** Bytes of files read so far. */
   readonly onProgress?: (doneBytes: number) => void;
   /**
-   * True for a small file that begins a fragment block of its own. A block that holds the same small files as one of
-   * another image has the same bytes.
+   * Of a file smaller than a block: which block of small files it lay in in an earlier image (`EarlierLayout`). A block
+   * that holds the same files in the same order has the same bytes.
    */
-  readonly startsFragment?: (entry: TreeEntry) => boolean;
+  readonly group?: (entry: TreeEntry) => number | undefined;
 }
 
 export interface WriteReport {
@@ -204,7 +204,6 @@ class SquashfsWriter {
 
   async #addData(entry: TreeEntry, name: () => string): Promise<FileData> {
     if (entry.open === undefined) throw new Error(`${name()} is a file that cannot be opened`);
-    if (this.#options.startsFragment?.(entry) === true) this.#data.endFragment();
     const opening = entry.open();
     const content = opening instanceof Promise ? await opening : opening;
     const onRead = (bytes: number): void => {
@@ -214,7 +213,7 @@ class SquashfsWriter {
     };
     let added: FileData | undefined;
     try {
-      added = await this.#data.add(content, name, onRead);
+      added = await this.#data.add(content, name, onRead, this.#options.group?.(entry));
     } finally {
       await closeContent(content, added === undefined);
     }

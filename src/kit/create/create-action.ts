@@ -8,6 +8,7 @@ import { UsageError } from '../command.ts';
 import { type CreatedImage, type CreateOptions, createImage } from '../create-image.ts';
 import { withStages } from '../progress.ts';
 import { type BootReport, withBootFilesOfStream, withBootFilesOfTree, workDirectory } from './boot-files.ts';
+import { actualNews, readEarlierImage } from './earlier-image.ts';
 import { familyOfTree } from './find-kernels.ts';
 
 /** What `viver image create` takes beside -o, --level and --json. */
@@ -22,6 +23,7 @@ export const CREATE_OPTIONS = {
   kernel: { type: 'string' },
   viverrd: { type: 'string' },
   'no-kernel': { type: 'boolean' },
+  base: { type: 'string' },
 } as const;
 
 export interface CreateWords {
@@ -35,6 +37,7 @@ export interface CreateWords {
   readonly kernel?: string;
   readonly viverrd?: string;
   readonly 'no-kernel'?: boolean;
+  readonly base?: string;
 }
 
 export interface CreatedReport extends CreatedImage {
@@ -49,7 +52,7 @@ export async function runCreate(
   word: string,
   output: string,
   words: CreateWords,
-  { level, signal }: { readonly level: number; readonly signal: AbortSignal },
+  { level, signal }: { readonly level: number | undefined; readonly signal: AbortSignal },
 ): Promise<CreatedReport> {
   if (words['no-kernel'] === true && (words.kernel ?? words.viverrd) !== undefined) {
     throw new UsageError('--no-kernel goes with neither --kernel nor --viverrd');
@@ -58,6 +61,7 @@ export async function runCreate(
     throw new UsageError('--no-excludes goes not with --excludes');
   }
   const source = await resolveSource(word);
+  const earlier = words.base === undefined ? undefined : readEarlierImage(words.base);
   requireRights(source);
   const isSystem = words.system === true || isRunningSystem(source);
   const rules = new Rules(rulesOf(source, isSystem, words));
@@ -84,7 +88,8 @@ export async function runCreate(
     const made = await withStages((onProgress) =>
       createImage(source, output, {
         signal,
-        level,
+        ...(level !== undefined && { level }),
+        ...(earlier !== undefined && { earlier, onExpected: say }),
         rules,
         isSystem,
         crossAll: words.cross === true,
@@ -96,6 +101,7 @@ export async function runCreate(
       }),
     );
     for (const line of remarks(made)) say(line);
+    if (earlier !== undefined) say(await actualNews(earlier, made.index, signal));
     return { ...made, boot };
   } catch (error) {
     if (error instanceof UnreadableFiles && error.files.length > 1) for (const line of error.list()) say(line);

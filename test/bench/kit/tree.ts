@@ -31,20 +31,23 @@ export function megabytes(path: string): number {
 
 /**
  * Upgrades a package of the tree as hard as can be: not a piece of any of its files stays what it was, though they pack
- * as well as before (their bytes are reversed), and dpkg's database says another version.
+ * as well as before (their bytes are reversed), each is a little longer, a tenth of them are joined by a new file, and
+ * dpkg's database says another version.
  * @returns bytes of the package's files
  */
 export function upgradePackage(tree: string, name: string): number {
   const info = join(tree, 'var/lib/dpkg/info');
   const list = readdirSync(info).find((file) => file === `${name}.list` || file === `${name}:amd64.list`);
   if (list === undefined) throw new Error(`${name} is not installed in ${tree}`);
-  let bytes = 0;
+  let [bytes, count] = [0, 0];
   for (const path of readFileSync(join(info, list), 'utf8').trim().split('\n')) {
     const full = join(tree, path);
     if (!existsSync(full) || !lstatSync(full).isFile()) continue;
     const content = readFileSync(full);
     bytes += content.length;
-    writeFileSync(full, content.reverse());
+    const longer = Buffer.concat([content.subarray(0, Math.ceil(content.length / 50)), content.toReversed()]);
+    writeFileSync(full, longer);
+    if (count++ % 10 === 0) writeFileSync(`${full}.new`, longer.toReversed());
     utimesSync(full, 1_790_000_000, 1_790_000_000);
   }
   const status = join(tree, 'var/lib/dpkg/status');

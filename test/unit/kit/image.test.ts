@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { noise, sha256, temporaryFolder } from '../image/images.ts';
 import { viver } from './run-viver.ts';
@@ -32,6 +41,33 @@ function flipByte(path: string, offset: number): void {
 }
 
 const idOf = (index: string): string => sha256(readFileSync(index));
+
+describe('viver image create --base', () => {
+  test('tells how much will be new, packs as the old image is packed, and tells how much is new', async () => {
+    const [old, based] = [folder.at('old.sqfs'), folder.at('based.sqfs')];
+    expect(await viver('image', 'create', tree, '-o', old, '--no-kernel', '--level', '2')).toMatchObject({ code: 0 });
+    writeFileSync(`${tree}/added`, noise(10_000, 5));
+    try {
+      const { code, stderr } = await viver('image', 'create', tree, '-o', based, '--no-kernel', '--base', old);
+      expect(code).toBe(0);
+      expect(stderr).toContain(`1 files of 10 kB are new or changed since ${old}: about 10 kB packed\n`);
+      const [, share] = /of \d+ bytes \(([\d.]+) %\) are in chunks that \S+ does not have\n/.exec(stderr) ?? [];
+      expect(Number(share)).toBeLessThan(15);
+      expect(execFileSync('unsquashfs', ['-s', based], { encoding: 'utf8' })).toContain('compression-level 2\n');
+    } finally {
+      rmSync(`${tree}/added`);
+    }
+  });
+
+  test('an image that cannot be written any more', async () => {
+    const old = folder.at('lzo.sqfs');
+    execFileSync('mksquashfs', [tree, old, '-comp', 'lzo', '-quiet', '-no-progress'], { stdio: 'pipe' });
+    expect(await viver('image', 'create', tree, '-o', folder.at('new.sqfs'), '--base', old)).toMatchObject({
+      code: 1,
+      stderr: `viver image: ${old} is packed by lzo, which images are made with no more: leave out --base\n`,
+    });
+  });
+});
 
 describe('viver image info', () => {
   test('prints one JSON object with what the image is', async () => {

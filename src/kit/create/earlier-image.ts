@@ -1,0 +1,76 @@
+import { access } from 'node:fs/promises';
+import type { ChunkIndex } from '../../image/chunk-index.ts';
+import { compareChunks } from '../../image/compare-chunks.ts';
+import { openImage } from '../../image/image-file.ts';
+import { imagePaths } from '../../image/image-reference.ts';
+import { readIndexFile } from '../../image/index-file.ts';
+import { makeChunkIndex } from '../../image/make-index.ts';
+import { WRITE_COMPRESSORS, type WriteCompressor } from '../../squashfs/compressor.ts';
+import { EarlierLayout } from '../../squashfs/earlier-layout.ts';
+import type { TreeEntry } from '../../squashfs/entry.ts';
+import { SquashfsImage } from '../../squashfs/squashfs-image.ts';
+
+/** `--base OLD.sqfs`: what of it a new image takes over. */
+export interface EarlierImage {
+  readonly path: string;
+  readonly layout: EarlierLayout;
+  readonly compressor: WriteCompressor;
+  /** Undefined when the image does not say it, as it is the compressor's usual one or the compressor has none to say. */
+  readonly level: number | undefined;
+  readonly blockSize: number;
+  /** Of all its bytes to those of its files. */
+  readonly packedShare: number;
+}
+
+/**
+ * Reads how an earlier image is laid out.
+ * @throws Error when it is no image, or one that cannot be written any more
+ */
+export function readEarlierImage(path: string): EarlierImage {
+  using image = new SquashfsImage(path);
+  const { compression, blockSize, bytesUsed } = image.superblock;
+  const compressor = WRITE_COMPRESSORS.find((name) => name === compression);
+  if (compressor === undefined) {
+    throw new Error(`${path} is packed by ${compression}, which images are made with no more: leave out --base`);
+  }
+  const layout = new EarlierLayout(image);
+  const packedShare = layout.fileBytes === 0 ? 1 : bytesUsed / layout.fileBytes;
+  return { path, layout, compressor, level: image.level, blockSize, packedShare };
+}
+
+/** What will be new, before anything is packed: `120 files of 34 MB are new or changed since OLD.sqfs, about 11 MB of …`. */
+export async function expectedNews(
+  { path, layout, packedShare }: EarlierImage,
+  entries: Iterable<TreeEntry> | AsyncIterable<TreeEntry>,
+): Promise<string> {
+  let [files, bytes] = [0, 0];
+  for await (const entry of entries) {
+    if (entry.kind !== 'file' || layout.has(entry)) continue;
+    files++;
+    bytes += entry.size ?? 0;
+  }
+  const about = amount(bytes * packedShare);
+  return `${files} files of ${amount(bytes)} are new or changed since ${path}: about ${about} packed`;
+}
+
+/** What is new, when the image is made: `11000000 of 400000000 bytes (2.8 %) are in chunks that OLD.sqfs does not have`. */
+export async function actualNews({ path }: EarlierImage, made: ChunkIndex, signal: AbortSignal): Promise<string> {
+  const { newBytes, newShare } = compareChunks(await indexOf(path, signal), made);
+  const percent = (newShare * 100).toFixed(1);
+  return `${newBytes} of ${made.size} bytes (${percent} %) are in chunks that ${path} does not have`;
+}
+
+async function indexOf(path: string, signal: AbortSignal): Promise<ChunkIndex> {
+  const { index } = imagePaths(path);
+  const isThere = await access(index).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return await readIndexFile(index);
+  await using image = await openImage(path);
+  return await makeChunkIndex(image, { signal });
+}
+
+function amount(bytes: number): string {
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(bytes < 10e6 ? 1 : 0)} MB`;
+}

@@ -1,0 +1,73 @@
+import { NONE } from './c-structs.ts';
+import type { TreeEntry } from './entry.ts';
+import type { SquashfsImage } from './squashfs-image.ts';
+
+interface EarlierFile {
+  readonly size: number;
+  readonly mtime: number;
+  /** Its fragment block, counted in the order in which the blocks lie in the image; undefined for a large file. */
+  readonly group: number | undefined;
+  /** Where its bytes begin, or those of its fragment block; files of one block in their order within it. */
+  readonly place: number;
+  readonly within: number;
+}
+
+/**
+ * How an earlier image is laid out, so that a new one of nearly the same tree can be laid out as it is: then the bytes
+ * between what changed are the same, and so are the chunks that they are cut into.
+ */
+export class EarlierLayout {
+  readonly #files = new Map<string, EarlierFile>();
+  /** Times were made no later than this (SOURCE_DATE_EPOCH), when there was such a limit. */
+  readonly #epoch: number;
+
+  /** Of all files together, before packing. */
+  readonly fileBytes: number;
+
+  /** Reads all directories of the image, none of its files. */
+  constructor(image: SquashfsImage) {
+    this.#epoch = image.superblock.createdSeconds;
+    let fileBytes = 0;
+    for (const { path, mtime, inode, kind } of image.walk()) {
+      if (kind !== 'file' || inode.file === undefined) continue;
+      const { size, start, fragment, fragmentOffset } = inode.file;
+      fileBytes += size;
+      const small = fragment !== NONE && inode.file.blocks.length === 0 && size > 0;
+      this.#files.set(path.toString('latin1'), {
+        size,
+        mtime,
+        group: small ? fragment : undefined,
+        place: small ? image.fragmentStart(fragment) : start,
+        within: small ? fragmentOffset : 0,
+      });
+    }
+    this.fileBytes = fileBytes;
+  }
+
+  /** Whether the file is as it was, as far as its size and time say. Its bytes are read and packed all the same. */
+  has(entry: TreeEntry): boolean {
+    return this.#unchanged(entry) !== undefined;
+  }
+
+  /** For `WriteOptions.group`. */
+  group(entry: TreeEntry): number | undefined {
+    return this.#unchanged(entry)?.group;
+  }
+
+  /** Puts files in the earlier order; those that are new come last, in the order in which they came. */
+  sort<T extends TreeEntry>(files: readonly T[]): T[] {
+    const placed = files.map((file, i) => ({ file, i, at: this.#files.get(file.path.toString('latin1')) }));
+    placed.sort((a, b) => {
+      if (a.at === undefined || b.at === undefined)
+        return Number(a.at === undefined) - Number(b.at === undefined) || a.i - b.i;
+      return a.at.place - b.at.place || a.at.within - b.at.within || a.i - b.i;
+    });
+    return placed.map(({ file }) => file);
+  }
+
+  #unchanged({ path, size, mtime, kind }: TreeEntry): EarlierFile | undefined {
+    const earlier = kind === 'file' ? this.#files.get(path.toString('latin1')) : undefined;
+    if (earlier === undefined || earlier.size !== size) return undefined;
+    return earlier.mtime === Math.min(mtime, this.#epoch) || earlier.mtime === mtime ? earlier : undefined;
+  }
+}
