@@ -16,7 +16,11 @@ const BOOT = 300;
 
 const RUNNING: readonly Step[] = [
   ...LOGIN,
-  { run: 'systemctl is-system-running --wait; systemctl --failed --no-legend', output: /^running\s*$/, within: BOOT },
+  {
+    run: 'systemctl is-system-running --wait; systemctl --failed --no-legend --plain | while read -r unit rest; do systemctl status --no-pager --full --lines 30 "$unit"; done',
+    output: /^running\s*$/,
+    within: BOOT,
+  },
 ];
 
 const machine = (name: string, number: number, words: readonly string[], steps: readonly Step[]): Scenario => ({
@@ -121,8 +125,12 @@ test('connman and dhcpcd leave the card of the root alone', async () => {
   const image = await variantImage('connman', {
     base: 'debian',
     packages: ['connman', 'dhcpcd5', 'iputils-ping'],
-    files: { '/etc/dhcpcd.conf': 'hostname\ninterface eth0\nstatic ip_address=10.99.0.2/24\n' },
-    shell: 'systemctl enable connman dhcpcd\n',
+    files: {
+      '/etc/dhcpcd.conf': 'hostname\ninterface eth0\nstatic ip_address=10.99.0.2/24\n',
+      // what dhcpcd's unit takes for granted (ReadWritePaths)
+      '/etc/resolv.conf': '',
+    },
+    shell: 'systemctl enable connman dhcpcd\nmkdir -p /etc/wpa_supplicant\n',
   });
   await holderAnd(
     image,
