@@ -2,9 +2,9 @@ import type { Step } from './scenario.ts';
 
 /** Logs root in on the serial console and leaves a shell that echoes nothing, for `run` steps. */
 export const LOGIN: readonly Step[] = [
-  { prompt: /login: $/, within: 150 },
+  { prompt: /login: $/, within: 300 },
   { type: 'root\n' },
-  { prompt: /[#$] $/, within: 60 },
+  { prompt: /[#$] $/, within: 120 },
   { type: 'stty -echo; PS1=; dmesg -n 1\n' },
   { run: 'true' },
 ];
