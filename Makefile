@@ -12,7 +12,7 @@ ROOTFS ?= build/kernel
 KERNEL ?=
 FIRMWARE ?=
 
-.PHONY: help setup initrd image iso demo test test-unit test-field test-vm test-long bench check format clean
+.PHONY: help setup initrd image iso kit demo test test-unit test-field test-vm test-long bench check format clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{ printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ build/viver.iso: build/debian.sqfs build/.loaders
 build/.loaders: scripts/loaders.sh | build/.setup
 	scripts/loaders.sh build/loaders
 	@touch $@
+
+kit: build/viver-kit.tar.zst ## build/viver-kit.tar.zst and build/viver_VERSION_amd64.deb: `viver` with all it needs, for other machines
+build/viver-kit.tar.zst: build/viver build/.programs build/.loaders $(INITRD_FILES) $(wildcard scripts/kit/*) LICENSE package.json
+	scripts/kit/kit.sh build
 
 demo: build/viver.iso ## three machines in QEMU: 1 boots from the ISO, 2 and 3 by PXE from 1; then 1 is switched off
 	$(BIN) node scripts/demo.ts

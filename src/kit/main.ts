@@ -1,4 +1,5 @@
 import { describeError } from '../linux/describe-error.ts';
+import { VERSION } from '../runes/version.ts';
 import { chunk } from './chunk.ts';
 import { type Command, UsageError } from './command.ts';
 import { explain } from './explain.ts';
@@ -14,7 +15,8 @@ import { shutdown } from './shutdown.ts';
 import { status } from './status.ts';
 import { stick } from './stick.ts';
 
-const COMMANDS: readonly Command[] = [
+/** The one table: help, manual pages (kit/manual/) and completion are made of it. */
+export const COMMANDS: readonly Command[] = [
   image,
   initrd,
   iso,
@@ -33,9 +35,14 @@ const COMMANDS: readonly Command[] = [
 function help(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length), 4);
   const rows = COMMANDS.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
-  return ['usage: viver COMMAND …', '', ...rows, `  ${'help'.padEnd(width)}  this text, or help COMMAND`, ''].join(
-    '\n',
-  );
+  return [
+    'usage: viver COMMAND …',
+    '',
+    ...rows,
+    `  ${'help'.padEnd(width)}  this text, or help COMMAND`,
+    `  ${'--version'.padEnd(width)}  this VIVER's version`,
+    '',
+  ].join('\n');
 }
 
 /**
@@ -57,6 +64,10 @@ export function endWithReader(streams: readonly Pick<NodeJS.WriteStream, 'on'>[]
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
+  if (name === '--version') {
+    process.stdout.write(`viver ${VERSION}\n`);
+    return 0;
+  }
   const wantsHelp = name === undefined || name === 'help' || name === '--help' || name === '-h';
   const wanted = wantsHelp ? rest[0] : name;
   const command = COMMANDS.find((candidate) => candidate.name === wanted);

@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, expect, test } from 'vitest';
 import { viverKernel } from './harness/direct.ts';
 import { cutPartition, madeDisk, overwrite } from './harness/disks.ts';
 import { filesOf, type Image, smallImage } from './harness/images.ts';
-import { isoOf } from './harness/isos.ts';
+import { isoOf, underItsName, viver } from './harness/isos.ts';
 import { addKeepPartition, KEEP_AT, MIB, writeOver, writtenStick } from './harness/keep-sticks.ts';
 import { LOGIN, POWER_OFF, rootReady } from './harness/login.ts';
+import { BUILD, vmDirectory } from './harness/products.ts';
 import { runScenario } from './harness/run-scenario.ts';
 import type { Disk, Step } from './harness/scenario.ts';
 
@@ -70,6 +72,25 @@ test('changes are kept on the stick over three boots, the last with a newer ISO 
     ...POWER_OFF,
   ]);
   await expectSound(stick);
+});
+
+test('viver stick makes a stick that keeps changes, and keeps them when it is called again with a newer image', async () => {
+  const directory = await mkdtemp(join(vmDirectory('disks'), 'stick-'));
+  const stick = join(directory, 'stick.img');
+  await writeFile(stick, '');
+  await truncate(stick, 640 * MIB);
+  await viver('stick', await underItsName(one, directory), stick, '--yes', '--boot', BUILD);
+  await bootKeep('stick-1', stick, [keptRoot, ...LOGIN, { run: 'echo one > /root/kept' }, ...POWER_OFF]);
+  await expectSound(stick);
+  await viver('stick', await underItsName(two, directory), stick, '--yes', '--boot', BUILD);
+  await expectSound(stick);
+  await bootKeep('stick-2', stick, [
+    keptRoot,
+    ...LOGIN,
+    { run: 'cat /etc/variant /root/kept', output: /^two\none$/ },
+    ...POWER_OFF,
+  ]);
+  await rm(directory, { recursive: true });
 });
 
 test('a broken file system of kept changes is told and mended when a person says so', async () => {

@@ -168,7 +168,9 @@ async function efiPartition(kit: KitFiles, id: string, seconds: number, work: st
   const image = join(work, 'efi.img');
   await writeFile(image, '');
   await truncate(image, Math.ceil(bytes / MIB) * MIB);
-  const environment = { ...process.env, SOURCE_DATE_EPOCH: String(seconds), TZ: 'UTC' };
+  // mcopy asks the C library for the code page of FAT names; the kit's brings its own.
+  const codePages = kit.tools === undefined ? {} : { GCONV_PATH: join(kit.tools, 'usr/lib/x86_64-linux-gnu/gconv') };
+  const environment = { ...process.env, ...codePages, SOURCE_DATE_EPOCH: String(seconds), TZ: 'UTC' };
   const run = async (name: string, from: string, words: readonly string[]): Promise<void> => {
     const { command, args } = kitTool(kit, name, from);
     await promisify(execFile)(command, [...args, ...words], { cwd: directory, env: environment });

@@ -14,11 +14,16 @@ export async function isoOf(image: Image): Promise<string> {
   const sources = (await readdir(folder)).sort().map((name) => join(folder, name));
   const files = [...sources, product('vmlinuz'), product('viverrd.zst'), image.sqfs, image.caibx];
   return made(`${basename(image.sqfs, '.sqfs')}.iso`, { description: image.name, files }, async (target, work) => {
-    const named = join(work, `${image.name}.sqfs`);
-    await run('ln', ['-s', image.sqfs, named]);
-    await run('ln', ['-s', image.caibx, join(work, `${image.name}.caibx`)]);
-    await viver('iso', named, '-o', target, '--boot', BUILD);
+    await viver('iso', await underItsName(image, work), '-o', target, '--boot', BUILD);
   });
+}
+
+/** The image's file by the name it has on a medium; its index beside it. */
+export async function underItsName(image: Image, directory: string): Promise<string> {
+  const named = join(directory, `${image.name}.sqfs`);
+  await run('ln', ['-sf', image.sqfs, named]);
+  await run('ln', ['-sf', image.caibx, join(directory, `${image.name}.caibx`)]);
+  return named;
 }
 
 /** Runs the sources' `viver`. */

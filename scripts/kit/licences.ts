@@ -1,0 +1,39 @@
+/** What a Debian copyright file says of licences (https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/). Pure. */
+
+/** Debian's short names that SPDX has under another name; most GNU ones follow a rule. */
+const SPDX: Readonly<Record<string, string>> = {
+  expat: 'MIT',
+  'mit/x11': 'X11',
+  'bsd-2-clause': 'BSD-2-Clause',
+  'bsd-3-clause': 'BSD-3-Clause',
+  'bsd-4-clause': 'BSD-4-Clause',
+  'apache-2.0': 'Apache-2.0',
+  isc: 'ISC',
+  zlib: 'Zlib',
+  mit: 'MIT',
+  'mpl-2.0': 'MPL-2.0',
+  artistic: 'Artistic-1.0-Perl',
+  'cc0-1.0': 'CC0-1.0',
+  'bsl-1.0': 'BSL-1.0',
+};
+
+/** `GPL-2+` → `GPL-2.0-or-later`; undefined: SPDX knows no such name. */
+export function spdxLicence(name: string): string | undefined {
+  const known = SPDX[name.toLowerCase()];
+  if (known !== undefined) return known;
+  const gnu = /^(L?GPL|AGPL|GFDL)-(\d)(?:\.(\d))?(\+)?$/i.exec(name);
+  if (gnu === null) return undefined;
+  const [, family = '', major = '', minor = '0', later] = gnu;
+  return `${family.toUpperCase()}-${major}.${minor}-${later === undefined ? 'only' : 'or-later'}`;
+}
+
+/** The short names in a machine-readable copyright file, sorted; none when it is not one. */
+export function copyrightLicences(text: string): string[] {
+  if (!/^Format:\s*\S+copyright-format/m.test(text)) return [];
+  const lines = [...text.matchAll(/^License:[ \t]*(\S.*)$/gm)].flatMap((match) => match[1] ?? []);
+  // `GPL-2+ with exception and BSD-3-clause or X`: each part by itself.
+  const names = lines.flatMap((line) => line.split(/\s+(?:and\/or|and|or)\s+|,\s*/i).map((name) => name.trim()));
+  return [...new Set(names.filter((name) => name !== ''))].sort();
+}
+
+export const licenceRef = (name: string): string => `LicenseRef-${name.replaceAll(/[^A-Za-z0-9.-]+/g, '-')}`;

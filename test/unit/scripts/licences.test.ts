@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { copyrightLicences, licenceRef, spdxLicence } from '../../../scripts/kit/licences.ts';
+
+test.each([
+  ['GPL-2+', 'GPL-2.0-or-later'],
+  ['GPL-3', 'GPL-3.0-only'],
+  ['LGPL-2.1+', 'LGPL-2.1-or-later'],
+  ['Expat', 'MIT'],
+  ['BSD-3-clause', 'BSD-3-Clause'],
+  ['public-domain', undefined],
+  ['GPL-2+ with a word', undefined],
+])('Debian’s %s is SPDX’s %s', (name, expected) => {
+  expect(spdxLicence(name)).toBe(expected);
+});
+
+test('every licence of a machine-readable copyright file, and none of another', () => {
+  const text = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Files: *
+Copyright: someone
+License: GPL-2+ and BSD-3-clause
+
+Files: a
+License: Expat or PD
+ the text
+License: GPL-2+
+`;
+  expect(copyrightLicences(text)).toEqual(['BSD-3-clause', 'Expat', 'GPL-2+', 'PD']);
+  expect(copyrightLicences('This package was debianized by\nLicense: GPL\n')).toEqual([]);
+});
+
+test('what SPDX has no name for gets one of its own', () => {
+  expect(licenceRef('GPL-2+ with OpenSSL exception')).toBe('LicenseRef-GPL-2-with-OpenSSL-exception');
+});
