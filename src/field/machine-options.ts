@@ -1,4 +1,4 @@
-import type { GossipOptions } from './members/gossip.ts';
+import type { GossipOptions } from './members/gossip-options.ts';
 import type { Limits } from './shares/limits.ts';
 
 export interface MachineOptions extends Omit<GossipOptions, 'random'> {

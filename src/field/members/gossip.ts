@@ -1,25 +1,17 @@
 import type { Action } from '../event.ts';
 import { EFFORT, HostAccounts } from '../shares/host-accounts.ts';
-import { type Address, hostOf, isLoopback, isUnspecified } from '../wire/address.ts';
+import { type Address, hostOf, isUnspecified } from '../wire/address.ts';
 import { isSameBytes } from '../wire/bytes.ts';
 import type { ChunkRange, ChunkSet } from '../wire/chunk-set.ts';
 import { type Datagram, DOWN_LEFT, type Sections } from '../wire/datagram.ts';
 import type { Kind } from '../wire/protocol.ts';
-import {
-  compareRecords,
-  fits,
-  formatNode,
-  makeRecord,
-  type NodeId,
-  type NodeRecord,
-  STATE_DOWN,
-  STATE_LEAVING,
-} from '../wire/record.ts';
+import { fits, formatNode, type NodeId, type NodeRecord, STATE_DOWN, STATE_LEAVING } from '../wire/record.ts';
 import { Acquaintances } from './acquaintances.ts';
 import { Answers, digestOf } from './answers.ts';
+import { Belief } from './belief.ts';
 import { Claims } from './claims.ts';
+import type { GossipLinks, GossipOptions } from './gossip-options.ts';
 import { Graves } from './graves.ts';
-import { Hearsay } from './hearsay.ts';
 import { Joining } from './joining.ts';
 import { Liveness, type Question } from './liveness.ts';
 import { Members } from './members.ts';
@@ -28,7 +20,7 @@ import { OwnRecord } from './own-record.ts';
 import { Rumours } from './rumours.ts';
 import { Suspicion } from './suspicion.ts';
 import { exchange, RECORD_BYTES } from './table-exchange.ts';
-import { bucketOf, ROWS_LIMIT, VTable } from './v-table.ts';
+import { VTable } from './v-table.ts';
 
 /** Members that answer a call by multicast, on average. */
 const CALL_ANSWERS = 6;
@@ -42,41 +34,10 @@ const RUMOUR_FANOUT = 2;
 const PUBLISH_MS = 2000;
 const PUBLISH_MEMBER_MS = 150;
 const PUBLISH_MOST_MS = 10_000;
-/** Members that ask a node, on average, of which others say that it is gone or elsewhere. */
-const VERIFIERS = 64;
 /** Joins whose answers still count. */
 const JOINS_REMEMBERED = 4;
 /** How often a tombstone is knocked at, in case a partition has healed. */
 const KNOCK_MS = 5000;
-
-export interface GossipOptions {
-  /** First 8 bytes of the image id as hex. */
-  readonly field: string;
-  readonly node: NodeId;
-  /** Wall clock in ms at which the node started. */
-  readonly life: number;
-  /** Where this node listens; 0.0.0.0 until somebody tells it how it is seen. */
-  readonly address: Address;
-  /** Named peers: asked to let us in for as long as they are not in the table. */
-  readonly peers: readonly Address[];
-  readonly multicast: boolean;
-  readonly random: () => number;
-  /** Makes the cookie of an address: only who receives there can know it. */
-  readonly cookie: (address: Address) => Uint8Array;
-  /** A host that a person wants nothing to do with: it is sent nothing, and what comes from it is not heard. */
-  readonly isRefused?: (host: string) => boolean;
-}
-
-/** A node has said goodbye, gave no answer, or is gone as others tell. */
-export type Departure = 'left' | 'is lost' | 'is gone';
-
-/** What the rest of the node tells gossip, and hears from it. */
-export interface GossipLinks {
-  /** Whether something came from a node over a connection within the last few seconds: it is alive then. */
-  readonly isHeard: (node: NodeId, now: number) => boolean;
-  readonly onUp: (record: NodeRecord) => void;
-  readonly onDown: (record: NodeRecord, how: Departure) => void;
-}
 
 /** Membership and the V-Table's spreading: Join, Find, Notify Up, Notify Down. */
 export class Gossip {
@@ -90,7 +51,7 @@ export class Gossip {
   readonly #met = new Acquaintances();
   readonly #graves = new Graves();
   readonly #claims = new Claims();
-  readonly #hearsay = new Hearsay();
+  readonly #belief: Belief;
   readonly #namesakes = new Namesakes();
   readonly #effort = new HostAccounts(EFFORT);
   /** Of the last Joins: who answers them, whoever that is, has got one. */
@@ -112,6 +73,23 @@ export class Gossip {
     this.#liveness = new Liveness(options.random);
     this.#members = new Members(this.table, options.node, options.random, (record) => !this.#isRefused(record.address));
     this.#joining = new Joining(options.peers, options.random);
+    this.#belief = new Belief({
+      ...links,
+      node: options.node,
+      random: options.random,
+      table: this.table,
+      own: this.own,
+      members: this.#members,
+      liveness: this.#liveness,
+      rumours: this.#rumours,
+      claims: this.#claims,
+      graves: this.#graves,
+      namesakes: this.#namesakes,
+      joining: this.#joining,
+      published: () => this.#published,
+      publish: (now) => this.#publish(now, true),
+      ask: (question, also, out) => this.#ask('find', question, also, out),
+    });
     this.#answers = new Answers({
       table: this.table,
       own: this.own,
@@ -230,7 +208,7 @@ export class Gossip {
     this.#suspicion.hearSilence(now, out);
     this.#bury(now, out);
     for (const { record, teller } of this.#claims.undisputed(now)) {
-      if (!this.#links.isHeard(record.node, now)) this.#believe(record, teller, now, out);
+      if (!this.#links.isHeard(record.node, now)) this.#belief.believe(record, teller, now, out);
     }
     if (now >= this.#probeAt) {
       this.#probeAt = now + PROBE_MS;
@@ -264,7 +242,7 @@ export class Gossip {
     const isMember = this.table.get(datagram.sender)?.address === from;
     if (isMember) this.#liveness.heard(datagram.sender, now);
     if (isProven || isMember) {
-      for (const record of datagram.records ?? []) this.#learn(record, from, datagram.sender, now, out);
+      for (const record of datagram.records ?? []) this.#belief.learn(record, from, datagram.sender, now, out);
       this.#suspicion.passOn(datagram, now, out);
     } else if (datagram.question === undefined) this.#answers.challenge(from, size, undefined, out);
     if (datagram.answer !== undefined) this.#answered(datagram.answer, datagram.sender, from, now);
@@ -303,108 +281,6 @@ export class Gossip {
     if (observed !== undefined && this.own.observed(observed)) this.#publish(now, true);
     this.#ask('join', { node: 0, address: from, at: now, isProbe: false }, [], out);
     return true;
-  }
-
-  #learn(received: NodeRecord, from: Address, sender: NodeId, now: number, out: Action[]): void {
-    if (received.node === this.#options.node) {
-      if (this.own.hear(received, this.#published)) this.#publish(now, true);
-      return;
-    }
-    if (this.own.chunks !== 0 && !fits(received, this.own.chunks)) return;
-    // Only the node itself may leave its address open: it is where its datagram came from.
-    if (isUnspecified(received.address) && received.node !== sender) return;
-    // What is here for one machine is somebody else for another.
-    if (isLoopback(received.address) && !isLoopback(from)) return;
-    const record = isUnspecified(received.address) ? locate(received, from) : received;
-    const known = this.table.get(record.node);
-    // A name is nobody's: whoever uses a member's from elsewhere speaks as a third.
-    const isAtHome = known === undefined || known.address === from;
-    const isFirstHand = record.node === sender && record.address === from && isAtHome;
-    if (isFirstHand) {
-      this.#hearsay.confirmed(record.node);
-      if (this.#claims.wasBelieved(record.node)) this.#unsay(record);
-    }
-    const isHarmless =
-      known === undefined ||
-      (record.life === known.life && record.address === known.address && record.state !== STATE_DOWN);
-    if (isFirstHand || isHarmless) this.#believe(record, isFirstHand ? undefined : from, now, out);
-    else if (compareRecords(record, known) > 0) this.#verify(record, known, from, now, out);
-  }
-
-  /** Others say of a member what would end or move it: it is asked, and so are others by being told. */
-  #verify(claimed: NodeRecord, known: NodeRecord, teller: Address, now: number, out: Action[]): void {
-    if (this.#links.isHeard(claimed.node, now) || !this.#claims.raise(claimed, teller, now)) return;
-    this.#rumours.add(claimed, true, now);
-    // In a large field not everybody asks.
-    if (this.#options.random() * this.table.size > VERIFIERS) return;
-    const { node, address } = known;
-    this.#ask('find', { node, address, at: now, isProbe: false }, [claimed], out);
-  }
-
-  /** A node speaks of which others said what nothing it says could be newer than: that is forgotten. */
-  #unsay(record: NodeRecord): void {
-    const known = this.table.get(record.node);
-    if (known === undefined) this.table.forgetTombstone(record.node);
-    else if (compareRecords(record, known) < 0) {
-      this.table.remove(record.node);
-      this.#leftPlace(known);
-    }
-  }
-
-  /** @param teller who says so, when it is not the node itself */
-  #believe(record: NodeRecord, teller: Address | undefined, now: number, out: Action[]): void {
-    const before = this.table.get(record.node);
-    if (before === undefined && record.state !== STATE_DOWN && !this.#makeRoom(record, teller)) return;
-    if (this.table.merge(record) !== 'news') return;
-    this.#liveness.clear(record.node, record);
-    this.#claims.refute(record);
-    if (record.state === STATE_DOWN) {
-      this.#rumours.add(record, true, now);
-      this.#dig(record.node, now);
-      if (before !== undefined) this.#wentDown(before, teller === undefined ? 'left' : 'is gone');
-      return;
-    }
-    const isNew = before === undefined || before.life !== record.life;
-    this.#rumours.add(record, isNew || before.state !== record.state, now);
-    if (before !== undefined && before.address !== record.address) this.#leftPlace(before);
-    if (before === undefined || before.address !== record.address) this.#tookPlace(record, teller, now, out);
-    if (!isNew) return;
-    this.#graves.close(record.node);
-    this.#members.appeared(record.node);
-    this.#links.onUp(record);
-  }
-
-  /** A full table forgets a node that only the one has told of who told of most. */
-  #makeRoom({ node, address }: NodeRecord, teller: Address | undefined): boolean {
-    if (!this.#hearsay.hasRoomFor(address)) return false;
-    if (this.table.hasRoomFor(node)) return true;
-    const bucket = bucketOf(node);
-    const isFull = this.table.size >= ROWS_LIMIT;
-    const victim = this.#hearsay.victim(teller ?? address, (other) => isFull || bucketOf(other) === bucket);
-    const record = victim === undefined ? undefined : this.table.get(victim);
-    if (record === undefined) return false;
-    this.table.remove(record.node);
-    this.#wentDown(record, 'is gone');
-    return true;
-  }
-
-  #tookPlace({ node, address }: NodeRecord, teller: Address | undefined, now: number, out: Action[]): void {
-    this.#hearsay.appeared(node, address, teller);
-    this.#joining.look(address, true);
-    if (!this.#namesakes.appeared(node, address)) return;
-    // One address, one node: who answers there.
-    this.#ask('find', { node: 0, address, at: now, isProbe: false }, [], out);
-  }
-
-  #leftPlace({ node, address }: NodeRecord): void {
-    this.#hearsay.gone(node, address);
-    this.#namesakes.gone(node, address);
-    this.#joining.look(address, false);
-  }
-
-  #dig(node: NodeId, now: number): void {
-    const forgotten = this.#graves.dig(node, now);
-    if (forgotten !== undefined) this.table.forgetTombstone(forgotten);
   }
 
   /** @param isUrgent it is more than what has been gained */
@@ -457,31 +333,16 @@ export class Gossip {
     if (this.table.get(by)?.address === question.address) this.#claims.drop(by);
     for (const node of this.#namesakes.answered(question.address, by)) {
       const record = this.table.get(node);
-      if (record?.address === question.address && node !== this.#options.node) this.#down(record, now);
+      if (record?.address === question.address && node !== this.#options.node) this.#belief.down(record, now);
     }
   }
 
   #bury(now: number, out: Action[]): void {
     for (const record of this.#suspicion.condemned(now)) {
-      this.#down(record, now);
+      this.#belief.down(record, now);
       this.#tell(now, out, RUMOUR_FANOUT);
     }
     for (const node of this.#graves.forgotten(now)) this.table.forgetTombstone(node);
-  }
-
-  #down(record: NodeRecord, now: number): void {
-    const down = this.table.tombstoneFor(record, this.own.chunks);
-    if (this.table.merge(down) !== 'news') return;
-    this.#dig(record.node, now);
-    this.#rumours.add(down, true, now);
-    this.#wentDown(record, 'is lost');
-  }
-
-  #wentDown(record: NodeRecord, how: Departure): void {
-    this.#liveness.forget(record.node);
-    this.#claims.drop(record.node);
-    this.#leftPlace(record);
-    this.#links.onDown(record, how);
   }
 
   /** A partition that has healed is noticed by asking the dead. */
@@ -509,10 +370,4 @@ export class Gossip {
     const datagram = this.#make(kind, cookie === undefined ? sections : { ...sections, cookie });
     out.push({ kind: 'send', to, datagram });
   }
-}
-
-/** A record without an address of its own, at the address its datagram came from; the port is its own. */
-function locate(record: NodeRecord, from: Address): NodeRecord {
-  const port = record.address.slice(record.address.lastIndexOf(':'));
-  return makeRecord({ ...record, address: from.slice(0, from.lastIndexOf(':')) + port });
 }
