@@ -6,6 +6,7 @@ import { patienceMs, refusalOf } from './choose-lease.ts';
 import { type DhcpClient, startDhcpClient } from './dhcp-client.ts';
 import type { DhcpEvent } from './dhcp-event.ts';
 import { chooseStatic, isUsable } from './interfaces.ts';
+import { readIpv6Links } from './ipv6-links.ts';
 import { type Lease, parseLease } from './lease.ts';
 import { writeLeaseFacts } from './lease-facts.ts';
 import { type LinkDevice, readLinkDevice } from './link-device.ts';
@@ -86,9 +87,10 @@ async function configure(
   if (names !== undefined) writeFileSync(join(directory, RESOLV_CONF), names);
 }
 
-function describe({ link, client, trouble }: Attempt): string {
+function describe({ link, client, trouble }: Attempt, ipv6: ReadonlySet<string>): string {
   if (trouble !== undefined) return `${link.name}: ${trouble}`;
-  if (client !== undefined) return `${link.name}: no DHCP server answered`;
+  const only6 = ipv6.has(link.name) ? ' (it has IPv6, by which VIVER does not boot: it wants IPv4)' : '';
+  if (client !== undefined) return `${link.name}: no DHCP server answered${only6}`;
   return `${link.name}: ${link.carrier ? 'not asked yet' : 'no link'}`;
 }
 
@@ -248,6 +250,8 @@ class BringUp {
       this.#outcome.resolve(own ?? this.#instead(first));
       return;
     }
+    if (this.#holding === undefined)
+      this.#say(`${first.link.name} has an answer; the card ${bootMac} is waited for, by which the machine was booted`);
     this.#holding = setTimeout(() => this.#consider(), leftMs);
   }
 
@@ -276,7 +280,8 @@ class BringUp {
   #failure(): string {
     const attempts = [...this.#attempts.values()];
     if (attempts.length === 0) return 'no network: no interface has appeared';
-    return `no network: ${attempts.map(describe).join('; ')}`;
+    const ipv6 = readIpv6Links();
+    return `no network: ${attempts.map((attempt) => describe(attempt, ipv6)).join('; ')}`;
   }
 
   /** A link without a cable gets its client, or its own address, too: for when there is one. */

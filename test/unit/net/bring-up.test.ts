@@ -75,6 +75,7 @@ describe.concurrent('the network is brought up', () => {
       nothing: 'no network: no interface has appeared',
       unanswered: expect.stringMatching(/^no network: (b0: no DHCP server answered; a0: no link|a0: .*; b0: .*)$/),
       up: [],
+      only6: expect.stringContaining('b0: no DHCP server answered (it has IPv6, by which VIVER does not boot'),
       broken: expect.stringContaining('b0: udhcpc on b0 cannot be started: spawn /bin/busybox ENOENT'),
       aborted: expect.stringContaining('no network'),
     });

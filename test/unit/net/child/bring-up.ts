@@ -62,7 +62,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     ip('link', 'set', 'c0', 'address', '02:00:00:00:00:0c');
     await controller.serve('169.254.3');
     await office.serve('10.77.0');
-    const up = bringUp({ ...options, bootMac: '02:00:00:00:00:0c' });
+    const up = bringUp({ ...options, bootMac: '02:00:00:00:00:0c', signal: AbortSignal.timeout(50_000) });
     plugIn(room);
     await setTimeout(3000);
     await room.serve('10.78.0');
@@ -79,10 +79,12 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     await office.serve('10.77.0');
     const startMs = performance.now();
     const bootMac = '02:00:00:00:00:0c';
-    const { link, reason } = await bringUp({ ...options, bootMac });
+    const { link, reason } = await bringUp({ ...options, bootMac, signal: AbortSignal.timeout(60_000) });
     const seconds = (performance.now() - startMs) / 1000;
     for (const { pid } of clients()) process.kill(pid);
-    const ended = await bringUp({ ...options, bootMac, signal: AbortSignal.timeout(8000) });
+    const stop = new AbortController();
+    const onProgress = (line: string) => /is waited for/.test(line) && stop.abort();
+    const ended = await bringUp({ ...options, bootMac, signal: stop.signal, onProgress });
     return { link: link.name, reason, seconds, ended: ended.link.name };
   },
 
@@ -132,9 +134,12 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     const unanswered = await bringUp(within(1000)).catch(messageOf);
     await until('the clients to end', () => clients().length === 0);
     const up = ['a0', 'b0'].filter(isUp);
+    ip('link', 'set', 'b0', 'up');
+    ip('-6', 'address', 'add', '2001:db8::7/64', 'dev', 'b0', 'nodad');
+    const only6 = await bringUp(within(1000)).catch(messageOf);
     const broken = await bringUp({ ...within(500), directory: '/no/such' }).catch(messageOf);
     const aborted = await bringUp({ ...options, signal: AbortSignal.abort() }).catch(messageOf);
-    return { nothing, unanswered, up, broken, aborted };
+    return { nothing, unanswered, up, only6, broken, aborted };
   },
 
   async 'not waited for'() {
