@@ -7,9 +7,6 @@ interface EarlierFile {
   readonly mtime: number;
   /** Its fragment block, counted in the order in which the blocks lie in the image; undefined for a large file. */
   readonly group: number | undefined;
-  /** Where its bytes begin, or those of its fragment block; files of one block in their order within it. */
-  readonly place: number;
-  readonly within: number;
 }
 
 /**
@@ -30,15 +27,13 @@ export class EarlierLayout {
     let fileBytes = 0;
     for (const { path, mtime, inode, kind } of image.walk()) {
       if (kind !== 'file' || inode.file === undefined) continue;
-      const { size, start, fragment, fragmentOffset } = inode.file;
+      const { size, fragment } = inode.file;
       fileBytes += size;
       const small = fragment !== NONE && inode.file.blocks.length === 0 && size > 0;
       this.#files.set(path.toString('latin1'), {
         size,
         mtime,
         group: small ? fragment : undefined,
-        place: small ? image.fragmentStart(fragment) : start,
-        within: small ? fragmentOffset : 0,
       });
     }
     this.fileBytes = fileBytes;
@@ -49,20 +44,9 @@ export class EarlierLayout {
     return this.#unchanged(entry) !== undefined;
   }
 
-  /** For `WriteOptions.group`. */
-  group(entry: TreeEntry): number | undefined {
-    return this.#unchanged(entry)?.group;
-  }
-
-  /** Puts files in the earlier order; those that are new come last, in the order in which they came. */
-  sort<T extends TreeEntry>(files: readonly T[]): T[] {
-    const placed = files.map((file, i) => ({ file, i, at: this.#files.get(file.path.toString('latin1')) }));
-    placed.sort((a, b) => {
-      if (a.at === undefined || b.at === undefined)
-        return Number(a.at === undefined) - Number(b.at === undefined) || a.i - b.i;
-      return a.at.place - b.at.place || a.at.within - b.at.within || a.i - b.i;
-    });
-    return placed.map(({ file }) => file);
+  /** For `WriteOptions.group`. A file that changed stays where it was: the block that held it is a new one anyhow. */
+  group({ path, kind }: TreeEntry): number | undefined {
+    return kind === 'file' ? this.#files.get(path.toString('latin1'))?.group : undefined;
   }
 
   #unchanged({ path, size, mtime, kind }: TreeEntry): EarlierFile | undefined {

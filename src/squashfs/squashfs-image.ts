@@ -36,7 +36,6 @@ export class SquashfsImage {
   readonly #data: bigint;
   readonly #owners: bigint;
   readonly #attributes: AttributeReader;
-  #fragments: bigint | undefined;
 
   /**
    * @param path a file or a block device
@@ -157,22 +156,6 @@ export class SquashfsImage {
     } finally {
       for (const list of lists) list.return(undefined);
     }
-  }
-
-  /** Where a fragment block begins, by the number that inodes have for it. */
-  fragmentStart(index: number): number {
-    const { f } = this.#library;
-    if (this.#fragments === undefined) {
-      const table = this.#own(f.sqfs_frag_table_create(0));
-      const bytes = this.#superblockBytes;
-      const { pointer } = this.#file;
-      this.#do('the table of fragments', () => f.sqfs_frag_table_read(table, pointer, bytes, this.#unpacker));
-      this.#fragments = table;
-    }
-    const table = this.#fragments;
-    const fragment = Buffer.alloc(16); // sqfs_fragment_t: its start comes first
-    this.#do('the table of fragments', () => f.sqfs_frag_table_lookup(table, index, fragment));
-    return Number(fragment.readBigUInt64LE(0));
   }
 
   /** Of zstd, when the image says it: of any other packer, or when it is the usual one, undefined. */

@@ -79,15 +79,3 @@ describe('an image laid out as an earlier one', () => {
     expect(sha256(readFileSync(await written(tree(), other)))).toBe(sha256(readFileSync(await written(tree()))));
   });
 });
-
-test('sort puts files in the order in which their bytes lie, new ones last', async () => {
-  const entries = tree().slice(0, 120);
-  const first = await written(entries);
-  using image = new SquashfsImage(first);
-  const shuffled = [file('new', 'x'), ...entries.toReversed()];
-  const sorted = new EarlierLayout(image).sort(shuffled);
-  expect(sorted.at(-1)?.path.toString()).toBe('new');
-  const small = (list: TreeEntry[]) =>
-    list.filter(({ size = 0 }) => size < 100_000 && size !== 1).map(({ path }) => `${path}`);
-  expect(small(sorted)).toEqual(small(entries));
-});
