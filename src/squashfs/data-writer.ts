@@ -41,6 +41,13 @@ export interface FileData {
   fragmentOffset: number;
 }
 
+/** A block of small files of an earlier image. */
+export interface FragmentGroup {
+  readonly number: number;
+  /** How far it was filled. */
+  readonly bytes: number;
+}
+
 export interface FragmentBlock {
   start: number;
   size: number;
@@ -83,7 +90,7 @@ export class DataWriter {
   /** Fills with those that an earlier image has in one fragment block. */
   readonly #kept: OpenFragment;
   /** The number of that block; none below it begins again. */
-  #keptGroup = -1;
+  #keptGroup: FragmentGroup = { number: -1, bytes: 0 };
   /** Small files by their SHA-256. */
   readonly #small = new Map<string, FileData>();
   /** Large files by size and their blocks' checksums. */
@@ -131,7 +138,7 @@ export class DataWriter {
     content: FileContent,
     name: () => string,
     onRead: (bytes: number) => void,
-    group?: number,
+    group?: FragmentGroup,
   ): Promise<FileData> {
     const { size } = content;
     if (size < this.#blockSize) {
@@ -157,19 +164,19 @@ export class DataWriter {
     for (const callback of this.#callbacks) this.#library.forget(callback);
   }
 
-  #addSmall(bytes: Buffer, group: number | undefined): FileData {
+  #addSmall(bytes: Buffer, group: FragmentGroup | undefined): FileData {
     const data = emptyData(bytes.length, 0);
     if (bytes.length === 0) return data;
     const digest = hash('sha256', bytes, 'base64');
     const same = this.#small.get(digest);
     if (same !== undefined) return same;
     this.#small.set(digest, data);
-    if (group !== undefined && group > this.#keptGroup) {
+    if (group !== undefined && group.number > this.#keptGroup.number) {
       // Now, and not when its last file came: large files lie between the blocks as they did.
       this.#closeKept();
       this.#keptGroup = group;
     }
-    this.#place(data, bytes, group === this.#keptGroup ? this.#kept : this.#open);
+    this.#place(data, bytes, group?.number === this.#keptGroup.number ? this.#kept : this.#open);
     return data;
   }
 
@@ -184,7 +191,7 @@ export class DataWriter {
   /** What is left of a block most of which has changed is no block of its own: it would pack worse, and share nothing. */
   #closeKept(): void {
     const { bytes, used, files } = this.#kept;
-    if (used >= this.#blockSize / 4) {
+    if (used >= Math.min(this.#blockSize / 4, this.#keptGroup.bytes)) {
       this.#close(this.#kept);
       return;
     }

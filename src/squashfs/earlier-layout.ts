@@ -1,4 +1,5 @@
 import { NONE } from './c-structs.ts';
+import type { FragmentGroup } from './data-writer.ts';
 import type { TreeEntry } from './entry.ts';
 import type { SquashfsImage } from './squashfs-image.ts';
 
@@ -15,6 +16,8 @@ interface EarlierFile {
  */
 export class EarlierLayout {
   readonly #files = new Map<string, EarlierFile>();
+  /** How far each block is filled. */
+  readonly #blockBytes = new Map<number, number>();
   /** Times were made no later than this (SOURCE_DATE_EPOCH), when there was such a limit. */
   readonly #epoch: number;
 
@@ -27,9 +30,12 @@ export class EarlierLayout {
     let fileBytes = 0;
     for (const { path, mtime, inode, kind } of image.walk()) {
       if (kind !== 'file' || inode.file === undefined) continue;
-      const { size, fragment } = inode.file;
+      const { size, fragment, fragmentOffset } = inode.file;
       fileBytes += size;
       const small = fragment !== NONE && inode.file.blocks.length === 0 && size > 0;
+      if (small) {
+        this.#blockBytes.set(fragment, Math.max(this.#blockBytes.get(fragment) ?? 0, fragmentOffset + size));
+      }
       this.#files.set(path.toString('latin1'), {
         size,
         mtime,
@@ -45,8 +51,9 @@ export class EarlierLayout {
   }
 
   /** For `WriteOptions.group`. A file that changed stays where it was: the block that held it is a new one anyhow. */
-  group({ path, kind }: TreeEntry): number | undefined {
-    return kind === 'file' ? this.#files.get(path.toString('latin1'))?.group : undefined;
+  group({ path, kind }: TreeEntry): FragmentGroup | undefined {
+    const number = kind === 'file' ? this.#files.get(path.toString('latin1'))?.group : undefined;
+    return number === undefined ? undefined : { number, bytes: this.#blockBytes.get(number) ?? 0 };
   }
 
   #unchanged({ path, size, mtime, kind }: TreeEntry): EarlierFile | undefined {

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AttributeWriter } from './attribute-writer.ts';
 import { FLAG_ALWAYS_FRAGMENTS, FLAG_COMPRESSOR_OPTIONS, NONE } from './c-structs.ts';
 import { compressorId, compressorOptions, createCompressor, LEVELS, type WriteCompressor } from './compressor.ts';
-import { DataWriter, type FileData } from './data-writer.ts';
+import { DataWriter, type FileData, type FragmentGroup } from './data-writer.ts';
 import type { TreeEntry } from './entry.ts';
 import { checkTarget, EntryTree, printable, type TreeNode } from './entry-tree.ts';
 import { openLibrary, type SquashfsLibrary } from './library.ts';
@@ -38,7 +38,7 @@ export interface WriteOptions {
    * Of a file smaller than a block: which block of small files it lay in in an earlier image (`EarlierLayout`). A block
    * that holds the same files in the same order has the same bytes.
    */
-  readonly group?: (entry: TreeEntry) => number | undefined;
+  readonly group?: (entry: TreeEntry) => FragmentGroup | undefined;
 }
 
 export interface WriteReport {
