@@ -23,9 +23,17 @@ export class Wishes {
   }
 
   add(wish: Wish, isHeld: boolean): void {
+    const list = this.#listOf(wish.urgent, isHeld);
+    // Asked for again as before, by thousands at a time perhaps: it keeps its place.
+    const known = list.get(wish.chunk);
+    if (known?.insist === wish.insist && known.urgent === wish.urgent) return;
     this.delete(wish.chunk);
-    if (!isHeld) this.promised.set(wish.chunk, wish);
-    else (wish.urgent ? this.urgent : this.calm).set(wish.chunk, wish);
+    list.set(wish.chunk, wish);
+  }
+
+  #listOf(urgent: boolean, isHeld: boolean): Map<number, Wish> {
+    if (!isHeld) return this.promised;
+    return urgent ? this.urgent : this.calm;
   }
 
   delete(chunk: number): boolean {

@@ -140,12 +140,11 @@ test('who has one host send without end is not looked at for ever', async () => 
   const node = await start({ index, medium: stick().medium });
   using said = await stranger(7, '127.0.0.77');
   const join = encodeDatagram({ kind: 'join', field: index.id.slice(0, 16), sender: 9, chunks: 0 });
-  for (let i = 0; i < 40; i++) {
+  // On a busy machine many are lost on the way: it goes on until more have come than may be looked at.
+  await until('some are not looked at', () => {
     for (let j = 0; j < 250; j++) said.sendBytes(node.address, join);
-    await pause(5);
-  }
-  await pause(100);
-  expect(node.traffic.rejected).toBeGreaterThan(100 * join.length);
+    return node.traffic.rejected > 100 * join.length;
+  });
   await newcomerReads(node);
 });
 
