@@ -98,7 +98,8 @@ test('a Debian 13 desktop boots by network to its login screen, and NetworkManag
     machine(
       'desktop-net',
       2,
-      ['viver.media=net', pinned(image)],
+      // On a busy machine udev comes to the serial port after the 90 s that systemd waits for it, and nobody can log in.
+      ['viver.media=net', pinned(image), 'systemd.default_device_timeout_sec=900'],
       [
         { wait: rootReady({ medium: 'net' }), within: BOOT },
         ...GRAPHICAL_LOGIN,
