@@ -1,5 +1,6 @@
-/** What lies where in an ISO. Pure: images and their boot files in, paths and menu out. */
+/** What lies where in an ISO. Pure but for graftLine, which follows links: images and their boot files in, paths and menu out. */
 import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { BootFiles } from './boot-files.ts';
 import type { MenuImage } from './menu.ts';
@@ -73,8 +74,10 @@ export function volumeDate(seconds: number, id: string): string {
 export const diskSignature = (id: string): Uint8Array => Buffer.from(id.slice(0, 8), 'hex');
 export const DISK_SIGNATURE_AT = 440;
 
-/** A line of xorriso's list of files: `=` and `\` have a meaning there. */
-export function graftLine({ target, source }: IsoFile): string {
+/** A line of xorriso's list of files, links followed: `=` and `\` have a meaning there. */
+export function graftLine({ target, source: named }: IsoFile): string {
+  // A link would become a link of the ISO, that leads to nothing there.
+  const source = realpathSync(named);
   if (/\n/.test(target + source))
     throw new Error(`${JSON.stringify(source)}: a line break in a file's name is not taken`);
   const escaped = (path: string): string => path.replaceAll('\\', '\\\\').replaceAll('=', '\\=');

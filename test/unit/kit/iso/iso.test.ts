@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -82,6 +91,15 @@ test('the same inputs give the same bytes, at any time', async () => {
   await sleep(1100);
   const second = await make('same-2.iso', one, other);
   expect(readFileSync(first).equals(readFileSync(second))).toBe(true);
+});
+
+test('what is named by links is in the ISO itself, by the name of the link', async () => {
+  mkdirSync(join(folder, 'links'));
+  symlinkSync(two, join(folder, 'links/named.sqfs'));
+  symlinkSync(join(folder, 'one.caibx'), join(folder, 'links/named.caibx'));
+  const iso = await make('links.iso', join(folder, 'links/named.sqfs'));
+  expect(fileOf(iso, '/viver/named.sqfs').equals(readFileSync(two))).toBe(true);
+  expect(fileOf(iso, '/viver/named.caibx').toString()).toBe('index');
 });
 
 test('several images share what is the same byte for byte', async () => {
