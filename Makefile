@@ -82,7 +82,7 @@ test: check test-unit build/viverrd.zst ## everything: types and lint, unit, fie
 	@$(MAKE) --no-print-directory -j3 test-field build/debian.tar build/sysvinit.tar
 	@$(MAKE) --no-print-directory test-vm
 
-test-unit: build/kernel/version build/.loaders ## the fast tests
+test-unit: build/kernel/version build/.loaders build/.programs ## the fast tests
 	$(BIN) vitest run --project unit
 
 test-field: build/viverrd.zst ## several nodes on this machine
