@@ -26,7 +26,7 @@ doc=$deb/usr/share/doc/viver
   echo
   echo '  * The state of the sources that this package was made of.'
   echo
-  echo " -- VIVER's authors <viver@localhost.localdomain>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")"
+  echo " -- VIVER's authors <viver@viver.example>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")"
 } | gzip -9n > "$doc/changelog.gz"
 mkdir -p "$deb/usr/share/lintian/overrides"
 cp "$here/scripts/kit/lintian-overrides" "$deb/usr/share/lintian/overrides/viver"
@@ -37,7 +37,7 @@ cat > "$deb/DEBIAN/control" <<END
 Package: viver
 Version: $version
 Architecture: amd64
-Maintainer: VIVER's authors <viver@localhost.localdomain>
+Maintainer: VIVER's authors <viver@viver.example>
 Installed-Size: $(du -sk --apparent-size "$deb/usr" | cut -f 1)
 Depends: libc6
 Section: admin

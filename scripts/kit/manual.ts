@@ -9,6 +9,7 @@ import { COMMANDS } from '../../src/kit/main.ts';
 import { completion, type Shell } from '../../src/kit/manual/completion.ts';
 import { commandPage, mainPage } from '../../src/kit/manual/man-page.ts';
 import { commandWords } from '../../src/kit/manual/usage.ts';
+import { sourceDate } from '../../src/kit/source-date.ts';
 import { VERSION } from '../../src/runes/version.ts';
 
 const [share] = process.argv.slice(2);
@@ -19,7 +20,7 @@ const put = (path: string, bytes: string | Uint8Array): void => {
   writeFileSync(join(share, path), bytes);
 };
 
-const seconds = Number(process.env.SOURCE_DATE_EPOCH ?? 0);
+const seconds = sourceDate() ?? 0;
 const facts = { version: VERSION, date: new Date(seconds * 1000).toISOString().slice(0, 10) };
 const packed = (text: string): Uint8Array => gzipSync(text, { level: 9 });
 put('man/man1/viver.1.gz', packed(mainPage(COMMANDS, facts)));

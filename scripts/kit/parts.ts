@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { sourceDate } from '../../src/kit/source-date.ts';
 import { VERSION } from '../../src/runes/version.ts';
 import { copyrightLicences, licenceRef, spdxLicence } from './licences.ts';
 
@@ -132,7 +133,7 @@ const idOf = (kind: string, name: string): string => `SPDXRef-${kind}-${name.rep
 const refs = new Map<string, Part>();
 for (const part of sorted)
   for (const each of part.licences) if (each.startsWith('LicenseRef-') && !refs.has(each)) refs.set(each, part);
-const created = new Date(Number(process.env.SOURCE_DATE_EPOCH ?? 0) * 1000).toISOString().replace('.000Z', 'Z');
+const created = new Date((sourceDate() ?? 0) * 1000).toISOString().replace('.000Z', 'Z');
 const digest = createHash('sha256')
   .update(files.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join(''))
   .digest('hex');

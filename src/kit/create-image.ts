@@ -12,6 +12,7 @@ import { LEVELS, type WriteCompressor } from '../squashfs/compressor.ts';
 import type { TreeEntry } from '../squashfs/entry.ts';
 import { type WriteReport, writeSquashfs } from '../squashfs/write-squashfs.ts';
 import { type EarlierImage, expectedNews } from './create/earlier-image.ts';
+import { sourceDate } from './source-date.ts';
 
 /** Of zstd. */
 export const DEFAULT_LEVEL = LEVELS.zstd.usual;
@@ -117,14 +118,4 @@ function ownFiles(output: string): NonNullable<SourceOptions['isOwn']> {
     directory.ino === ino &&
     directory.dev === dev &&
     (names.has(name) || own.some((each) => name.startsWith(`${each}.part`)));
-}
-
-/** SOURCE_DATE_EPOCH: https://reproducible-builds.org/specs/source-date-epoch/ */
-export function sourceDate(environment: NodeJS.ProcessEnv = process.env): number | undefined {
-  const text = environment.SOURCE_DATE_EPOCH ?? '';
-  if (text === '') return undefined;
-  if (!/^\d{1,10}$/.test(text) || Number(text) >= 2 ** 32) {
-    throw new Error(`SOURCE_DATE_EPOCH: '${text}' is no time in seconds`);
-  }
-  return Number(text);
 }

@@ -6,9 +6,9 @@ import type { Family } from '../../image/sources/families/family.ts';
 import { kernelImageVersion } from '../../image/sources/families/kernel-image.ts';
 import { FileReading } from '../../image/sources/tree/file-reading.ts';
 import type { TreeEntry } from '../../squashfs/entry.ts';
-import { sourceDate } from '../create-image.ts';
 import { inTree } from '../initrd/find-modules.ts';
 import { makeInitrd } from '../initrd/make-initrd.ts';
+import { sourceDate } from '../source-date.ts';
 import { familyOfTree, findKernels, headOf } from './find-kernels.ts';
 import { tapKernel } from './kernel-tap.ts';
 

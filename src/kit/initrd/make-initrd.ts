@@ -6,6 +6,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { cpioArchive } from '../../codec/cpio.ts';
 import { FIELD_KEY } from '../../runes/places.ts';
+import { sourceDate } from '../source-date.ts';
 import { listRows } from './choose-modules.ts';
 import { type Compression, writeCompressed } from './compress.ts';
 import { findModules, inTree } from './find-modules.ts';
@@ -95,7 +96,7 @@ export async function makeInitrd(request: InitrdRequest): Promise<MadeInitrd> {
     }
     const memoryMib = 2 * unpackedMib(entries) + KERNEL_MIB;
     addEntry(entries, 'etc/viver/memory-needed', { kind: 'text', text: `${memoryMib}\n` });
-    const seconds = sourceDate();
+    const seconds = sourceDate() ?? 0;
     await writeCompressed(partial, bothArchives(entries, seconds), { kit, compression, level, signal });
     const keyArchive = await writeKeyArchive(kit, join(dirname(output), 'field-key.cpio'), seconds);
     const { size } = await stat(partial);
@@ -106,15 +107,6 @@ export async function makeInitrd(request: InitrdRequest): Promise<MadeInitrd> {
     await rm(work, { recursive: true, force: true });
     await rm(partial, { force: true });
   }
-}
-
-/** SOURCE_DATE_EPOCH: https://reproducible-builds.org/specs/source-date-epoch/ */
-function sourceDate(): number {
-  const text = process.env.SOURCE_DATE_EPOCH ?? '';
-  if (text === '') return 0;
-  if (!/^\d{1,10}$/.test(text) || Number(text) >= 2 ** 32)
-    throw new Error(`SOURCE_DATE_EPOCH: '${text}' is no time in seconds`);
-  return Number(text);
 }
 
 /** All but modules and firmware. */

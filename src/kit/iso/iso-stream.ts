@@ -9,6 +9,7 @@ import { openImage } from '../../image/image-file.ts';
 import { isImageName } from '../../image/image-name.ts';
 import { IMAGE_SUFFIX, imagePaths } from '../../image/image-reference.ts';
 import { findKit, type KitFiles, kitTool } from '../initrd/kit-files.ts';
+import { sourceDate } from '../source-date.ts';
 import { bootFilesOfDirectory, bootFilesOfImage } from './boot-files.ts';
 import {
   DISK_SIGNATURE_AT,
@@ -138,8 +139,8 @@ async function headOf(path: string): Promise<Uint8Array> {
 
 /** SOURCE_DATE_EPOCH, else the newest image's own date. */
 async function dateOf(images: readonly IsoImage[]): Promise<number> {
-  const given = process.env.SOURCE_DATE_EPOCH ?? '';
-  if (given !== '') return Number(given);
+  const given = sourceDate();
+  if (given !== undefined) return given;
   const dates: number[] = [];
   for (const { path } of images) {
     await using image = await openImage(path);

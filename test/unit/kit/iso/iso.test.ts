@@ -93,6 +93,22 @@ test('the same inputs give the same bytes, at any time', async () => {
   expect(readFileSync(first).equals(readFileSync(second))).toBe(true);
 });
 
+test('its date is SOURCE_DATE_EPOCH; what is no time is refused in one line', async () => {
+  const before = process.env.SOURCE_DATE_EPOCH;
+  try {
+    process.env.SOURCE_DATE_EPOCH = '1000000000';
+    // ECMA-119, 8.4.26: the volume's creation date. It is moved by up to a year, as it tells ISOs apart.
+    const date = readFileSync(await make('dated.iso', one)).toString('latin1', 0x8000 + 813, 0x8000 + 827);
+    expect(date >= '20010909014640' && date < '20020909014640', date).toBe(true);
+    process.env.SOURCE_DATE_EPOCH = 'yesterday';
+    const { code, stderr } = await viver('iso', one, '-o', join(folder, 'undated.iso'));
+    expect([code, stderr]).toEqual([1, "viver iso: SOURCE_DATE_EPOCH: 'yesterday' is no time in seconds\n"]);
+  } finally {
+    if (before === undefined) delete process.env.SOURCE_DATE_EPOCH;
+    else process.env.SOURCE_DATE_EPOCH = before;
+  }
+});
+
 test('what is named by links is in the ISO itself, by the name of the link', async () => {
   mkdirSync(join(folder, 'links'));
   symlinkSync(two, join(folder, 'links/named.sqfs'));
