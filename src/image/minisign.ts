@@ -23,7 +23,9 @@ const SIGNATURE = struct('minisign signature', [
   ['signature', bytesOf(64)],
 ]);
 
-const UNTRUSTED = 'untrusted comment: ';
+const SIGNATURE_BYTES = 2 + 8 + 64;
+
+export const UNTRUSTED = 'untrusted comment: ';
 const TRUSTED = 'trusted comment: ';
 /** What precedes the 32 bytes of an Ed25519 key in DER (RFC 8410, section 4). */
 const ED25519_DER = Buffer.from('302a300506032b6570032100', 'hex');
@@ -81,6 +83,21 @@ export function parseMinisignSignature(text: string): MinisignSignature {
   };
 }
 
+/** The text of a signature file. Its untrusted comment says by which key it is. */
+export function encodeMinisignSignature(of: MinisignSignature): string {
+  const { keyId, prehashed, signature, trustedComment, globalSignature } = of;
+  const algorithm = Buffer.from(prehashed ? 'ED' : 'Ed', 'latin1');
+  const fields = Buffer.alloc(SIGNATURE_BYTES);
+  SIGNATURE.write({ algorithm, keyId: BigInt(`0x${keyId}`), signature }, fields, 0);
+  return [
+    `${UNTRUSTED}signature by key ${keyId}`,
+    fields.toString('base64'),
+    TRUSTED + trustedComment,
+    Buffer.from(globalSignature).toString('base64'),
+    '',
+  ].join('\n');
+}
+
 /**
  * Checks a signature: by one of `keys`, over `message`, its trusted comment genuine.
  * @param message the signed file, for an image its index file
@@ -105,14 +122,14 @@ export function verifyMinisign<K extends MinisignKey>(
   return signer;
 }
 
-function linesOf(text: string): string[] {
+export function linesOf(text: string): string[] {
   if (text.length > MINISIGN_FILE_LIMIT) throw new Error(`${text.length} characters are too many for minisign`);
   const lines = text.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
   if (lines.at(-1) === '') lines.pop();
   return lines;
 }
 
-function decodeBase64<T>(codec: Codec<T>, text: string, what: string): T {
+export function decodeBase64<T>(codec: Codec<T>, text: string, what: string): T {
   const raw = Buffer.from(text, 'base64');
   // Node passes over what is no base64; this does not.
   if (raw.toString('base64') !== text) throw new Error(`no ${what}: not base64`);
@@ -129,6 +146,6 @@ function algorithmOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1');
 }
 
-function formatKeyId(id: bigint): string {
+export function formatKeyId(id: bigint): string {
   return id.toString(16).toUpperCase();
 }

@@ -12,6 +12,7 @@ import { type Command, UsageError } from './command.ts';
 import { CREATE_OPTIONS, type CreateWords, excludesText, reportJson, runCreate } from './create/create-action.ts';
 import { DEFAULT_LEVEL, HIGHEST_LEVEL } from './create-image.ts';
 import { catImage, extractImage, listImage } from './image/read-image.ts';
+import { signImage } from './image/sign-image.ts';
 import { withProgress } from './progress.ts';
 
 type Action = (path: string, options: ImageOptions, signal: AbortSignal, paths: readonly string[]) => Promise<void>;
@@ -24,6 +25,8 @@ interface ImageOptions {
   readonly keys: string | undefined;
   readonly id: string | undefined;
   readonly directory: string | undefined;
+  readonly secret: string | undefined;
+  readonly comment: string | undefined;
   readonly create: CreateWords;
 }
 
@@ -40,6 +43,7 @@ const ACTIONS: Readonly<Record<string, ActionWords>> = {
   info: { run: info, options: ['json'] },
   verify: { run: verify, options: ['json', 'key', 'id'] },
   index: { run: index, options: ['json'] },
+  sign: { run: sign, options: ['secret', 'comment'] },
   ls: { run: (path, { json }, signal, paths) => listImage(path, paths, json, signal), options: ['json'], paths: 'any' },
   cat: { run: (path, _options, signal, paths) => catImage(path, paths, signal), options: [], paths: 'some' },
   extract: { run: extract, options: ['directory'], paths: 'any' },
@@ -47,7 +51,7 @@ const ACTIONS: Readonly<Record<string, ActionWords>> = {
 
 export const image: Command = {
   name: 'image',
-  summary: 'make a disk image, show what it is, check it, look into it',
+  summary: 'make a disk image, show what it is, check it, sign it, look into it',
   usage: `usage: viver image create SOURCE -o NAME.sqfs [--level N] [--json] [--system] [--with PATH]… [--cross]
            [--exclude PATTERN]… [--include PATTERN]… [--excludes FILE | --no-excludes]
            [--kernel VERSION|FILE] [--viverrd FILE] [--no-kernel] [--base OLD.sqfs]
@@ -55,6 +59,7 @@ export const image: Command = {
        viver image info NAME.sqfs [--json]
        viver image verify NAME.sqfs [--id HEX] [--key DIR] [--json]
        viver image index NAME.sqfs [--json]
+       viver image sign NAME.sqfs --secret FILE [--comment TEXT]
        viver image ls NAME.sqfs [PATH…] [--json]
        viver image cat NAME.sqfs PATH…
        viver image extract NAME.sqfs [PATH…] -C DIR
@@ -83,6 +88,10 @@ verify   checks the image against the index beside it, byte for byte.
          --id HEX   the image id must be this one
          --key DIR  the index must be signed (NAME.caibx.minisig) by one of the public keys DIR/*.pub
 index    makes NAME.caibx anew.
+sign     makes NAME.caibx.minisig, the signature of the index, as minisign makes it.
+         --secret FILE   the secret key of minisign -G. Its password, if it has one, is asked for at the terminal, or is
+                         the first line of standard input
+         --comment TEXT  what the signature says of the image
 ls       lists what is at and below each PATH, or everything: type and mode, user/group, bytes, time (UTC), path
 cat      writes the files to standard output
 extract  makes files of what is at and below each PATH, or of everything, in DIR, which must be empty or not there.
@@ -124,15 +133,16 @@ function parseWords(args: readonly string[]): {
   if ((path === undefined && name !== 'excludes') || (paths.length > 0 && action.paths === undefined))
     throw new UsageError(`${name} takes one ${name === 'create' ? 'SOURCE' : 'image'}`);
   if (action.paths === 'some' && paths.length === 0) throw new UsageError(`${name} takes an image and a PATH`);
+  if (name === 'sign' && values.secret === undefined) throw new UsageError('sign needs --secret FILE');
   if (name === 'extract' && values.directory === undefined) throw new UsageError('extract needs -C DIR');
   if (name === 'create') checkOutput(values.output);
   if (values.id !== undefined && !/^[0-9a-f]{64}$/i.test(values.id)) throw new UsageError('--id takes 64 hex digits');
-  const { json = false, output, key: keys, id, directory, ...create } = values;
+  const { json = false, output, key: keys, id, directory, secret, comment, ...create } = values;
   const level = values.level === undefined ? undefined : parseLevel(values.level);
   return {
     action: action.run,
     path: path ?? '/',
-    options: { json, output, level, keys, id, directory, create },
+    options: { json, output, level, keys, id, directory, secret, comment, create },
     paths,
   };
 }
@@ -149,6 +159,8 @@ function parseOptions(args: string[]) {
         key: { type: 'string' },
         id: { type: 'string' },
         directory: { type: 'string', short: 'C' },
+        secret: { type: 'string' },
+        comment: { type: 'string' },
         ...CREATE_OPTIONS,
       },
     });
@@ -195,6 +207,10 @@ async function index(path: string, { json }: ImageOptions, signal: AbortSignal):
   const made = await indexImage(path, signal);
   await writeIndexFile(imagePaths(path).index, made);
   printResult(path, made, json, 'indexed');
+}
+
+async function sign(path: string, { secret = '', comment }: ImageOptions, signal: AbortSignal): Promise<void> {
+  await signImage(path, { secret, comment, signal });
 }
 
 async function verify(path: string, { json, keys, id }: ImageOptions, signal: AbortSignal): Promise<void> {

@@ -242,3 +242,45 @@ describe('viver image', () => {
     expect(stdout).toContain('viver image verify NAME.sqfs');
   });
 });
+
+describe('viver image sign', () => {
+  test('minisign and viver image verify take its signature', async () => {
+    const { image, index } = copyOfMade('to-sign');
+    mkdirSync(folder.at('sign-keys'));
+    const [pub, secret] = [folder.at('sign-keys/me.pub'), folder.at('me.sec')];
+    execFileSync('minisign', ['-G', '-W', '-p', pub, '-s', secret], { stdio: 'pipe' });
+    const result = await viver('image', 'sign', image, '--secret', secret, '--comment', 'room 12');
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(result.stdout).toMatch(`to-sign.caibx.minisig: signed by key `);
+    expect(result.stdout).toMatch(`, id sha256:${idOf(index)}\n`);
+    const said = execFileSync('minisign', ['-V', '-p', pub, '-m', index], { encoding: 'utf8' });
+    expect(said).toContain('Trusted comment: room 12');
+    const verified = await viver('image', 'verify', image, '--key', folder.at('sign-keys'));
+    expect(verified).toMatchObject({ code: 0, stderr: '' });
+    expect(verified.stdout).toContain('(room 12)');
+  });
+
+  test('what cannot be signed is one line, and an earlier signature stays', async () => {
+    const { image, index } = copyOfMade('not-signed');
+    const secret = folder.at('me.sec');
+    writeFileSync(`${index}.minisig`, 'before');
+    writeFileSync(folder.at('text.sec'), 'no key');
+    const other = copyOfMade('other-size');
+    truncateSync(other.image, 3_000_000);
+    const cases: readonly (readonly [string[], number, RegExp])[] = [
+      [[image], 2, /sign needs --secret FILE/],
+      [[image, '--secret', folder.at('missing.sec')], 1, /missing\.sec/],
+      [[image, '--secret', folder.at('text.sec')], 1, /text\.sec: no minisign secret key: not its two lines\n$/],
+      [[image, '--secret', secret, '--comment', 'two\nlines'], 1, /a trusted comment is one line of text\n$/],
+      [[other.image, '--secret', secret], 1, /other-size/],
+    ];
+    for (const [words, code, line] of cases) {
+      const result = await viver('image', 'sign', ...words);
+      expect(result.code, words.join(' ')).toBe(code);
+      expect(result.stderr).toMatch(line);
+      if (code === 1) expect(result.stderr.trimEnd().split('\n')).toHaveLength(1);
+    }
+    expect(readFileSync(`${index}.minisig`, 'utf8')).toBe('before');
+    expect(existsSync(`${other.index}.minisig`)).toBe(false);
+  });
+});
