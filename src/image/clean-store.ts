@@ -1,5 +1,5 @@
 /** What a directory of chunks no longer needs: `viver field up --store` fills one image after another into it. */
-import { readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { lstat, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from '../linux/errno.ts';
 import { readIndexFile } from './index-file.ts';
@@ -51,30 +51,37 @@ export async function cleanStore(path: string, { what, isDryRun, nowMs }: CleanO
     cleaned.bytes += sizeBytes;
     if (!isDryRun) await rm(file, { force: true });
   };
-  const look = async (folder: string, name: string): Promise<void> => {
+  /** Whether it went. */
+  const look = async (folder: string, name: string): Promise<boolean> => {
     const file = join(folder, name);
     const digest = CHUNK.exec(name)?.[1];
     const isTemporary = TEMPORARY.test(name);
     const isKept = isChunkless || digest === undefined || kept.length === 0 || wanted.has(digest);
-    if (!isTemporary && isKept) return;
+    if (!isTemporary && isKept) return false;
     // It may have been renamed or removed meanwhile.
-    const found = await stat(file).catch(unless('ENOENT'));
-    if (found === undefined || (isTemporary && nowMs - found.mtimeMs < STALE_MS)) return;
+    const found = await lstat(file).catch(unless('ENOENT'));
+    if (found === undefined || !found.isFile() || (isTemporary && nowMs - found.mtimeMs < STALE_MS)) return false;
     await remove(file, isTemporary ? 'temporary' : 'chunks', found.size);
+    return true;
   };
   for (const name of names) {
     if (TEMPORARY.test(name)) await look(path, name);
     if (!FOLDER.test(name)) continue;
     const folder = join(path, name);
-    for (const each of (await readdir(folder).catch(unless('ENOTDIR', 'ENOENT'))) ?? []) await look(folder, each);
-    // Only an empty one goes.
-    if (!isDryRun) await rmdir(folder).catch(unless('ENOTEMPTY', 'ENOENT', 'ENOTDIR'));
+    const isFolder = (await lstat(folder).catch(unless('ENOENT')))?.isDirectory() === true;
+    if (!isFolder) continue; // a link would lead out of the store
+    let gone = 0;
+    // A chunk lies in the folder of its first four digits; what lies elsewhere is somebody's own.
+    for (const each of (await readdir(folder).catch(unless('ENOENT'))) ?? [])
+      if (each.startsWith(name) && (await look(folder, each))) gone++;
+    // Only one that this emptied: 2024 may be a person's directory.
+    if (!isDryRun && gone > 0) await rmdir(folder).catch(unless('ENOTEMPTY', 'ENOENT', 'ENOTDIR'));
   }
   // Last: interrupted before, it can be done again.
   for (const id of ids) {
     if (kept.includes(id)) continue;
     const file = join(path, `${id}.caibx`);
-    await remove(file, 'indexes', (await stat(file)).size);
+    await remove(file, 'indexes', (await lstat(file)).size);
   }
   return cleaned;
 }

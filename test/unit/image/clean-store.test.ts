@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -88,4 +88,20 @@ test('a file in the place of a folder is no chunk', async () => {
   writeFileSync(join(path, 'abcd'), '');
   const options = { what: 'unnamed chunks', isDryRun: true, nowMs: Date.now() } as const;
   await expect(cleanStore(path, options)).resolves.toMatchObject({ chunks: 1 });
+});
+
+test('what only looks like a store is left alone: empty folders, links, directories, files in other folders', async () => {
+  const { path, a } = await filled();
+  const outside = mkdtempSync(join(tmpdir(), 'viver-clean-'));
+  directories.push(outside);
+  const hex = 'ab'.repeat(32);
+  writeFileSync(join(outside, hex), 'somebody else');
+  symlinkSync(outside, join(path, 'abab'));
+  mkdirSync(join(path, '2024'));
+  mkdirSync(join(path, '2025', `2025${hex.slice(4)}`), { recursive: true });
+  writeFileSync(join(path, '2025', hex), 'mine');
+  await cleanStore(path, { what: 'unnamed chunks', isDryRun: false, nowMs: Date.now() });
+  expect(readdirSync(outside)).toEqual([hex]);
+  expect(readdirSync(path)).toEqual(expect.arrayContaining(['2024', 'abab', a.toString('hex').slice(0, 4)]));
+  expect(readdirSync(join(path, '2025')).sort()).toEqual([`2025${hex.slice(4)}`, hex].sort());
 });
