@@ -12,6 +12,7 @@ import { LEVELS, type WriteCompressor } from '../squashfs/compressor.ts';
 import type { TreeEntry } from '../squashfs/entry.ts';
 import { type WriteReport, writeSquashfs } from '../squashfs/write-squashfs.ts';
 import { type EarlierImage, expectedNews } from './create/earlier-image.ts';
+import { partialName } from './output-file.ts';
 import { sourceDate } from './source-date.ts';
 
 /** Of zstd. */
@@ -53,13 +54,12 @@ export interface CreatedImage {
  */
 export async function createImage(source: ImageSource, output: string, options: CreateOptions): Promise<CreatedImage> {
   const paths = imagePaths(output);
-  const partial = `${output}.part`;
+  const partial = partialName(output);
   const report = emptyReport();
   const { signal, threads, onProgress, earlier, complete = (entries: Entries) => entries } = options;
   const compressor = options.compressor ?? earlier?.compressor;
   const level = options.level ?? earlier?.level;
   try {
-    await rm(partial, { force: true });
     const isOwn = ownFiles(output);
     const epoch = sourceDate();
     const total = options.countFirst === true ? await totalBytes(source, { ...options, isOwn }) : undefined;
@@ -81,9 +81,10 @@ export async function createImage(source: ImageSource, output: string, options: 
       onProgress: (done) => onProgress?.('pack', done, total),
     });
     const index = await indexOf(partial, options);
-    // The image comes last: whoever sees it (make, too) sees it finished, at whatever moment this is interrupted.
-    for (const stale of [output, paths.signature]) await rm(stale, { force: true });
+    // The image comes last: whoever sees it new (make, too) sees it finished, at whatever moment this is interrupted. The
+    // old one stays until then: on a full disk the index may fail.
     await writeIndexFile(paths.index, index);
+    await rm(paths.signature, { force: true });
     await rename(partial, output);
     return { index, source: report, written };
   } catch (error) {

@@ -2,6 +2,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type Command, UsageError } from './command.ts';
 import { prepareIso } from './iso/iso-stream.ts';
+import { partialName } from './output-file.ts';
 import { withProgress } from './progress.ts';
 
 /** The largest file of FAT32 has 4 GiB less one byte. */
@@ -29,8 +30,8 @@ The same inputs give the same bytes. Its date is that of the newest image, or SO
     const { output, boot, json = false } = values;
     if (images.length === 0) throw new UsageError('an IMAGE is missing');
     if (output === undefined) throw new UsageError('-o FILE is missing');
+    const partial = partialName(output, images);
     await using ready = await prepareIso({ images, ...(boot === undefined ? {} : { boot }), signal });
-    const partial = `${output}.partial`;
     try {
       const size = await withProgress('iso', (update) => writeFile(partial, ready.chunks(), ready.sizeBytes, update));
       await rename(partial, output);

@@ -6,6 +6,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { cpioArchive } from '../../codec/cpio.ts';
 import { FIELD_KEY } from '../../runes/places.ts';
+import { partialName } from '../output-file.ts';
 import { sourceDate } from '../source-date.ts';
 import { listRows } from './choose-modules.ts';
 import { type Compression, writeCompressed } from './compress.ts';
@@ -78,9 +79,9 @@ export async function makeInitrd(request: InitrdRequest): Promise<MadeInitrd> {
   const kit = request.kit ?? findKit();
   const tree = resolve(request.tree);
   const output = resolve(request.output);
+  const partial = partialName(output);
   const modules = findModules(tree, request.kernel);
   const work = mkdtempSync(join(tmpdir(), 'viver-initrd-'));
-  const partial = `${output}.partial`;
   try {
     const laid = join(work, 'modules');
     const { count, firmware } = await layModules({ kit, modules, into: laid, level, signal, onProgress });

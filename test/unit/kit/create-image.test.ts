@@ -126,7 +126,24 @@ describe('createImage', () => {
     command.kill('SIGINT');
     expect(await command.ended).toEqual({ code: 1, stderr: 'viver image: ended by SIGINT\n' });
     expect(readdirSync(folder.path).filter((name) => path.endsWith(name))).toEqual([]);
-    expect(readdirSync(folder.path).filter((name) => name.endsWith('.part'))).toEqual([]);
+    expect(readdirSync(folder.path).filter((name) => name.includes('.part'))).toEqual([]);
+  });
+
+  test('what was there stays when the new one fails at its end', async () => {
+    const path = newPath();
+    writeFileSync(path, 'old');
+    mkdirSync(path.replace('.sqfs', '.caibx')); // where no index can be put
+    await expect(createImage({ kind: 'tar', path: tar }, path, { signal })).rejects.toThrow('caibx');
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    expect(readdirSync(folder.path).filter((name) => name.includes('.part'))).toEqual([]);
+  });
+
+  test('two at once to one output: each is whole, the later stays', async () => {
+    const path = newPath();
+    const source = { kind: 'tar', path: tar } as const;
+    await Promise.all([createImage(source, path, { signal }), createImage(source, path, { signal })]);
+    expect((await readIndexFile(path.replace('.sqfs', '.caibx'))).size).toBe(readFileSync(path).length);
+    expect(capabilities(path)).toContain('cap_net_raw');
   });
 
   test('replaces what was there, and takes away the signature that fits no more', async () => {
@@ -171,7 +188,7 @@ describe('createImage', () => {
     writeFileSync(path, 'old');
     await expect(createImage({ kind: 'tar', path: source }, path, { signal })).rejects.toThrow(message);
     expect(readFileSync(path, 'utf8')).toBe('old');
-    expect(readdirSync(folder.path).filter((name) => name.endsWith('.part'))).toEqual([]);
+    expect(readdirSync(folder.path).filter((name) => name.includes('.part'))).toEqual([]);
   });
 
   test('a low level gives a larger image of the same files', async () => {
