@@ -9,7 +9,7 @@ import { endMachine } from './failing/end-machine.ts';
 async function main(): Promise<void> {
   if (process.pid === 1 && basename(process.argv0) === 'shutdown') return endMachine(process.argv[2]);
   if (process.pid === 1) return boot(new BootLog(STAGES.length));
-  endWithReader([process.stdout, process.stderr], process.exit);
+  endWithReader(process.stdout, process.stderr, process.exit);
   process.exitCode = await runCommand(process.argv.slice(2));
 }
 

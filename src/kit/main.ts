@@ -47,13 +47,18 @@ function help(): string {
 
 /**
  * `viver … | head -1` has what it wanted: the command ends without a word. Without this, Node would throw the error that
- * the next write finds (it ignores SIGPIPE), with a stack trace.
+ * the next write finds (it ignores SIGPIPE), with a stack trace. When who read the errors has gone, the work goes on: a stick
+ * half written is not done.
  */
-export function endWithReader(streams: readonly Pick<NodeJS.WriteStream, 'on'>[], exit: (code: number) => void): void {
-  for (const stream of streams) {
+export function endWithReader(
+  output: Pick<NodeJS.WriteStream, 'on'>,
+  errors: Pick<NodeJS.WriteStream, 'on'>,
+  exit: (code: number) => void,
+): void {
+  for (const stream of [output, errors]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') exit(0);
-      else throw error;
+      if (error.code !== 'EPIPE') throw error;
+      if (stream === output) exit(0);
     });
   }
 }
