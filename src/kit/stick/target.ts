@@ -1,7 +1,8 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readBlockDevice } from '../../linux/block.ts';
 import { SECTOR_BYTES } from '../../root/keep/mbr.ts';
+import { isSame } from '../output-file.ts';
 import { type DiskFacts, ISO_START_BYTES } from './stick-plan.ts';
 
 /** A disk, or a file in place of one. */
@@ -11,6 +12,8 @@ export interface Target {
   readonly sizeBytes: number;
   /** `SanDisk Ultra, usb`; of a file that it is one. */
   readonly description: string;
+  /** Of a disk: its number among all that this kernel ever saw, which another one at the same name has not. */
+  readonly sequence?: string;
 }
 
 /**
@@ -22,6 +25,7 @@ export function openTarget(path: string, anyDisk: boolean): Target {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined)
     throw new Error(`${path}: there is no such disk; a file must be there in its full size (truncate -s 8G ${path})`);
+  if (stat.isFile()) refuseFile(path, stat);
   if (stat.isFile()) return { path, isDevice: false, sizeBytes: stat.size, description: 'a file' };
   if (!stat.isBlockDevice()) throw new Error(`${path} is neither a disk nor a file`);
   const number = `${(stat.rdev >> 8) & 0xfff}:${(stat.rdev & 0xff) | ((stat.rdev >> 12) & 0xfff00)}`;
@@ -41,7 +45,44 @@ export function openTarget(path: string, anyDisk: boolean): Target {
   if (!kind.removable && !anyDisk)
     throw new Error(`${path} cannot be taken out (${kind.text}): --any-disk takes it all the same`);
   const model = textOf(join(directory, 'device/model')) ?? textOf(join(directory, 'device/name')) ?? name;
-  return { path, isDevice: true, sizeBytes, description: `${model}, ${kind.text}` };
+  const sequence = textOf(join(directory, 'diskseq'));
+  return {
+    path,
+    isDevice: true,
+    sizeBytes,
+    description: `${model}, ${kind.text}`,
+    ...(sequence === undefined ? {} : { sequence }),
+  };
+}
+
+/** Files that are surely not meant: an image, when the disk was forgotten, and what a loop device has open. */
+function refuseFile(path: string, stat: Stats): void {
+  const magic = Buffer.alloc(4);
+  const fd = openSync(path, 'r');
+  try {
+    readSync(fd, magic, 0, 4, 0);
+  } finally {
+    closeSync(fd);
+  }
+  if (magic.toString('latin1') === 'hsqs')
+    throw new Error(`${path} is an image itself and would be lost: the last word is the disk to write to`);
+  for (const name of readdirSync('/sys/block')) {
+    const backing = textOf(join('/sys/block', name, 'loop/backing_file'));
+    if (backing !== undefined && isSame(statSync(backing, { throwIfNoEntry: false }), stat))
+      throw new Error(`${path} is in use (/dev/${name}): detach it first, or name /dev/${name}`);
+  }
+}
+
+/**
+ * A person may take minutes to answer, and may have put in another disk meanwhile.
+ * @throws Error when what now has the name is another disk
+ */
+export function requireSameDisk(target: Target): void {
+  const now = statSync(target.path);
+  const number = `${(now.rdev >> 8) & 0xfff}:${(now.rdev & 0xff) | ((now.rdev >> 12) & 0xfff00)}`;
+  const sequence = textOf(join('/sys/dev/block', number, 'diskseq'));
+  if (sequence !== target.sequence || readBlockDevice(target.path).sizeBytes !== target.sizeBytes)
+    throw new Error(`${target.path} is another disk now: nothing was written; start again`);
 }
 
 function textOf(path: string): string | undefined {

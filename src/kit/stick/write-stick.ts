@@ -3,7 +3,7 @@ import { closeSync, constants, fsync, openSync, write } from 'node:fs';
 import { flushBuffers, openDirect, rereadPartitions } from '../../linux/block.ts';
 import { SECTOR_BYTES } from '../../root/keep/mbr.ts';
 import { type StickPlan, stickSector } from './stick-plan.ts';
-import type { Target } from './target.ts';
+import { requireSameDisk, type Target } from './target.ts';
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 /** Where RAID, ZFS and a GPT's copy leave their signatures: what had them is not to be taken for what it was. */
@@ -32,7 +32,7 @@ export async function writeStick(request: WriteRequest): Promise<string[]> {
   const fd = openExclusive(target.path, flags);
   const hash = createHash('sha256');
   try {
-    await writeAt(fd, Buffer.alloc(SECTOR_BYTES), 0, target.path);
+    if (target.isDevice) requireSameDisk(target);
     let first: Uint8Array = new Uint8Array();
     let done = 0;
     for await (const piece of inPieces(request.chunks)) {
@@ -40,6 +40,8 @@ export async function writeStick(request: WriteRequest): Promise<string[]> {
       if (done + piece.length > isoBytes)
         throw new Error(`the ISO is larger than the ${isoBytes} bytes it was to have`);
       if (done === 0) {
+        // Not before there is something to write: when the ISO cannot be made, the disk is as it was.
+        await writeAt(fd, Buffer.alloc(SECTOR_BYTES), 0, target.path);
         first = stickSector(piece.subarray(0, SECTOR_BYTES), plan.kept);
         hash.update(first).update(piece.subarray(SECTOR_BYTES));
         await writeAt(fd, piece.subarray(SECTOR_BYTES), SECTOR_BYTES, target.path);

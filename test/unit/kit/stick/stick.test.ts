@@ -120,3 +120,21 @@ test('nothing is written without a yes, to what is too small, or to what is no d
     expect(bytesAt(untouched, 0, 6).toString()).toBe('former');
   }
 });
+
+test('a forgotten disk costs no image, nor a file that a loop device has open', async () => {
+  const before = readFileSync(newer);
+  const forgotten = await viver('stick', one, newer, '--yes');
+  expect(forgotten).toMatchObject({ code: 1, stderr: expect.stringContaining('is an image itself') });
+  expect(readFileSync(newer).equals(before)).toBe(true);
+  const path = blank('attached.img', 64);
+  const loop = execFileSync('losetup', ['-f', '--show', path], { encoding: 'utf8' }).trim();
+  try {
+    const used = await viver('stick', one, path, '--yes');
+    expect(used).toMatchObject({
+      code: 1,
+      stderr: `viver stick: ${path} is in use (${loop}): detach it first, or name ${loop}\n`,
+    });
+  } finally {
+    execFileSync('losetup', ['-d', loop]);
+  }
+});
