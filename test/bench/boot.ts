@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accelerator } from '../vm/harness/accelerator.ts';
+import { initrdTree } from '../vm/harness/direct.ts';
 import { made, madeDisk } from '../vm/harness/disks.ts';
 import { builtImage, filesOf } from '../vm/harness/images.ts';
 import { LOGIN, POWER_OFF } from '../vm/harness/login.ts';
@@ -164,7 +165,7 @@ for (const disk of [
 
 mkdirSync(join(BUILD, 'bench'), { recursive: true });
 const target = join(BUILD, 'bench/boot.json');
-const initrd = initrdParts(join(BUILD, 'initrd'), product('viverrd.zst'));
+const initrd = initrdParts(initrdTree(), product('viverrd.zst'));
 const report = {
   kernel: version,
   accelerator: await accelerator(),

@@ -3,11 +3,11 @@ import { copyFile, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { newcArchive } from './harness/archive.ts';
-import { viverKernel } from './harness/direct.ts';
+import { initrdTree, viverKernel } from './harness/direct.ts';
 import { made, overwrite } from './harness/disks.ts';
 import { type Image, imageDisk, smallImage } from './harness/images.ts';
 import { LOGIN, POWER_OFF, rootReady } from './harness/login.ts';
-import { BUILD, product } from './harness/products.ts';
+import { product } from './harness/products.ts';
 import { runScenario } from './harness/run-scenario.ts';
 import type { Disk, Step } from './harness/scenario.ts';
 
@@ -159,7 +159,7 @@ function initrdWith(name: string, files: Readonly<Record<string, Buffer>>): Prom
 }
 
 test('a driver that fails to load is named, and the next best medium is taken', async () => {
-  const modules = join(BUILD, 'initrd/lib/modules');
+  const modules = join(initrdTree(), 'lib/modules');
   const [version = ''] = readdirSync(modules);
   const found = readdirSync(join(modules, version), { recursive: true, encoding: 'utf8' }).find((path) =>
     /\/nvme\.ko(\.\w+)?$/.test(path),

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, copyFileSync, existsSync, openSync, readFileSync, renameSync, statSync, utimesSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { product, vmDirectory } from './products.ts';
 import type { DirectKernel } from './scenario.ts';
@@ -44,6 +54,17 @@ function archive(): string {
   const initrd = product('viverrd.zst');
   return unpacked(initrd, 'viverrd.cpio', (target) => {
     execFileSync('zstd', ['-dqf', initrd, '-o', target], { stdio: ['ignore', 'ignore', 'inherit'] });
+  });
+}
+
+/** The initrd's files, taken apart as docs/hacking.md says; without its device nodes, which only root can make. */
+export function initrdTree(): string {
+  const packed = archive();
+  return unpacked(packed, 'initrd', (target) => {
+    mkdirSync(target);
+    const from = openSync(packed, 'r');
+    execFileSync('cpio', ['-idm', '--quiet', '-f', 'dev/*'], { cwd: target, stdio: [from, 'ignore', 'inherit'] });
+    closeSync(from);
   });
 }
 
