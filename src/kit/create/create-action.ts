@@ -61,7 +61,7 @@ export async function runCreate(
     throw new UsageError('--no-excludes goes not with --excludes');
   }
   const source = await resolveSource(word);
-  const earlier = words.base === undefined ? undefined : readEarlierImage(words.base);
+  const earlier = words.base === undefined ? undefined : await readEarlierImage(words.base, signal);
   requireRights(source);
   const isSystem = words.system === true || isRunningSystem(source);
   const rules = new Rules(rulesOf(source, isSystem, words));
@@ -101,7 +101,7 @@ export async function runCreate(
       }),
     );
     for (const line of remarks(made)) say(line);
-    if (earlier !== undefined) say(await actualNews(earlier, made.index, signal));
+    if (earlier !== undefined) say(actualNews(earlier, made.index));
     return { ...made, boot };
   } catch (error) {
     if (error instanceof UnreadableFiles && error.files.length > 1) for (const line of error.list()) say(line);

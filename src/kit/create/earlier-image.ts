@@ -13,6 +13,8 @@ import { SquashfsImage } from '../../squashfs/squashfs-image.ts';
 /** `--base OLD.sqfs`: what of it a new image takes over. */
 export interface EarlierImage {
   readonly path: string;
+  /** Read before the new image is made: it may take the place of this one. */
+  readonly index: ChunkIndex;
   readonly layout: EarlierLayout;
   readonly compressor: WriteCompressor;
   /** Undefined when the image does not say it, as it is the compressor's usual one or the compressor has none to say. */
@@ -26,7 +28,7 @@ export interface EarlierImage {
  * Reads how an earlier image is laid out.
  * @throws Error when it is no image, or one that cannot be written any more
  */
-export function readEarlierImage(path: string): EarlierImage {
+export async function readEarlierImage(path: string, signal: AbortSignal): Promise<EarlierImage> {
   using image = new SquashfsImage(path);
   const { compression, blockSize, bytesUsed } = image.superblock;
   const compressor = WRITE_COMPRESSORS.find((name) => name === compression);
@@ -35,7 +37,7 @@ export function readEarlierImage(path: string): EarlierImage {
   }
   const layout = new EarlierLayout(image);
   const packedShare = layout.fileBytes === 0 ? 1 : bytesUsed / layout.fileBytes;
-  return { path, layout, compressor, level: image.level, blockSize, packedShare };
+  return { path, index: await indexOf(path, signal), layout, compressor, level: image.level, blockSize, packedShare };
 }
 
 /** What will be new, before anything is packed: `120 files of 34 MB are new or changed since OLD.sqfs, about 11 MB of …`. */
@@ -54,8 +56,8 @@ export async function expectedNews(
 }
 
 /** What is new, when the image is made: `11000000 of 400000000 bytes (2.8 %) are in chunks that OLD.sqfs does not have`. */
-export async function actualNews({ path }: EarlierImage, made: ChunkIndex, signal: AbortSignal): Promise<string> {
-  const { newBytes, newShare } = compareChunks(await indexOf(path, signal), made);
+export function actualNews({ path, index }: EarlierImage, made: ChunkIndex): string {
+  const { newBytes, newShare } = compareChunks(index, made);
   const percent = (newShare * 100).toFixed(1);
   return `${newBytes} of ${made.size} bytes (${percent} %) are in chunks that ${path} does not have`;
 }

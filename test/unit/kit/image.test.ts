@@ -54,6 +54,9 @@ describe('viver image create --base', () => {
       const [, share] = /of \d+ bytes \(([\d.]+) %\) are in chunks that \S+ does not have\n/.exec(stderr) ?? [];
       expect(Number(share)).toBeLessThan(15);
       expect(execFileSync('unsquashfs', ['-s', based], { encoding: 'utf8' })).toContain('compression-level 2\n');
+      // The new image may take the old one's place: what is new is told all the same.
+      const inPlace = await viver('image', 'create', tree, '-o', old, '--no-kernel', '--base', old);
+      expect(inPlace.stderr).toMatch(/^viver image: [1-9]\d* of \d+ bytes .* are in chunks that \S+ does not have$/m);
     } finally {
       rmSync(`${tree}/added`);
     }
