@@ -9,6 +9,7 @@ import { initrd } from './initrd.ts';
 import { iso } from './iso.ts';
 import { javascript } from './javascript.ts';
 import { kernelConfig } from './kernel-config.ts';
+import { release } from './release.ts';
 import { role } from './role.ts';
 import { runes } from './runes.ts';
 import { shutdown } from './shutdown.ts';
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   iso,
   stick,
   chunk,
+  release,
   field,
   status,
   role,
