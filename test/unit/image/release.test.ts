@@ -58,13 +58,25 @@ instead: class-6@sha256:${'cd'.repeat(32)}
 `;
 
 const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._+~-]{0,30}$/);
-const image = fc.record({ name, id: fc.stringMatching(/^[0-9a-f]{64}$/) });
+const image = fc.record({ name, id: fc.stringMatching(/^[0-9a-f]{64}$/) }, { noNullPrototype: true });
 const word: fc.Arbitrary<ReleaseWord> = fc.oneof(
   fc.constant({ kind: 'all' as const }),
-  fc.record({ kind: fc.constant('host' as const), pattern: fc.stringMatching(/^[a-z0-9.*?-]{1,20}$/) }),
-  fc.record({ kind: fc.constant('mac' as const), pattern: fc.stringMatching(/^[0-9a-f:*?]{1,17}$/) }),
-  fc.record({ kind: fc.constant('role' as const), name: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,20}$/) }),
-  fc.record({ kind: fc.constant('share' as const), percent: fc.integer({ min: 1, max: 100 }) }),
+  fc.record(
+    { kind: fc.constant('host' as const), pattern: fc.stringMatching(/^[a-z0-9.*?-]{1,20}$/) },
+    { noNullPrototype: true },
+  ),
+  fc.record(
+    { kind: fc.constant('mac' as const), pattern: fc.stringMatching(/^[0-9a-f:*?]{1,17}$/) },
+    { noNullPrototype: true },
+  ),
+  fc.record(
+    { kind: fc.constant('role' as const), name: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,20}$/) },
+    { noNullPrototype: true },
+  ),
+  fc.record(
+    { kind: fc.constant('share' as const), percent: fc.integer({ min: 1, max: 100 }) },
+    { noNullPrototype: true },
+  ),
 );
 const release: fc.Arbitrary<Release> = fc.record(
   {
@@ -78,6 +90,7 @@ const release: fc.Arbitrary<Release> = fc.record(
     instead: image,
   },
   {
+    noNullPrototype: true,
     requiredKeys: ['name', 'version', 'image', 'sizeBytes', 'expiresSeconds', 'for', 'when'],
   },
 );
