@@ -128,7 +128,7 @@ describe('a machine booted from a medium', () => {
   });
 
   test('runs a plugin of its own, a .ts file as it is; a file that is no plugin is named', async () => {
-    expect(await play('a plugin of its own')).toEqual({
+    expect(await play('a plugin of its own', 'machine-scenarios')).toEqual({
       said: expect.stringMatching(/own: I am one at 10\.86\.\S+: true$/),
       broken: expect.stringContaining('broken.ts: its default export is no plugin'),
     });
@@ -137,7 +137,7 @@ describe('a machine booted from a medium', () => {
 
 describe('several machines', () => {
   test('one serves at a time; when it is switched off another does', async () => {
-    const found = (await play('the one that serves is switched off')) as { table: string };
+    const found = (await play('the one that serves is switched off', 'machine-scenarios')) as { table: string };
     expect(found.table).toMatch(/^image small@[0-9a-f]{12}$/m);
     for (const name of ['one', 'two', 'three']) expect(found.table).toMatch(new RegExp(`^${name} +10\\.86\\.`, 'm'));
     expect(found.table).toContain('every chunk is held 3 times at least');
@@ -151,7 +151,7 @@ describe('several machines', () => {
   });
 
   test('nothing that is served has a secret in it: not the key of the field, not the hash of a password', async () => {
-    expect(await play('secrets of a machine that serves')).toEqual({
+    expect(await play('secrets of a machine that serves', 'machine-scenarios')).toEqual({
       hasKey: true,
       keyed: expect.stringContaining('share their image by a secret key'),
       leaks: [],
@@ -161,7 +161,9 @@ describe('several machines', () => {
   });
 
   test('a roles file says what machines that boot get: words, menu, image, or nothing', async () => {
-    const found = (await play('roles of machines that boot')) as Record<string, string> & { lines: string[] };
+    const found = (await play('roles of machines that boot', 'machine-scenarios')) as Record<string, string> & {
+      lines: string[];
+    };
     expect(found.asked).toMatch(/^chain http:.*\/boot\/boot\.ipxe\?mac=\$\{netX\/mac:hexhyp\}/m);
     expect(found.named).toMatch(/ viver\.cow=ram quiet viver\.keymap=de viver\.role=named \|\|/);
     expect(found.named).toContain('goto login');
@@ -178,7 +180,7 @@ describe('several machines', () => {
   });
 
   test('give kernel and initrd together: those who load are sent to the least loaded', async () => {
-    expect(await play('boot files come from more than one')).toEqual({ servers: 2, whole: true });
+    expect(await play('boot files come from more than one', 'machine-scenarios')).toEqual({ servers: 2, whole: true });
   });
 });
 

@@ -3,11 +3,11 @@ import type { Throttle } from '../shares/throttle.ts';
 import { ChunkSet } from '../wire/chunk-set.ts';
 import type { NodeId } from '../wire/record.ts';
 import { REGIONS_LIMIT, regionRange } from '../wire/regions.ts';
-import { Duty, shareOf } from './duty.ts';
-import { Fetcher } from './fetcher.ts';
-import { Giver } from './giver.ts';
-import { KeepPolicy } from './keep-policy.ts';
-import { ReadQueue } from './read-queue.ts';
+import { Fetcher } from './fetching/fetcher.ts';
+import { ReadQueue } from './fetching/read-queue.ts';
+import { Giver } from './giving/giver.ts';
+import { Duty, shareOf } from './keeping/duty.ts';
+import { KeepPolicy } from './keeping/keep-policy.ts';
 
 /** Bytes that may be read ahead however small the budget. */
 const AHEAD_BYTES = 2 << 20;

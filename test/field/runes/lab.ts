@@ -1,6 +1,6 @@
 /**
  * Machines on one wire: a bridge in a network namespace of this process's own, each machine in namespaces behind a veth.
- * Run as `unshare --net --mount node scenarios.ts NAME`; everything is gone with this process.
+ * Run as `unshare --net --mount node scenarios.ts NAME (or another *-scenarios.ts)`; everything is gone with this process.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,65 +1,13 @@
-import { linkSync, mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { linkSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { encode } from '../../../src/codec/struct.ts';
 import type { BlockSource } from '../../../src/nbd/block-source.ts';
-import type { ConnectionLimits } from '../../../src/nbd/connection.ts';
 import { COMMAND, clientFlags, ERROR, exportReply, greeting, OPTION, REPLY } from '../../../src/nbd/protocol.ts';
-import { type NbdAddress, NbdServer } from '../../../src/nbd/server.ts';
 import { infoData, optionBytes, RawClient, requestBytes } from './raw-client.ts';
-
-const SIZE = 1 << 20;
-const BYTES = Buffer.alloc(SIZE);
-for (let i = 0; i < SIZE; i += 4) BYTES.writeUInt32LE((i * 2654435761) % 2 ** 32, i);
-
-const fromMemory: BlockSource = { size: SIZE, read: (offset, length) => BYTES.subarray(offset, offset + length) };
-
-let directory: string;
-const open: NbdServer[] = [];
-const logged: string[] = [];
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'viver-nbd-'));
-});
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((server) => server.close()));
-  rmSync(directory, { recursive: true });
-  logged.length = 0;
-});
-
-async function serve(source: BlockSource, limits: Partial<ConnectionLimits> = {}): Promise<[NbdServer, NbdAddress]> {
-  const server = new NbdServer({ source, name: 'debian', limits, log: (line) => void logged.push(line) });
-  open.push(server);
-  return [server, await server.listen({ path: join(directory, 'nbd.sock') })];
-}
-
-/** A source whose reads complete when the test says so. */
-function heldSource(size = SIZE) {
-  const waiting: { offset: number; length: number; signal: AbortSignal; release(): void }[] = [];
-  const source: BlockSource = {
-    size,
-    read: (offset, length, signal = new AbortController().signal) =>
-      new Promise((resolve, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason));
-        const bytes = size === SIZE ? BYTES.subarray(offset, offset + length) : Buffer.alloc(length, offset % 251);
-        waiting.push({ offset, length, signal, release: () => resolve(bytes) });
-      }),
-  };
-  return { source, waiting };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-}
-
-/** Long enough for anything that is going to happen by itself to have happened. */
-async function settle(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 50));
-}
+import { BYTES, directory, fromMemory, heldSource, logged, SIZE, serve, settle, until } from './served.ts';
 
 test('a read brings the bytes asked for, on a unix and on a TCP socket', async () => {
   const [server, unix] = await serve(fromMemory);
@@ -177,40 +125,6 @@ test('wrong requests get the protocol’s errors and the connection goes on', as
   expect(errors).toEqual({ 1: EINVAL, 2: EINVAL, 3: EINVAL, 4: EINVAL, 5: EPERM, 6: EPERM, 7: 0, 8: 0 });
 });
 
-test('bytes that are no request drop that client and no other', async () => {
-  const [, address] = await serve(fromMemory);
-  const good = await RawClient.attached(address);
-  const bad = await RawClient.attached(address);
-  bad.send(Buffer.alloc(28, 1));
-  await bad.closed();
-  good.read(1, 0, 4);
-  expect((await good.reply(() => 4)).error).toBe(0);
-  expect(logged).toEqual(['connection dropped: bytes that are no request']);
-});
-
-test('a client that does not finish its handshake is dropped', async () => {
-  const [server, address] = await serve(fromMemory, { handshakeMs: 20 });
-  const silent = await RawClient.open(address);
-  const slow = await RawClient.open(address);
-  slow.send(encode(clientFlags, 3), optionBytes(OPTION.GO).subarray(0, 5));
-  await Promise.all([silent.closed(), slow.closed()]);
-  await until(() => server.connections === 0);
-  expect(logged).toEqual(new Array(2).fill('connection dropped: no export chosen in time'));
-});
-
-test('a handshake cut off at any byte leaves nothing behind', async () => {
-  const [server, address] = await serve(fromMemory);
-  const bytes = Buffer.concat([encode(clientFlags, 3), optionBytes(OPTION.GO, infoData('debian', [3]))]);
-  for (let length = 0; length <= bytes.length; length++) {
-    const client = await RawClient.open(address);
-    if (length > 0) client.send(bytes.subarray(0, length));
-    client.socket.end();
-    await client.closed();
-    client.close();
-  }
-  await until(() => server.connections === 0);
-});
-
 test('ABORT is acknowledged and the connection closed', async () => {
   const [server, address] = await serve(fromMemory);
   const client = await RawClient.open(address);
@@ -271,82 +185,6 @@ test('answers are owed too that wait behind others when the client ends its side
   clearInterval(release);
   expect(cookies.size).toBe(30);
   expect(await client.closed()).toHaveLength(0);
-});
-
-test('what is here is answered, however many bytes are waited for', async () => {
-  const here = 4096;
-  const source: BlockSource = {
-    size: 2 ** 40,
-    read: (offset, length) => (offset < here ? Buffer.alloc(length, 7) : new Promise(() => {})),
-  };
-  const [, address] = await serve(source);
-  const client = await RawClient.attached(address);
-  // 128 MiB that nobody has.
-  for (let i = 0; i < 64; i++) client.read(i, 2 ** 30, 2 << 20);
-  client.read(1000, 0, here);
-  expect((await client.reply(() => here)).cookie).toBe(1000);
-});
-
-test('a client that asks and never listens is held to the bytes in flight', async () => {
-  const { source, waiting } = heldSource(2 ** 40);
-  const [, address] = await serve(source, { inFlightBytes: 1_000_000 });
-  const client = await RawClient.attached(address);
-  for (let i = 0; i < 500; i++) client.read(i, i * 100_000, 100_000);
-  // What waits is not here, and costs next to nothing.
-  await until(() => waiting.length >= 210);
-  await settle();
-  expect(waiting.length).toBeLessThan(250);
-  client.socket.pause();
-  for (let round = 0; round < 40; round++) {
-    for (const read of waiting) read.release();
-    await settle();
-  }
-  // What it does not take fills the sockets' own buffers, and then the server stops asking the source.
-  expect(waiting.length).toBeLessThan(290);
-  client.socket.resume();
-  let answered = 0;
-  const release = setInterval(
-    () =>
-      waiting.forEach((read) => {
-        read.release();
-      }),
-    1,
-  );
-  for (; answered < 500; answered++) {
-    const { cookie, data } = await client.reply(() => 100_000);
-    expect(data[0]).toBe((cookie * 100_000) % 251);
-  }
-  clearInterval(release);
-});
-
-test('tiny requests count for more than their bytes', async () => {
-  const { source, waiting } = heldSource();
-  const [, address] = await serve(source, { inFlightBytes: 1_000_000 });
-  const client = await RawClient.attached(address);
-  client.send(...Array.from({ length: 5000 }, (_, i) => requestBytes({ cookieLow: i, offset: i, length: 1 })));
-  await until(() => waiting.length > 0);
-  await settle();
-  expect(waiting.length).toBeLessThan(250);
-});
-
-test('requests without end wait in the socket, not in memory', async () => {
-  const { source } = heldSource();
-  const [, address] = await serve(source, { inFlightBytes: 10_000 });
-  const client = await RawClient.attached(address);
-  let taken = 0;
-  const flood = Buffer.concat(Array.from({ length: 1000 }, () => requestBytes({ length: 1000 })));
-  for (let i = 0; i < 200; i++) client.socket.write(flood, () => void taken++);
-  await settle();
-  await settle();
-  // The server's share is 256 KiB; the system's socket buffers hold the rest.
-  expect(taken).toBeLessThan(100);
-});
-
-test('a read larger than the bytes in flight may be goes alone', async () => {
-  const [, address] = await serve(fromMemory, { inFlightBytes: 1000 });
-  const client = await RawClient.attached(address);
-  for (let i = 0; i < 5; i++) client.read(i, 0, 500_000);
-  for (let i = 0; i < 5; i++) expect((await client.reply(() => 500_000)).cookie).toBe(i);
 });
 
 test('a source that fails is asked again: no client ever sees its error', async () => {
@@ -445,20 +283,4 @@ test('any reads, split into any packets and answered in any order, bring the rig
     }),
     { numRuns: 60 },
   );
-});
-
-test('any bytes after the handshake end in replies or in a closed connection, and the server lives on', async () => {
-  const [server, address] = await serve(fromMemory);
-  await fc.assert(
-    fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.boolean(), async (bytes, framed) => {
-      const socket = connect('path' in address ? address.path : '');
-      socket.on('error', () => {});
-      socket.resume();
-      const packet = framed ? Buffer.concat([requestBytes({ length: bytes.length }), bytes]) : bytes;
-      socket.end(Buffer.concat([encode(clientFlags, 3), optionBytes(OPTION.EXPORT_NAME), packet]));
-      await new Promise((resolve) => socket.once('close', resolve));
-    }),
-    { numRuns: 60 },
-  );
-  await until(() => server.connections === 0);
 });

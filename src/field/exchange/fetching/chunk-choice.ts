@@ -1,0 +1,136 @@
+import type { Lengths } from '../../event.ts';
+import { type ChunkRange, ChunkSet } from '../../wire/chunk-set.ts';
+import type { Copies } from './copies.ts';
+import type { ReadQueue } from './read-queue.ts';
+import type { Source } from './source.ts';
+
+/** Candidates looked at to find the rarest one: all of a usual image, some in images of very many chunks. */
+const SCAN_LIMIT = 4096;
+const SCAN_LIMIT_LARGE = 256;
+/** Ranges in a request that leaves the choice to the source. */
+const CHOICE_RANGES = 64;
+/** Chunks that are choice enough. */
+const CHOICE_CHUNKS = 8192;
+
+const NONE = { chunk: -1, copies: Number.POSITIVE_INFINITY };
+
+export interface ChoiceOptions {
+  readonly lengths: Pick<Lengths, 'count' | 'firstLike' | 'alike'>;
+  readonly held: ChunkSet;
+  /** Chunks on order somewhere. */
+  readonly ordered: ChunkSet;
+  readonly copies: Pick<Copies, 'counts' | 'shared'>;
+  readonly reads: ReadQueue;
+  /** Chunks to fetch in idle time although there is no room: they take the place of others. */
+  readonly swaps: ChunkSet;
+  /** Of all else, what to fetch in idle time; undefined: anything. */
+  readonly duty?: ChunkSet | undefined;
+  readonly random: () => number;
+}
+
+/** Which chunk of those that a source has should be fetched next. `fill`: there is room for anything. */
+export class ChunkChoice {
+  readonly #options: ChoiceOptions;
+  /** Chunks that others are the same bytes as. */
+  readonly #alike: ChunkSet;
+
+  constructor(options: ChoiceOptions) {
+    this.#options = options;
+    this.#alike = new ChunkSet(options.lengths.count);
+    for (const chunk of options.lengths.alike?.() ?? []) this.#alike.add(chunk);
+  }
+
+  /** The chunk fewest sources have that this one has and we want: of the window when there is one, else of all. */
+  rarest(source: Source, fill: boolean): { chunk: number; copies: number } {
+    const { reads, swaps } = this.#options;
+    const inWindow = reads.window.count === 0 ? NONE : this.#rarestOf(source, reads.window.words);
+    if (inWindow.chunk >= 0 || (!fill && swaps.count === 0)) return inWindow;
+    return this.#rarestOf(source, this.#idle(fill));
+  }
+
+  /**
+   * The chunks we want that no other source has: those of the window when there are any, in the image's order. Of those
+   * that are the same bytes one alone: the source, left the choice, would send each.
+   */
+  onlyAt(source: Source, fill: boolean): readonly ChunkRange[] {
+    const { window } = this.#options.reads;
+    const inWindow = window.count === 0 ? [] : this.#onlyAtWithin(source, window.words);
+    return inWindow.length > 0 ? inWindow : this.#onlyAtWithin(source, this.#idle(fill));
+  }
+
+  /** What is fetched in idle time: anything while there is room (undefined), else what takes the place of others. */
+  #idle(fill: boolean): Uint32Array | undefined {
+    const { duty, swaps } = this.#options;
+    return fill ? duty?.words : swaps.words;
+  }
+
+  #rarestOf(source: Source, within: Uint32Array | undefined): { chunk: number; copies: number } {
+    const { copies: known, random } = this.#options;
+    const copiesOf = known.counts;
+    const { words } = source.has;
+    const most = words.length * 32 > 2 * SCAN_LIMIT ? SCAN_LIMIT_LARGE : SCAN_LIMIT;
+    const first = Math.floor(random() * words.length);
+    let best = -1;
+    let bestCopies = Number.POSITIVE_INFINITY;
+    let ties = 0;
+    let scanned = 0;
+    for (let i = 0; i < words.length && scanned < most; i++) {
+      const index = (first + i) % words.length;
+      let word = this.#candidates(source, index);
+      if (within !== undefined) word &= within[index] as number;
+      for (; word !== 0; word &= word - 1) {
+        const chunk = (index << 5) + 31 - Math.clz32(word & -word);
+        const copies = copiesOf[chunk] as number;
+        scanned++;
+        if (copies < bestCopies) {
+          best = chunk;
+          bestCopies = copies;
+          ties = 1;
+        } else if (copies === bestCopies && random() * ++ties < 1) best = chunk;
+      }
+    }
+    return { chunk: best, copies: bestCopies };
+  }
+
+  #onlyAtWithin(source: Source, within: Uint32Array | undefined): readonly ChunkRange[] {
+    const shared = this.#options.copies.shared.words;
+    const ranges: { start: number; end: number }[] = [];
+    let open: { start: number; end: number } | undefined;
+    let chunks = 0;
+    const named = new Set<number>();
+    for (let index = 0; index < source.has.words.length; index++) {
+      let word = this.#candidates(source, index) & ~(shared[index] as number);
+      if (within !== undefined) word &= within[index] as number;
+      const first = index << 5;
+      if (chunks > CHOICE_CHUNKS) return ranges;
+      const alike = this.#alike.words[index] as number;
+      if (word === -1 && alike === 0 && open?.end === first) {
+        chunks += 32;
+        open.end += 32;
+        continue;
+      }
+      for (; word !== 0; word &= word - 1) {
+        const chunk = first + 31 - Math.clz32(word & -word);
+        if ((alike & word & -word) !== 0) {
+          const group = this.#options.lengths.firstLike?.(chunk) ?? chunk;
+          if (named.has(group)) continue;
+          named.add(group);
+        }
+        chunks++;
+        if (open?.end === chunk) open.end++;
+        else {
+          if (ranges.length >= CHOICE_RANGES) return ranges;
+          open = { start: chunk, end: chunk + 1 };
+          ranges.push(open);
+        }
+      }
+    }
+    return ranges;
+  }
+
+  #candidates(source: Source, index: number): number {
+    const { held, ordered } = this.#options;
+    const has = source.has.words[index] as number;
+    return has & ~(held.words[index] as number) & ~(ordered.words[index] as number);
+  }
+}

@@ -1,0 +1,388 @@
+import type { Action, ConnectionId, Lengths } from '../../event.ts';
+import { Throttle } from '../../shares/throttle.ts';
+import type { Address } from '../../wire/address.ts';
+import type { ChunkSet } from '../../wire/chunk-set.ts';
+import type { FrameBodies } from '../../wire/frame.ts';
+import type { Holdings } from '../../wire/holdings.ts';
+import { countIn, inMessages, NAMED_LIMIT, toRanges } from '../../wire/ranges.ts';
+import type { NodeId } from '../../wire/record.ts';
+import { ChunkChoice } from './chunk-choice.ts';
+import { Copies } from './copies.ts';
+import { Demand } from './demand.ts';
+import { type Basket, basketOf, shipBasket } from './order-basket.ts';
+import { Orders } from './orders.ts';
+import { RateMeter } from './rate-meter.ts';
+import type { ReadQueue } from './read-queue.ts';
+import { measureSource, newSource, noteCancelled, type Source } from './source.ts';
+
+/** Bytes on order in all, at least, and in time of the measured rate: enough that the pipe never runs empty. */
+const ON_ORDER_CHUNKS = 12;
+const ON_ORDER_BYTES = 768 << 10;
+const ON_ORDER_MS = 250;
+/** Bytes on order at one source: chunks at least, time of its measured rate, and an upper bound. */
+const SOURCE_CHUNKS = 4;
+const SOURCE_BYTES = 256 << 10;
+const SOURCE_MS = 300;
+const SOURCE_LIMIT = 8 << 20;
+/** Chunks on order at one source, however small they are: what it may be asked for at a time. */
+const ORDERS_LIMIT = 2048;
+/** A source that has sent nothing for so long has us in its queue; what it owes no longer fills our pipe. */
+const QUEUED_MS = 300;
+/** An order is given up, and counted against the source, after so long without a byte from it. */
+const DEADLINE_MS = 4000;
+/** Chunks confirmed together: every message costs both sides more than its bytes. */
+const CONFIRMED_TOGETHER = 5;
+const CONFIRMED_BYTES = 320 << 10;
+const CONFIRMED_MOST = 256;
+/** Chunks ordered together, likewise. */
+const ORDERED_TOGETHER = 3;
+const ORDERED_BYTES = 192 << 10;
+const SMALL_CHUNK = 16 << 10;
+/** Broken promises after which a source is a liar. */
+const STRIKES = 3;
+
+export interface FetcherOptions {
+  readonly lengths: Lengths;
+  readonly held: ChunkSet;
+  readonly reads: ReadQueue;
+  readonly random: () => number;
+  /** Whether there is room to keep so many bytes more, fetched in idle time. */
+  readonly mayFill: (bytes: number) => boolean;
+  /** Chunks to fetch in idle time although there is no room: they take the place of others. */
+  readonly swaps: ChunkSet;
+  /** Of all else, what to fetch in idle time; undefined: anything. */
+  readonly duty?: ChunkSet | undefined;
+  /** What may come from peers and origins together. */
+  readonly limit?: Throttle;
+}
+
+/** The fetching side: which chunk to ask whom for, and when to give up waiting. */
+export class Fetcher {
+  readonly sources = new Map<ConnectionId, Source>();
+  readonly #lengths: Lengths;
+  readonly #reads: ReadQueue;
+  readonly #mayFill: (bytes: number) => boolean;
+  readonly #swaps: ChunkSet;
+  readonly #mean: number;
+  readonly #longest: number;
+  readonly #confirmedTogether: number;
+  readonly #orderedTogether: number;
+  readonly #orders: Orders;
+  readonly #demand: Demand;
+  readonly #limit: Throttle;
+  /** How many others have each chunk. */
+  readonly copies: Copies;
+  readonly #choice: ChunkChoice;
+  /** What comes in all. */
+  readonly #rate = new RateMeter();
+  received = 0;
+
+  constructor(options: FetcherOptions) {
+    this.#lengths = options.lengths;
+    this.#reads = options.reads;
+    this.#mayFill = options.mayFill;
+    this.#swaps = options.swaps;
+    let longest = 0;
+    for (let chunk = 0; chunk < options.lengths.count; chunk++) {
+      longest = Math.max(longest, options.lengths.length(chunk));
+    }
+    this.#longest = longest;
+    this.#mean = options.lengths.size / options.lengths.count;
+    // Of the usual chunks each is ordered as soon as there is room.
+    this.#orderedTogether = this.#mean < SMALL_CHUNK ? ORDERED_BYTES : 1;
+    this.#confirmedTogether = Math.min(CONFIRMED_MOST, Math.max(CONFIRMED_TOGETHER, CONFIRMED_BYTES / this.#mean));
+    this.#orders = new Orders(options.lengths, this.sources);
+    this.#limit = options.limit ?? new Throttle();
+    this.#demand = new Demand({
+      sources: this.sources,
+      orders: this.#orders,
+      reads: options.reads,
+      delay: (source) => this.#delay(source),
+      mayOrder: (now) => this.#limit.isOpen('read', this.#onOrder(now), now),
+    });
+    this.copies = new Copies(options.lengths.count);
+    this.#choice = new ChunkChoice({ ...options, ordered: this.#orders.chunks, copies: this.copies });
+  }
+
+  /** Something is on order: the fetcher wants to be woken before long. */
+  get busy(): boolean {
+    for (const source of this.sources.values()) if (source.bytesOnOrder > 0) return true;
+    return false;
+  }
+
+  hasSource(chunk: number): boolean {
+    return this.copiesSeen(chunk) > 0;
+  }
+
+  /** How many of our sources have a chunk. */
+  copiesSeen(chunk: number): number {
+    return this.copies.counts[chunk] as number;
+  }
+
+  /** When a node last sent a chunk or news; -Infinity when it is no source. */
+  lastHeard(node: NodeId): number {
+    for (const source of this.sources.values()) if (source.node === node) return source.lastHeard;
+    return Number.NEGATIVE_INFINITY;
+  }
+
+  isOrdered(chunk: number): boolean {
+    return this.#orders.chunks.has(chunk);
+  }
+
+  connected(conn: ConnectionId, node: NodeId, address: Address, now: number): void {
+    this.sources.set(conn, newSource(conn, node, address, this.#lengths.count, now));
+  }
+
+  closed(conn: ConnectionId): void {
+    const source = this.sources.get(conn);
+    if (source === undefined) return;
+    this.copies.forget(source);
+    this.sources.delete(conn);
+    this.#orders.forget(source);
+  }
+
+  holdings(conn: ConnectionId, window: Holdings): void {
+    const source = this.sources.get(conn);
+    if (source === undefined) return;
+    this.copies.replace(source, window);
+    source.known = true;
+  }
+
+  have(conn: ConnectionId, { added, removed }: FrameBodies['have'], now: number): void {
+    const source = this.sources.get(conn);
+    if (source === undefined) return;
+    source.lastHeard = now;
+    source.isChoiceVain = false;
+    this.copies.change(source, added, removed);
+  }
+
+  pointers(conn: ConnectionId, { pointers }: FrameBodies['pointers'], now: number): void {
+    const source = this.sources.get(conn);
+    if (source === undefined) return;
+    for (const { chunk, node } of pointers) {
+      this.#orders.end(source, chunk);
+      if (chunk < this.#lengths.count) this.#demand.pointed(chunk, source.node, node, now);
+    }
+  }
+
+  /** True when the source has so often lacked what it said it holds that it must be lying. */
+  lacks(conn: ConnectionId, { choices, ranges }: FrameBodies['lack']): boolean {
+    const source = this.sources.get(conn);
+    if (source === undefined) return false;
+    const vain = Math.min(choices, source.choices);
+    source.choices -= vain;
+    source.bytesOnOrder -= vain * this.#mean;
+    if (vain > 0) source.isChoiceVain = true;
+    for (const { start, end } of ranges) {
+      for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
+        this.#orders.end(source, chunk);
+        this.#demand.lacked(chunk, source.node);
+        if (!source.has.has(chunk)) continue;
+        // What it gave up it would have told us of first: `have` comes before `lack` on the same connection.
+        source.strikes++;
+        this.copies.lose(source, chunk);
+      }
+    }
+    return source.strikes >= STRIKES;
+  }
+
+  /** A chunk begins to come. False when it was not asked for: the source is broken or hostile. */
+  incoming(conn: ConnectionId, chunk: number, chosen: boolean): boolean {
+    const source = this.sources.get(conn);
+    if (source === undefined) return true;
+    source.isChoiceVain = false;
+    const order = source.orders.get(chunk);
+    if (chosen) {
+      if (source.choices === 0 && source.choicesGivenUp === 0) return false;
+      if (source.choices > 0) {
+        source.choices--;
+        source.bytesOnOrder -= this.#mean;
+      } else source.choicesGivenUp--;
+      if (order === undefined) this.#orders.place(source, chunk, false, source.choiceAt).arriving = true;
+      else order.arriving = true;
+      return true;
+    }
+    if (order !== undefined) order.arriving = true;
+    // An order that was cancelled a moment ago may still come: that is nobody's fault.
+    return source.cancelled.delete(chunk) || order !== undefined;
+  }
+
+  /**
+   * A chunk has come whole. Gives the connections on which the same chunk is still on order: cancel it there.
+   */
+  arrived(conn: ConnectionId, chunk: number, good: boolean, now: number): ConnectionId[] {
+    const bytes = this.#lengths.length(chunk);
+    const source = this.sources.get(conn);
+    const order = source?.orders.get(chunk);
+    this.#limit.took(bytes, now);
+    if (source !== undefined) {
+      source.unconfirmed++;
+      this.#orders.end(source, chunk);
+      if (good) {
+        measureSource(source, bytes, order?.at ?? source.lastArrival, now);
+        this.#rate.add(bytes, now);
+      }
+    }
+    this.#demand.arrived(chunk, order && now - order.at);
+    if (!good) return [];
+    this.#swaps.delete(chunk);
+    this.received += bytes;
+    const others: ConnectionId[] = [];
+    for (const other of this.sources.values()) {
+      if (other.conn === conn || other.orders.get(chunk)?.arriving !== false) continue;
+      this.#orders.end(other, chunk);
+      noteCancelled(other, chunk);
+      others.push(other.conn);
+    }
+    return others;
+  }
+
+  /** Orders what should be ordered now. */
+  pump(now: number, out: Action[]): void {
+    if (this.sources.size === 0) return;
+    const baskets = new Map<Source, Basket>();
+    this.#demand.pump(now, baskets);
+    this.#pumpRest(now, baskets);
+    for (const [source, basket] of baskets) {
+      this.#confirm(source, out);
+      shipBasket(source.conn, basket, out);
+    }
+    for (const source of this.sources.values()) {
+      if (source.unconfirmed >= this.#confirmedTogether || source.bytesOnOrder <= 0) this.#confirm(source, out);
+    }
+  }
+
+  /** From time to time: confirms everything that has come, wherever it came from. */
+  confirmAll(out: Action[]): void {
+    for (const source of this.sources.values()) {
+      source.isChoiceVain = false;
+      this.#confirm(source, out);
+    }
+  }
+
+  #confirm(source: Source, out: Action[]): void {
+    if (source.unconfirmed === 0) return;
+    out.push({ kind: 'frame', conn: source.conn, frame: { kind: 'got', count: source.unconfirmed } });
+    source.unconfirmed = 0;
+  }
+
+  /** Sources that owe us something and have been silent for too long; their orders are free to go elsewhere. */
+  overdue(now: number): Source[] {
+    const late: Source[] = [];
+    for (const source of this.sources.values()) {
+      let oldest = Number.POSITIVE_INFINITY;
+      for (const order of source.orders.values()) oldest = Math.min(oldest, order.at);
+      if (source.choices > 0) oldest = Math.min(oldest, source.choiceAt);
+      if (now - Math.max(oldest, source.lastArrival) > DEADLINE_MS && oldest < now) late.push(source);
+    }
+    return late;
+  }
+
+  /** Takes every order back from a source. */
+  withdraw(source: Source, out: Action[]): void {
+    const chunks = [...source.orders.keys()].sort((a, b) => a - b);
+    for (const chunk of chunks) {
+      this.#orders.end(source, chunk);
+      noteCancelled(source, chunk);
+    }
+    for (const ranges of inMessages(toRanges(chunks), NAMED_LIMIT)) {
+      out.push({ kind: 'frame', conn: source.conn, frame: { kind: 'cancel', ranges } });
+    }
+    source.bytesOnOrder -= source.choices * this.#mean;
+    source.choicesGivenUp += source.choices;
+    source.choices = 0;
+    source.isChoiceVain = true;
+    source.strikes++;
+    source.rate = Math.max(source.rate / 4, 1024);
+  }
+
+  #pumpRest(now: number, baskets: Map<Source, Basket>): void {
+    const limit = Math.max(
+      ON_ORDER_CHUNKS * this.#mean,
+      ON_ORDER_BYTES,
+      (this.#rate.bytesPerSecond * ON_ORDER_MS) / 1000,
+    );
+    let onOrder = this.#onOrder(now);
+    if (onOrder + this.#orderedTogether > limit) return;
+    const wanting = [...this.sources.values()].filter(
+      ({ has, bytesOnOrder, rate }) =>
+        has.count > 0 &&
+        (bytesOnOrder <= 0 || bytesOnOrder + Math.max(ORDERED_TOGETHER * this.#mean, ORDERED_BYTES) <= this.#cap(rate)),
+    );
+    while (onOrder < limit && wanting.length > 0 && this.#limit.isOpen('advance', onOrder, now)) {
+      let at = 0;
+      for (let i = 1; i < wanting.length; i++) {
+        if (this.#delay(wanting[i] as Source) < this.#delay(wanting[at] as Source)) at = i;
+      }
+      const source = wanting[at] as Source;
+      const mayOrder =
+        source.bytesOnOrder < this.#cap(source.rate) && source.orders.size + source.choices < ORDERS_LIMIT;
+      const bytes = mayOrder ? this.#orderOne(source, now, baskets) : 0;
+      if (bytes === 0) wanting.splice(at, 1);
+      onOrder += bytes;
+    }
+  }
+
+  /** Bytes on order that fill our pipe. */
+  #onOrder(now: number): number {
+    let bytes = 0;
+    for (const { lastArrival, delivered, bytesOnOrder } of this.sources.values()) {
+      if (now - lastArrival < QUEUED_MS || delivered === 0) bytes += bytesOnOrder;
+    }
+    return bytes;
+  }
+
+  /** When the limit lets more be ordered; Infinity when it does now, or nothing is wanted. */
+  nextOrder(now: number): number {
+    if (this.sources.size === 0) return Number.POSITIVE_INFINITY;
+    const need = this.#reads.length > 0 ? 'read' : 'advance';
+    return this.#limit.opensAt(need, this.#onOrder(now), now);
+  }
+
+  /** Whether whatever comes next will find its place, beside all that is on order. */
+  #hasRoom(): boolean {
+    let onOrder = 0;
+    for (const source of this.sources.values()) onOrder += source.bytesOnOrder;
+    return this.#mayFill(onOrder + this.#longest);
+  }
+
+  /** Bytes that may be on order at a source of that rate. */
+  #cap(rate: number): number {
+    return Math.max(SOURCE_CHUNKS * this.#mean, SOURCE_BYTES, Math.min((rate * SOURCE_MS) / 1000, SOURCE_LIMIT));
+  }
+
+  /** Orders one more chunk from a source; gives its bytes, 0 when there is nothing to order. */
+  #orderOne(source: Source, now: number, baskets: Map<Source, Basket>): number {
+    const fill = this.#hasRoom();
+    const basket = basketOf(baskets, source);
+    // What was left to the source a moment ago is not the less rare for that.
+    if (basket.choices > 0) return fill || this.#reads.window.count > 0 ? this.#leaveChoice(source, basket, now) : 0;
+    const { chunk, copies } = this.#choice.rarest(source, fill);
+    if (chunk < 0) return 0;
+    if (copies > 1) {
+      this.#orders.place(source, chunk, false, now);
+      basket.exact.push(chunk);
+      return this.#lengths.length(chunk);
+    }
+    // Only this source has it, as far as we see, and so others will be asking it too: it knows best which of these
+    // chunks nobody has been given yet.
+    const ranges = source.isChoiceVain ? [] : this.#choice.onlyAt(source, fill);
+    if (ranges.length === 0) return 0;
+    basket.choiceRanges = ranges;
+    basket.choicesMost = countIn(ranges);
+    return this.#leaveChoice(source, basket, now);
+  }
+
+  #leaveChoice(source: Source, basket: Basket, now: number): number {
+    if (basket.choices >= basket.choicesMost) return 0;
+    if (source.choices === 0) source.choiceAt = now;
+    source.choices++;
+    source.bytesOnOrder += this.#mean;
+    basket.choices++;
+    return this.#mean;
+  }
+
+  #delay(source: Source): number {
+    return (source.bytesOnOrder + this.#mean) / source.rate;
+  }
+}

@@ -1,0 +1,198 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { askForAddress, stranger, switchOn, until } from './lab.ts';
+import { codeOf, get, image, PORT, play, statusOf, work } from './scene.ts';
+
+const SCENARIOS: Record<string, () => Promise<unknown>> = {
+  async 'the one that serves is switched off'() {
+    const one = await switchOn({ name: 'one', image });
+    await one.said(/dhcp: full/);
+    const two = await switchOn({ name: 'two', image });
+    const three = await switchOn({ name: 'three', image });
+    const [first] = one.addresses();
+    await two.said(/runes: ready/);
+    await three.said(/runes: ready/);
+    const client = await stranger('client');
+    await askForAddress(client, '-V viver');
+    const addresses = [...two.addresses(), ...three.addresses()];
+    await until('both to know each other', () =>
+      addresses.every((address) => {
+        const { output } = client.run(`curl -sS -m 5 http://${address}:${PORT}/machines.json`);
+        return output.startsWith('{') && (JSON.parse(output) as { machines: unknown[] }).machines.length === 3;
+      }),
+    );
+    const modes = () => addresses.map((address) => statusOf(client, address).dhcp.mode);
+    const before = modes();
+    const table = two.run(
+      `${process.execPath} ${join(import.meta.dirname, '../../../src/init/main.ts')} status`,
+    ).output;
+    await one.switchOff();
+    const startMs = performance.now();
+    await until('another to serve', () => modes().includes('full'), 30);
+    const seconds = (performance.now() - startMs) / 1000;
+    // The new server knows the lease that the dead one gave to the machine that goes on, and refuses no renewal.
+    const survivors = [two, three];
+    const next = modes().indexOf('full');
+    const other = survivors[1 - next]?.addresses()[0] ?? '?';
+    const leases = survivors[next]?.run('cat /run/viver/dnsmasq.leases').output ?? '';
+    const renewed = survivors[1 - next]?.run(
+      'printf "#!/bin/sh\\n[ \\$1 = bound ] && echo given \\$ip\\nexit 0\\n" > /run/say; chmod 755 /run/say; ' +
+        `busybox udhcpc -f -n -q -t 4 -T 1 -i eth0 -V viver -r ${other} -s /run/say`,
+    ).output;
+    const late = await stranger('late');
+    const lease = await askForAddress(late, '-x 93:0000');
+    return {
+      table,
+      first,
+      before,
+      after: modes().sort(),
+      seconds,
+      known: leases.includes(` ${other} `),
+      same: renewed?.includes(`given ${other}`),
+      lease: lease.boot_file ?? lease.bootfile,
+    };
+  },
+
+  async 'roles of machines that boot'() {
+    const hash = execFileSync(
+      process.execPath,
+      [join(import.meta.dirname, '../../../src/init/main.ts'), 'role', 'password'],
+      {
+        encoding: 'utf8',
+        input: 'sesame\n',
+      },
+    ).trim();
+    const roles = `role server
+  plugins basic
+  machines booted:medium
+  status-password ${hash}
+role strangers
+  boot no
+  machines mac:aa:*
+role named
+  plugins basic
+  machines host:pc-00000?
+  words viver.cow=ram quiet
+  keymap de
+  menu-password ${hash}
+role other
+  plugins basic
+  image nowhere
+  machines any
+`;
+    const one = await switchOn({ name: 'one', image, roles });
+    const address = await until('an address', () => one.addresses()[0]);
+    await one.said(/dhcp: full/);
+    const client = await stranger('client');
+    client.run('ip address add 10.86.200.1/16 dev eth0');
+    const base = `http://${address}:${PORT}`;
+    const of = (mac: string) => get(client, `${base}/boot/boot.ipxe?mac=${mac}`);
+    await until('the field', () => of('52-54-00-00-00-01').includes('kernel'));
+    const menu = `${base}/boot/menu.ipxe?mac=52-54-00-00-00-01`;
+    return {
+      asked: get(client, `${base}/boot/boot.ipxe`),
+      named: of('52-54-00-00-00-01'),
+      stranger: of('aa-00-00-00-00-01'),
+      other: of('bb-00-00-11-11-11'),
+      menu: [codeOf(client, menu), codeOf(client, menu, '-u x:wrong'), codeOf(client, menu, '-u x:sesame')],
+      status: [
+        codeOf(client, `${base}/`),
+        codeOf(client, `${base}/`, '-u x:sesame'),
+        codeOf(one, `${base}/machines.json`),
+      ],
+      lines: [await one.said(/ is sent away: its role is strangers/), await one.said(/: no image nowhere is here/)],
+    };
+  },
+
+  async 'secrets of a machine that serves'() {
+    const key = `the-secret-of-the-field-${randomBytes(16).toString('hex')}`;
+    const hash = `scrypt:${'s'.repeat(22)}:${'h'.repeat(43)}`;
+    const roles = `role server\n plugins basic\n machines booted:medium\nrole class\n plugins basic\n machines any\n menu-password ${hash}\n`;
+    const one = await switchOn({ name: 'one', image, key, roles });
+    const address = await until('an address', () => one.addresses()[0]);
+    await one.said(/dhcp: full/);
+    const client = await stranger('client');
+    client.run('ip address add 10.86.200.1/16 dev eth0');
+    const base = `http://${address}:${PORT}`;
+    await until('the field', () => get(client, `${base}/status.json`).includes('"chunks":'));
+    const keyed = get(client, `${base}/boot/boot.ipxe`);
+    const paths = ['/', '/status.json', '/status.json?brief', '/status.json?row', '/machines.json'];
+    const boot = [
+      'boot.ipxe',
+      'boot.ipxe?menu',
+      'boot.ipxe?mac=52-54-00-00-00-01',
+      'menu.ipxe?mac=52-54-00-00-00-01',
+      'disk.ipxe',
+    ];
+    const files = ['vmlinuz', 'viverrd.zst', 'memtest.bin', 'memtest.efi', 'undionly.kpxe', 'snponly.efi'];
+    const escapes = ['/etc/viver/field.key', '/boot/field.key', '/boot/../etc/viver/field.key', '/boot/field-key.cpio'];
+    const loaders = execFileSync('find', ['-L', '/usr/lib/ipxe', '-maxdepth', '1', '-type', 'f', '-printf', '%f\\n'], {
+      encoding: 'utf8',
+    })
+      .trim()
+      .split('\n');
+    const tftp = [
+      ...loaders,
+      '/etc/viver/field.key',
+      '/run/initramfs/etc/viver/field.key',
+      '../../../etc/viver/field.key',
+    ];
+    const leaks = (what: string, fetched: string) => {
+      const found = client.run(
+        `cd ${work} && rm -f served; { ${fetched}; } 2> /dev/null; wc -c < served; grep -acE '${key}|${hash}|scrypt' served`,
+      );
+      const [size = '', count = ''] = found.output.trim().split('\n').slice(-2);
+      return { what, size: Number(size), count: Number(count) };
+    };
+    const http = [...paths, ...[...boot, ...files].map((name) => `/boot/${name}`), ...escapes].map((path) =>
+      leaks(path, `curl -sS -m 20 --path-as-is -o served '${base}${path}' || : > served`),
+    );
+    const byTftp = tftp.map((name) => leaks(name, `busybox tftp -g -r '${name}' -l served ${address} || : > served`));
+    return {
+      hasKey: one.run('cat /run/initramfs/etc/viver/field.key').output === key,
+      keyed,
+      leaks: [...http, ...byTftp].filter(({ count }) => count !== 0),
+      empty: http.filter(({ size }) => size === 0).map(({ what }) => what),
+      loaders: byTftp.filter(({ size }) => size > 0).length === loaders.length,
+    };
+  },
+
+  async 'boot files come from more than one'() {
+    const stations = [await switchOn({ name: 'one', image })];
+    await stations[0]?.said(/dhcp: full/);
+    stations.push(await switchOn({ name: 'two', image }));
+    await stations[1]?.said(/runes: ready/);
+    const client = await stranger('client');
+    await askForAddress(client, '-V viver');
+    const [address = ''] = stations[0]?.addresses() ?? [];
+    const url = `http://${address}:${PORT}/boot/vmlinuz`;
+    await until('the other to help', () => codeOf(client, url) === '302');
+    const together = Array.from({ length: 4 }, () =>
+      client.runAside(`curl -sS -L --limit-rate 1M -m 30 -o /dev/null -w '%{url_effective} %{size_download}' ${url}`),
+    );
+    const seen = new Set((await Promise.all(together)).map(({ output }) => output));
+    return { servers: seen.size, whole: [...seen].every((text) => text.endsWith(` ${2 << 20}`)) };
+  },
+
+  async 'a plugin of its own'() {
+    const text = `
+      interface Told { readonly why: string }
+      export default definePlugin({
+        name: 'own',
+        summary: 'tells what it was told',
+        requires: ['dhcp', 'address'],
+        async start(context) {
+          const { address } = await context.ask('address').network();
+          const told: Told = await context.ask('dhcp').mode();
+          context.log(\`I am \${context.machine.hostname} at \${address}: \${told.why.length > 0}\`);
+          return {};
+        },
+      });
+    `;
+    const one = await switchOn({ name: 'one', image, plugins: { 'own.ts': text, 'broken.ts': 'export default 5' } });
+    return { said: await one.said(/own: I am/), broken: await one.said(/broken/) };
+  },
+};
+
+await play(SCENARIOS);
