@@ -1,9 +1,9 @@
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import type { ChunkStore } from '../image/chunk-store.ts';
+import type { Origins } from './origin/origins.ts';
 import type { Limits } from './shares/limits.ts';
 import type { Refusals } from './shares/refusals.ts';
 import type { Medium } from './store/medium-layer.ts';
-import type { Origins } from './store/origin.ts';
 import type { Address, Endpoint } from './wire/address.ts';
 import type { FieldKey } from './wire/key.ts';
 import type { NodeId } from './wire/record.ts';

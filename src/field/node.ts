@@ -13,6 +13,8 @@ import { type PeerTraffic, type Traffic, TrafficCounter } from './edge/traffic.t
 import type { Action, ConnectionId, FieldEvent } from './event.ts';
 import { FieldMachine } from './machine.ts';
 import type { FieldNodeOptions } from './node-options.ts';
+import type { OriginStatus } from './origin/origins.ts';
+import { seekIndex } from './origin/seek-index.ts';
 import { FieldReader } from './reader.ts';
 import { type Limits, NO_LIMITS } from './shares/limits.ts';
 import { Refusals } from './shares/refusals.ts';
@@ -142,8 +144,23 @@ export class FieldNode {
     const sockets = await openSockets(options);
     const node = new FieldNode(options, sockets);
     if (options.index !== undefined) node.#setIndex(options.index);
+    else if (options.origins !== undefined && options.origins.count > 0) {
+      const isWanted = (): boolean => node.#index === undefined && !node.#isClosed;
+      const { id, log, origins, peers } = options;
+      void seekIndex(origins, {
+        id,
+        log,
+        isWanted,
+        hasPeers: peers.length > 0,
+        take: (index) => node.#setIndex(index),
+      });
+    }
     node.#feed({ kind: 'start' });
     return node;
+  }
+
+  get origins(): readonly OriginStatus[] {
+    return this.#options.origins?.status() ?? [];
   }
 
   /** The address others reach this node at, as far as known. */
@@ -227,6 +244,7 @@ export class FieldNode {
     this.#switchboard.close('this node ends');
     this.#server.close();
     this.#datagrams.close();
+    this.#options.origins?.close();
   }
 
   #feed(event: FieldEvent): void {

@@ -1,4 +1,5 @@
 import type { FieldNode } from './node.ts';
+import type { OriginStatus } from './origin/origins.ts';
 import { formatNode } from './wire/record.ts';
 
 /** What `viver field status --json` prints. Bytes; `held` and `chunks` are counts, `rttMs` is null until measured. */
@@ -22,6 +23,8 @@ export interface FieldStatus {
     readonly toPeers: number;
     readonly rejected: number;
   };
+  /** Web servers with the image, and how each does: bytes that came from it, bytes per second while it was busy. */
+  readonly origins: readonly OriginStatus[];
   /** Peers that gave false chunks or promises, and are shut out. */
   readonly shutOut: readonly { readonly id: string; readonly reason: string }[];
   /** Bytes per second that this node sends and fetches at most; null: no limit. */
@@ -47,6 +50,7 @@ export function fieldStatus(field: FieldNode, image: { id: string; name: string 
     peers,
     redundancy: data?.keeper.redundancy() ?? { min: 0, mean: 0 },
     traffic: { ...field.traffic, fromMedium: field.bytesFromMedium },
+    origins: field.origins,
     shutOut: [...banned].map(([node, reason]) => ({ id: formatNode(node), reason })),
     limits: { up: limits.upBytesPerSecond ?? null, down: limits.downBytesPerSecond ?? null },
     refused: field.refusals.prefixes,

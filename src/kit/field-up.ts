@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -6,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { serveControl } from '../field/control.ts';
 import { answerControl } from '../field/control-words.ts';
 import { FieldNode } from '../field/node.ts';
+import { Origins } from '../field/origin/origins.ts';
 import { NO_LIMITS, parseLimits } from '../field/shares/limits.ts';
 import { isPrefix, parsePrefixFile, Refusals } from '../field/shares/refusals.ts';
-import { Origins } from '../field/store/origin.ts';
 import { parseAddress } from '../field/wire/address.ts';
 import { FieldKey } from '../field/wire/key.ts';
 import { DEFAULT_PORT } from '../field/wire/protocol.ts';
@@ -22,10 +23,13 @@ import { openNbdDriver } from '../nbd/kernel-driver.ts';
 import { type NbdAddress, NbdServer } from '../nbd/server.ts';
 import { becomeStorageDaemon } from '../nbd/storage-daemon.ts';
 import { type NbdTarget, parseNbdTarget } from '../nbd/target.ts';
+import { parseResolvConf } from '../net/address-plan.ts';
 import { UsageError } from './command.ts';
 import { indexPath, open, say } from './field-image.ts';
 import { parseBytes, type Values, word } from './field-words.ts';
 
+/** Where /init leaves what the network's DHCP said. */
+const NAME_SERVERS = '/run/viver/resolv.conf';
 /** Of the machine's memory, what a node keeps of the image when nothing else is said. */
 const KEEP_SHARE = 0.25;
 
@@ -48,6 +52,15 @@ async function removeStale(store: string): Promise<void> {
     if (temporary > 0) say(`${temporary} temporary files of earlier lives removed`);
   } catch (error) {
     say(`${store} is not cleaned: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The name servers that the network's own DHCP named, on a machine that VIVER started; else none are known here. */
+function nameServers(): readonly string[] {
+  try {
+    return parseResolvConf(readFileSync(NAME_SERVERS, 'utf8')).dns;
+  } catch {
+    return []; // the system's own
   }
 }
 
@@ -80,7 +93,7 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   letGoOfStart();
   if (target?.kind === 'kernel') becomeStorageDaemon(say);
   const key = values.key === undefined ? undefined : new FieldKey(await readFile(values.key));
-  const origins = word('origin', () => new Origins(values.origin ?? []));
+  const origins = word('origin', () => new Origins(values.origin ?? [], { log: say, nameServers }));
   const opened = await open(values, signal);
   await using stack = new AsyncDisposableStack();
   if (opened.file !== undefined) stack.use(opened.file);

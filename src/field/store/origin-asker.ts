@@ -1,6 +1,5 @@
 import type { ChunkIndex } from '../../image/chunk-index.ts';
-import type { Origins } from './origin.ts';
-import { isChunk } from './verify.ts';
+import type { Origins } from '../origin/origins.ts';
 
 /** Trouble with origins is told no more often than this. */
 const TROUBLE_SAY_MS = 10_000;
@@ -29,11 +28,8 @@ export class OriginAsker {
     if (index === undefined || this.#asking.has(chunk)) return;
     this.#asking.add(chunk);
     this.#origins
-      .fetch(index, chunk, performance.now())
-      .then((bytes) => {
-        if (!isChunk(index, chunk, bytes)) throw new Error(`an origin gave a false chunk ${chunk}`);
-        this.#events.got(chunk, bytes);
-      })
+      .fetch(index, chunk)
+      .then((bytes) => this.#events.got(chunk, bytes))
       .catch((error: unknown) => {
         this.#say(error);
         this.#events.failed(chunk);

@@ -58,6 +58,7 @@ export function simulatedStatus(number: number, address: string): MachineStatus 
       peers: [],
       redundancy: { min: 2, mean: 3.4 },
       traffic: { fromPeers: 2e8, fromMedium: isServer ? 2e8 : 0, fromOrigin: 0, toPeers: 1e8, rejected: 0 },
+      origins: [],
       shutOut: [],
       limits: { up: null, down: null },
       refused: [],

@@ -24,6 +24,7 @@ const one: MachineStatus = {
     peers: [],
     redundancy: { min: 1, mean: 1.5 },
     traffic: { fromPeers: 0, fromMedium: 5e6, fromOrigin: 0, toPeers: 25e7, rejected: 0 },
+    origins: [],
     shutOut: [],
     limits: { up: null, down: null },
     refused: [],
