@@ -33,7 +33,8 @@ up       makes this machine a node of the field of one image and stays until SIG
          --id HEX            joins the field of the image with this id; the index comes from the peers
          --listen ADDR:PORT  UDP and TCP, default 0.0.0.0:${DEFAULT_PORT}; port 0: any
          --peer ADDR:PORT    a node to ask for admission, beside those that multicast finds
-         --origin URL        a web server with a chunk store (.castr), asked when no peer has a chunk
+         --origin URL        a web server with a chunk store (.castr) or an image (.sqfs), asked for what no peer has;
+                             with http://USER:PASSWORD@… or http://:TOKEN@…
          --keep BYTES        of the image to keep for oneself and others (K, M, G allowed), default a quarter of the
                              machine's memory
          --store DIR         keeps the chunks there, over restarts, instead of in memory

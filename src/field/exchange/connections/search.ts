@@ -66,7 +66,8 @@ export class Search {
     this.askOrigins(stock, now, out);
     if (now < this.#at) return;
     const { lengths } = stock;
-    const missing = this.#missing(stock);
+    // What an origin is giving is not nowhere.
+    const missing = this.#missing(stock).filter((chunk) => !this.#asked.has(chunk));
     if (missing.length === 0) return;
     const nowhere = missing.filter((chunk) => !this.#wantHolders(chunk, lengths.count));
     this.#at = now + (nowhere.length > 0 ? FIND_MS : LOOK_MS);
