@@ -13,6 +13,7 @@ import { type PeerTraffic, type Traffic, TrafficCounter } from './edge/traffic.t
 import type { Action, ConnectionId, FieldEvent } from './event.ts';
 import { FieldMachine } from './machine.ts';
 import type { FieldNodeOptions } from './node-options.ts';
+import { OriginAsker } from './origin/origin-asker.ts';
 import type { OriginStatus } from './origin/origins.ts';
 import { seekIndex } from './origin/seek-index.ts';
 import { FieldReader } from './reader.ts';
@@ -21,7 +22,6 @@ import { Refusals } from './shares/refusals.ts';
 import { ChunkHolder } from './store/chunk-holder.ts';
 import { IndexDesk } from './store/index-desk.ts';
 import type { IndexPiece } from './store/index-pieces.ts';
-import { OriginAsker } from './store/origin-asker.ts';
 import { Troubles } from './store/troubles.ts';
 import { type Address, formatAddress } from './wire/address.ts';
 import type { NodeId } from './wire/record.ts';

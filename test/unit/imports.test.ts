@@ -32,6 +32,7 @@ const FIELD_ROOMS: Readonly<Record<string, readonly string[]>> = {
   shares: ['wire'],
   members: ['wire', 'shares', 'event.ts'],
   store: ['wire', 'event.ts'],
+  origin: [],
   exchange: ['wire', 'members', 'shares', 'event.ts'],
   edge: ['wire', 'store', 'shares', 'event.ts'],
 };

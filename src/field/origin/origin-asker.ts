@@ -1,5 +1,5 @@
 import type { ChunkIndex } from '../../image/chunk-index.ts';
-import type { Origins } from '../origin/origins.ts';
+import type { Origins } from './origins.ts';
 
 /** Trouble with origins is told no more often than this. */
 const TROUBLE_SAY_MS = 10_000;
