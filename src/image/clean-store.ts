@@ -14,8 +14,8 @@ const TEMPORARY = /^[0-9a-f]{64}\.(?:caibx\.)?[0-9a-f-]{36}\.tmp$/;
 const INDEX = /^([0-9a-f]{64})\.caibx$/;
 
 export interface CleanOptions {
-  /** Temporary files alone, or also chunks: those that no index in the directory names, or that this image has not. */
-  readonly what: 'temporary files' | 'unnamed chunks' | { readonly otherThan: string };
+  /** Temporary files alone, or also chunks: those that no index in the directory names, or that these images have not. */
+  readonly what: 'temporary files' | 'unnamed chunks' | { readonly otherThan: readonly string[] };
   /** Only says what would go. */
   readonly isDryRun: boolean;
   /** Wall clock. */
@@ -41,10 +41,11 @@ export async function cleanStore(path: string, { what, isDryRun, nowMs }: CleanO
   const ids = names.flatMap((name) => INDEX.exec(name)?.[1] ?? []);
   const isChunkless = what === 'temporary files';
   const keepOnly = typeof what === 'string' ? undefined : what.otherThan;
-  if (keepOnly !== undefined && !ids.includes(keepOnly)) {
-    throw new Error(`${path} has no ${keepOnly}.caibx: nobody can say which chunks are of that image`);
+  const unknown = keepOnly?.find((id) => !ids.includes(id));
+  if (unknown !== undefined) {
+    throw new Error(`${path} has no ${unknown}.caibx: nobody can say which chunks are of that image`);
   }
-  const kept = keepOnly === undefined ? ids : [keepOnly];
+  const kept = keepOnly ?? ids;
   const wanted = isChunkless ? new Set<string>() : await digestsOf(path, kept);
   const remove = async (file: string, kind: 'chunks' | 'temporary' | 'indexes', sizeBytes: number): Promise<void> => {
     cleaned[kind]++;

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { ChunkIndex } from './chunk-index.ts';
-import { imageChunks } from './chunk-source.ts';
+import { ChunkCorruptError, imageChunks } from './chunk-source.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import type { ImageReader } from './image-file.ts';
 import type { ImageWorkOptions } from './verify.ts';
@@ -12,6 +12,11 @@ export interface StoredImage {
   readonly shared: number;
 }
 
+export interface StoreOptions extends Omit<ImageWorkOptions, 'pool'> {
+  /** Whether a chunk that is in the store needs no look: a power cut leaves files with a chunk's name and nothing in them. */
+  readonly isSound?: (digest: string) => boolean;
+}
+
 /**
  * Puts every chunk of an image into a store. Each is checked against the index first, so that a store never gets a
  * chunk under a wrong name.
@@ -21,7 +26,7 @@ export async function storeImage(
   image: ImageReader,
   index: ChunkIndex,
   store: ChunkStore,
-  { signal, onProgress }: Omit<ImageWorkOptions, 'pool'> = {},
+  { signal, onProgress, isSound = () => true }: StoreOptions = {},
 ): Promise<StoredImage> {
   const source = imageChunks(image, index);
   const taken = new Set<string>();
@@ -36,7 +41,7 @@ export async function storeImage(
       const digest = index.digestHex(i);
       if (!taken.has(digest)) {
         taken.add(digest);
-        if (!(await store.has(digest))) {
+        if (!(await isThere(store, digest, index, i, isSound(digest)))) {
           const bytes = await source.read(i, signal);
           if (bytes === undefined) throw new Error(`${source.name} does not hold chunk ${i}`);
           await store.write(digest, bytes);
@@ -56,4 +61,23 @@ export async function storeImage(
   const failure = (await Promise.allSettled(lanes)).find((result) => result.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
   return { added, shared: index.count - added };
+}
+
+async function isThere(
+  store: ChunkStore,
+  digest: string,
+  index: ChunkIndex,
+  chunk: number,
+  isSound: boolean,
+): Promise<boolean> {
+  if (!(await store.has(digest))) return false;
+  if (isSound) return true;
+  try {
+    return (await store.read(digest, index.length(chunk), index.hash)) !== undefined;
+  } catch (error) {
+    if (!(error instanceof ChunkCorruptError)) throw error;
+    // What lies there unpacked would be found again.
+    await store.remove(digest);
+    return false;
+  }
 }

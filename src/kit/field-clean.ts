@@ -11,7 +11,7 @@ export async function clean(values: Values, words: readonly string[]): Promise<v
   const id = values.id?.toLowerCase();
   if (id !== undefined && !/^[0-9a-f]{64}$/.test(id)) throw new UsageError('--id takes 64 hex digits');
   if (!(await stat(path)).isDirectory()) throw new Error(`${path} is no directory`);
-  const what = id === undefined ? 'unnamed chunks' : { otherThan: id };
+  const what = id === undefined ? 'unnamed chunks' : { otherThan: [id] };
   const isDryRun = values['dry-run'] === true;
   const { chunks, temporary, indexes, bytes } = await cleanStore(path, { what, isDryRun, nowMs: Date.now() });
   const verb = isDryRun ? 'would be removed' : 'removed';

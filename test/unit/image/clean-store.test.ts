@@ -58,7 +58,7 @@ test('chunks that no index names go, and stale temporary files; all else stays',
 
 test('with one image to keep, what others alone have goes, and their indexes', async () => {
   const { path, first, second, has, a, b, shared, lost } = await filled();
-  const done = await cleanStore(path, { what: { otherThan: first.id }, isDryRun: false, nowMs: Date.now() });
+  const done = await cleanStore(path, { what: { otherThan: [first.id] }, isDryRun: false, nowMs: Date.now() });
   expect(done).toMatchObject({ chunks: 2, temporary: 0, indexes: 1 });
   expect(await has(a, b, shared, lost)).toEqual([true, false, true, false]);
   expect(readdirSync(path)).not.toContain(`${second.id}.caibx`);
@@ -68,7 +68,7 @@ test('a directory without that index, or without any, keeps all of its chunks', 
   const { path, first, second, has, a, b, shared, lost } = await filled();
   const none = 'ab'.repeat(32);
   const options = { isDryRun: false, nowMs: Date.now() };
-  await expect(cleanStore(path, { ...options, what: { otherThan: none } })).rejects.toThrow(`has no ${none}.caibx`);
+  await expect(cleanStore(path, { ...options, what: { otherThan: [none] } })).rejects.toThrow(`has no ${none}.caibx`);
   for (const { id } of [first, second]) rmSync(join(path, `${id}.caibx`));
   await cleanStore(path, { ...options, what: 'unnamed chunks' });
   expect(await has(a, b, shared, lost)).toEqual([true, true, true, true]);

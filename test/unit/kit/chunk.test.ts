@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { casyncExtract, makeSquashfs, noise, temporaryFolder } from '../image/images.ts';
 import { viver } from './run-viver.ts';
@@ -47,3 +47,42 @@ test.each([[], ['frobnicate'], ['store'], ['store', 'a.sqfs'], ['store', 'a', 'b
     });
   },
 );
+
+test('the store has the index by id and by name, signature and profile; --prune takes what belongs to older versions', async () => {
+  using folder = temporaryFolder();
+  const store = folder.at('s.castr');
+  await makeSquashfs(folder.at('a.sqfs'), 1_000_000);
+  const idOf = async () =>
+    /sha256:([0-9a-f]{64})/.exec((await viver('chunk', 'store', folder.at('a.sqfs'), store)).stdout)?.[1];
+  writeFileSync(folder.at('a.profile'), 'viver-profile 1\nsize 1\nboots 1\n');
+  const old = await idOf();
+  expect(readFileSync(`${store}/${old}.caibx`)).toEqual(readFileSync(folder.at('a.caibx')));
+  expect(readFileSync(`${store}/a.caibx`)).toEqual(readFileSync(folder.at('a.caibx')));
+  expect(readFileSync(`${store}/a.profile`, 'utf8')).toContain('viver-profile');
+  await makeSquashfs(folder.at('a.sqfs'), 1_000_000, 2);
+  rmSync(folder.at('a.caibx'));
+  const next = await idOf();
+  expect(existsSync(`${store}/${old}.caibx`)).toBe(true);
+  const pruned = await viver('chunk', 'store', folder.at('a.sqfs'), store, '--prune');
+  expect(pruned).toMatchObject({ code: 0, stdout: expect.stringMatching(/\d+ chunks, 1 indexes removed/) });
+  expect(existsSync(`${store}/${old}.caibx`)).toBe(false);
+  expect(existsSync(`${store}/${next}.caibx`)).toBe(true);
+  await casyncExtract(folder.at('a.caibx'), store, folder.at('out'));
+  expect(readFileSync(folder.at('out')).equals(readFileSync(folder.at('a.sqfs')))).toBe(true);
+});
+
+test('what a power cut left in the store is found and made good, unless an index says that it was on the disk', async () => {
+  using folder = temporaryFolder();
+  const store = folder.at('s.castr');
+  await makeSquashfs(folder.at('a.sqfs'), 500_000);
+  const { stdout } = await viver('chunk', 'store', folder.at('a.sqfs'), store);
+  const id = /sha256:([0-9a-f]{64})/.exec(stdout)?.[1];
+  const [torn = ''] = readdirSync(store, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.cacnk'),
+  );
+  rmSync(`${store}/${id}.caibx`);
+  rmSync(`${store}/${torn}`);
+  writeFileSync(`${store}/${torn}`, '');
+  expect((await viver('chunk', 'store', folder.at('a.sqfs'), store)).stdout).toMatch(/: 1 chunks added/);
+  await casyncExtract(folder.at('a.caibx'), store, folder.at('out'));
+});
