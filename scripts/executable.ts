@@ -142,7 +142,8 @@ const configuration = {
   executable: 'node',
   disableExperimentalSEAWarning: true,
   useSnapshot: true,
-  execArgv: COMPILE_LATE,
+  // SIGUSR1 would open Node's debugging port in whatever it is sent to, process 1 and the field daemon among them.
+  execArgv: [...COMPILE_LATE, '--disable-sigusr1'],
   // The kernel makes environment of words it does not know: NODE_OPTIONS=… on a command line must not end process 1.
   execArgvExtension: 'none',
   assets,

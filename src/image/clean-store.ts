@@ -11,7 +11,10 @@ const FOLDER = /^[0-9a-f]{4}$/;
 const CHUNK = /^([0-9a-f]{64})(?:\.cacnk)?$/;
 /** As `ChunkStore.write` and `writeIndexFile` name them. */
 const TEMPORARY = /^[0-9a-f]{64}\.(?:caibx\.)?[0-9a-f-]{36}\.tmp$/;
-const INDEX = /^([0-9a-f]{64})\.caibx$/;
+/** As nodes and stores name them: these go with their image. */
+const OWN_INDEX = /^([0-9a-f]{64})\.caibx$/;
+/** By a person's name, as casync and desync have them: such a one stays, and so do its chunks while it is not pruned. */
+const ANY_INDEX = /\.caibx$/;
 
 export interface CleanOptions {
   /** Temporary files alone, or also chunks: those that no index in the directory names, or that these images have not. */
@@ -38,15 +41,13 @@ export interface Cleaned {
 export async function cleanStore(path: string, { what, isDryRun, nowMs }: CleanOptions): Promise<Cleaned> {
   const cleaned: Cleaned = { chunks: 0, temporary: 0, indexes: 0, bytes: 0 };
   const names = await readdir(path);
-  const ids = names.flatMap((name) => INDEX.exec(name)?.[1] ?? []);
   const isChunkless = what === 'temporary files';
   const keepOnly = typeof what === 'string' ? undefined : what.otherThan;
-  const unknown = keepOnly?.find((id) => !ids.includes(id));
+  const { wanted, kept } = isChunkless ? NO_INDEXES : await readIndexes(path, names, keepOnly);
+  const unknown = keepOnly?.find((id) => !kept.has(id));
   if (unknown !== undefined) {
-    throw new Error(`${path} has no ${unknown}.caibx: nobody can say which chunks are of that image`);
+    throw new Error(`${path} has no index of the image ${unknown}: nobody can say which chunks are of that image`);
   }
-  const kept = keepOnly ?? ids;
-  const wanted = isChunkless ? new Set<string>() : await digestsOf(path, kept);
   const remove = async (file: string, kind: 'chunks' | 'temporary' | 'indexes', sizeBytes: number): Promise<void> => {
     cleaned[kind]++;
     cleaned.bytes += sizeBytes;
@@ -57,7 +58,7 @@ export async function cleanStore(path: string, { what, isDryRun, nowMs }: CleanO
     const file = join(folder, name);
     const digest = CHUNK.exec(name)?.[1];
     const isTemporary = TEMPORARY.test(name);
-    const isKept = isChunkless || digest === undefined || kept.length === 0 || wanted.has(digest);
+    const isKept = isChunkless || digest === undefined || kept.size === 0 || wanted.has(digest);
     if (!isTemporary && isKept) return false;
     // It may have been renamed or removed meanwhile.
     const found = await lstat(file).catch(unless('ENOENT'));
@@ -79,21 +80,34 @@ export async function cleanStore(path: string, { what, isDryRun, nowMs }: CleanO
     if (!isDryRun && gone > 0) await rmdir(folder).catch(unless('ENOTEMPTY', 'ENOENT', 'ENOTDIR'));
   }
   // Last: interrupted before, it can be done again.
-  for (const id of ids) {
-    if (kept.includes(id)) continue;
+  for (const name of names) {
+    const id = OWN_INDEX.exec(name)?.[1];
+    if (id === undefined || keepOnly === undefined || keepOnly.includes(id)) continue;
     const file = join(path, `${id}.caibx`);
     await remove(file, 'indexes', (await lstat(file)).size);
   }
   return cleaned;
 }
 
-async function digestsOf(path: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+const NO_INDEXES = { wanted: new Set<string>(), kept: new Set<string>() } as const;
+
+/** The chunks of all images that have an index in the directory, or of those to keep; and the ids of these images. */
+async function readIndexes(
+  path: string,
+  names: readonly string[],
+  keepOnly: readonly string[] | undefined,
+): Promise<{ readonly wanted: ReadonlySet<string>; readonly kept: ReadonlySet<string> }> {
   const wanted = new Set<string>();
-  for (const id of ids) {
-    const index = await readIndexFile(join(path, `${id}.caibx`), id);
+  const kept = new Set<string>();
+  for (const name of names.filter((each) => ANY_INDEX.test(each))) {
+    const named = OWN_INDEX.exec(name)?.[1];
+    if (keepOnly !== undefined && named !== undefined && !keepOnly.includes(named)) continue;
+    const index = await readIndexFile(join(path, name), named);
+    if (keepOnly?.includes(index.id) === false) continue;
+    kept.add(index.id);
     for (let chunk = 0; chunk < index.count; chunk++) wanted.add(index.digestHex(chunk));
   }
-  return wanted;
+  return { wanted, kept };
 }
 
 function unless(...codes: string[]): (error: unknown) => undefined {

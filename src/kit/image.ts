@@ -1,4 +1,3 @@
-import { access } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import { openImage } from '../image/image-file.ts';
@@ -10,9 +9,13 @@ import { type CheckedSignature, readSignature, verifyIndexSignature } from '../i
 import { verifyImage } from '../image/verify.ts';
 import { type Command, UsageError } from './command.ts';
 import { CREATE_OPTIONS, type CreateWords, excludesText, reportJson, runCreate } from './create/create-action.ts';
-import { DEFAULT_LEVEL, HIGHEST_LEVEL } from './create-image.ts';
+import { HIGHEST_LEVEL } from './create-image.ts';
+import { diffImages } from './image/diff-images.ts';
+import { isThere } from './image/known-index.ts';
+import { mountImage, unmountImage } from './image/mount-image.ts';
 import { catImage, extractImage, listImage } from './image/read-image.ts';
 import { signImage } from './image/sign-image.ts';
+import { IMAGE_USAGE } from './image/usage.ts';
 import { withProgress } from './progress.ts';
 
 type Action = (path: string, options: ImageOptions, signal: AbortSignal, paths: readonly string[]) => Promise<void>;
@@ -33,8 +36,8 @@ interface ImageOptions {
 interface ActionWords {
   readonly run: Action;
   readonly options: readonly string[];
-  /** How many PATHs may follow the image's name: none; any number; at least one. */
-  readonly paths?: 'any' | 'some';
+  /** How many PATHs may follow the image's name: none; any number; at least one; one, called so in messages. */
+  readonly paths?: 'any' | 'some' | 'one' | 'none';
 }
 
 const ACTIONS: Readonly<Record<string, ActionWords>> = {
@@ -47,68 +50,22 @@ const ACTIONS: Readonly<Record<string, ActionWords>> = {
   ls: { run: (path, { json }, signal, paths) => listImage(path, paths, json, signal), options: ['json'], paths: 'any' },
   cat: { run: (path, _options, signal, paths) => catImage(path, paths, signal), options: [], paths: 'some' },
   extract: { run: extract, options: ['directory'], paths: 'any' },
+  diff: {
+    run: (path, { json }, signal, [other = '']) => diffImages(path, other, json, signal),
+    options: ['json'],
+    paths: 'one',
+  },
+  mount: { run: (path, _options, _signal, [directory = '']) => mountImage(path, directory), options: [], paths: 'one' },
+  unmount: { run: (path) => unmountImage(path), options: [] },
 };
+
+/** What an action takes that takes no image. */
+const NAMED: Readonly<Record<string, string>> = { create: 'SOURCE', excludes: 'TREE', unmount: 'directory' };
 
 export const image: Command = {
   name: 'image',
-  summary: 'make a disk image, show what it is, check it, sign it, look into it',
-  usage: `usage: viver image create SOURCE -o NAME.sqfs [--level N] [--json] [--system] [--with PATH]… [--cross]
-           [--exclude PATTERN]… [--include PATTERN]… [--excludes FILE | --no-excludes]
-           [--kernel VERSION|FILE] [--viverrd FILE] [--no-kernel] [--base OLD.sqfs]
-       viver image excludes [TREE]
-       viver image info NAME.sqfs [--json]
-       viver image verify NAME.sqfs [--id HEX] [--key DIR] [--json]
-       viver image index NAME.sqfs [--json]
-       viver image sign NAME.sqfs --secret FILE [--comment TEXT]
-       viver image ls NAME.sqfs [PATH…] [--json]
-       viver image cat NAME.sqfs PATH…
-       viver image extract NAME.sqfs [PATH…] -C DIR
-
-create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: / (the running system), a directory, a tar (plain or
-         packed by gzip, zstd, xz, bzip2), - (a tar on standard input), oci:DIR (an OCI layout), debian:SUITE (a small
-         Debian, by mmdebstrap). Owners, modes and extended attributes are kept. Kernel and initrd are put in /boot, so
-         that others can boot from it. The same input gives the same bytes when SOURCE_DATE_EPOCH is set.
-         --level N  of compression (zstd), 1 to ${HIGHEST_LEVEL}, default ${DEFAULT_LEVEL}: lower is faster but larger
-         --system   the directory is an installed system: treated as / is. Of / the file systems of its own directories
-                    are taken (/boot, /usr, /var …), and what must not be shared is left out (viver image excludes).
-                    Of any other directory one file system is taken, and nothing is left out
-         --with P   also the file system that is mounted at P: --with /home
-         --cross    all file systems of disks that are mounted below
-         --exclude PATTERN, --include PATTERN   leave out besides, keep all the same: a path from the root of the tree
-                    (/etc/secret), or a name in any directory (*.iso)
-         --excludes FILE   this list in place of VIVER's own; --no-excludes: none
-         --kernel VERSION  this kernel of the tree; without it the newest with modules. FILE, with a slash in it: that one
-         --viverrd FILE    the initrd for that kernel, already made
-         --no-kernel       puts in neither: others cannot boot from the image
-         --base OLD.sqfs   an image of nearly the same tree: what did not change since is packed as it is there, so that
-                    who has the old image fetches little of the new one. Says how much is new, before and after
-excludes prints the list of what is left out of an installed system, for the distribution of TREE (/ unless given)
-info     what the image is. Without an index beside it the id is computed, which reads the whole image.
-verify   checks the image against the index beside it, byte for byte.
-         --id HEX   the image id must be this one
-         --key DIR  the index must be signed (NAME.caibx.minisig) by one of the public keys DIR/*.pub
-index    makes NAME.caibx anew.
-sign     makes NAME.caibx.minisig, the signature of the index, as minisign makes it.
-         --secret FILE   the secret key of minisign -G. Its password, if it has one, is asked for at the terminal, or is
-                         the first line of standard input
-         --comment TEXT  what the signature says of the image
-ls       lists what is at and below each PATH, or everything: type and mode, user/group, bytes, time (UTC), path
-cat      writes the files to standard output
-extract  makes files of what is at and below each PATH, or of everything, in DIR, which must be empty or not there.
-         Nothing is ever made outside of DIR. As root owners, devices and attributes are kept.
-These three read the image without mounting it, whatever it is packed by (gzip, lzma, lzo, xz, lz4, zstd).
-
-With --json, one object on standard output:
-  info                   {name, path, id, size, chunks, compression, blockSize, created, indexPath, signature}
-                         size and blockSize in bytes, created in ISO 8601, indexPath null when there is no index file,
-                         signature null or {path, keyId, trustedComment}, not checked
-  ls                     a line for each: {path, kind, mode, uid, gid, mtime, size, device, target, attributes}, those
-                         it has; pathBase64, targetBase64 too where they are no UTF-8; attributes in base64
-  create, index, verify  {name, path, id, size, chunks, indexPath}; verify with --key also
-                         signature: {path, keyId, trustedComment, keyPath}; create also {family, kernel, leftOut:
-                         [{path, why}], excluded: {reason: count}, changed: [path], vanished: [path], inodes,
-                         fileBytes, clampedTimes, attributesLeft: {name: count}, sockets}
-`,
+  summary: 'make a disk image, show what it is, check it, sign it, look into it, compare it',
+  usage: IMAGE_USAGE,
   async run(args, signal) {
     const { action, path, options, paths } = parseWords(args);
     await action(path, options, signal, paths);
@@ -130,12 +87,16 @@ function parseWords(args: readonly string[]): {
     if (!action.options.includes(option)) throw new UsageError(`${name} takes no --${option}`);
   }
   const [path, ...paths] = positionals;
-  if ((path === undefined && name !== 'excludes') || (paths.length > 0 && action.paths === undefined))
-    throw new UsageError(`${name} takes one ${name === 'create' ? 'SOURCE' : 'image'}`);
+  if (action.paths === 'none' && path !== undefined) throw new UsageError(`${name} takes no '${path}'`);
+  const wantsPath = name !== 'excludes' && action.paths !== 'none';
+  if ((path === undefined && wantsPath) || (paths.length > 0 && action.paths === undefined))
+    throw new UsageError(`${name} takes one ${NAMED[name] ?? 'image'}`);
+  if (action.paths === 'one' && paths.length !== 1)
+    throw new UsageError(name === 'diff' ? 'diff takes two images' : `${name} takes an image and a directory`);
   if (action.paths === 'some' && paths.length === 0) throw new UsageError(`${name} takes an image and a PATH`);
   if (name === 'sign' && values.secret === undefined) throw new UsageError('sign needs --secret FILE');
   if (name === 'extract' && values.directory === undefined) throw new UsageError('extract needs -C DIR');
-  if (name === 'create') checkOutput(values.output);
+  if (name === 'create') checkOutput(name, values.output);
   if (values.id !== undefined && !/^[0-9a-f]{64}$/i.test(values.id)) throw new UsageError('--id takes 64 hex digits');
   const { json = false, output, key: keys, id, directory, secret, comment, ...create } = values;
   const level = values.level === undefined ? undefined : parseLevel(values.level);
@@ -169,11 +130,11 @@ function parseOptions(args: string[]) {
   }
 }
 
-function checkOutput(output: string | undefined): void {
-  if (output === undefined) throw new UsageError('create needs -o NAME.sqfs');
+function checkOutput(name: string, output: string | undefined): void {
+  if (output === undefined) throw new UsageError(`${name} needs -o NAME.sqfs`);
   if (!output.endsWith(IMAGE_SUFFIX)) throw new UsageError(`'${output}' does not end in ${IMAGE_SUFFIX}`);
-  const { name } = imagePaths(output);
-  if (!isImageName(name)) throw new UsageError(`'${name}' is no image name: letters, digits and ._+~- only`);
+  const { name: image } = imagePaths(output);
+  if (!isImageName(image)) throw new UsageError(`'${image}' is no image name: letters, digits and ._+~- only`);
 }
 
 function parseLevel(text: string): number {
@@ -219,7 +180,7 @@ async function verify(path: string, { json, keys, id }: ImageOptions, signal: Ab
   const known = await readIndexFile(paths.index, id);
   const signature = keys === undefined ? undefined : await verifyIndexSignature(known, paths.signature, keys);
   await withProgress('verify', (onProgress) => verifyImage(file, known, { signal, onProgress }));
-  if (signature === undefined && (await exists(paths.signature))) {
+  if (signature === undefined && (await isThere(paths.signature))) {
     process.stderr.write(`viver image: ${paths.signature} was not checked: no --key DIR\n`);
   }
   printResult(path, known, json, 'verified', signature === undefined ? {} : { signature });
@@ -228,12 +189,12 @@ async function verify(path: string, { json, keys, id }: ImageOptions, signal: Ab
 async function info(path: string, { json }: ImageOptions, signal: AbortSignal): Promise<void> {
   const paths = imagePaths(path);
   await using file = await openImage(path);
-  const indexed = await exists(paths.index);
+  const indexed = await isThere(paths.index);
   const known = indexed ? await readIndexFile(paths.index) : await indexImage(path, signal);
   if (known.size !== file.size) {
     throw new Error(`${paths.index} is of an image of ${known.size} bytes, ${path} has ${file.size}`);
   }
-  const signature = (await exists(paths.signature)) ? await readSignature(paths.signature) : undefined;
+  const signature = (await isThere(paths.signature)) ? await readSignature(paths.signature) : undefined;
   const facts = {
     name: paths.name,
     path,
@@ -285,11 +246,4 @@ function printRows(facts: Readonly<Record<string, string | number | null>>): voi
   for (const [key, value] of Object.entries(facts)) {
     process.stdout.write(`${key.padEnd(width)}  ${value ?? 'none'}\n`);
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

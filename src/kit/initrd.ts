@@ -49,9 +49,13 @@ The same inputs give the same bytes. Times are 1970 or SOURCE_DATE_EPOCH. No roo
         onProgress,
       }),
     );
-    const { kernel, sizeBytes: size, modules, firmwareFiles, memoryMib: memoryMiB, keyArchive } = made;
+    const { kernel, sizeBytes: size, modules, firmwareFiles, memoryMib: memoryMiB, keyArchive, otherKey } = made;
     if (keyArchive !== undefined) {
       const line = `the field's key is not in ${output}, which is served, but in ${keyArchive}, for boot media`;
+      process.stderr.write(`viver initrd: ${line}\n`);
+    }
+    if (otherKey !== undefined) {
+      const line = `${otherKey} is of an earlier initrd, and viver iso --boot takes it along: remove it if it is not meant`;
       process.stderr.write(`viver initrd: ${line}\n`);
     }
     if (json) {

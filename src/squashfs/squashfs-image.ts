@@ -46,10 +46,11 @@ export class SquashfsImage {
     this.name = path;
     try {
       const fd = this.#undo.adopt(openReadable(path), closeSync);
+      const facts = fstatSync(fd);
+      if (!facts.isFile() && !facts.isBlockDevice()) throw new Error(`${path} is neither a file nor a disk: no image`);
       const got = readSync(fd, this.#superblockBytes, 0, SUPERBLOCK_SIZE, 0);
       this.superblock = this.#named(() => decodeSquashfs(this.#superblockBytes.subarray(0, got)));
       const { bytesUsed, compression, blockSize } = this.superblock;
-      const facts = fstatSync(fd);
       if (facts.isFile() && facts.size < bytesUsed) {
         throw new Error(`${path} is cut short: ${facts.size} of ${bytesUsed} bytes are there`);
       }

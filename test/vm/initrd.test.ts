@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -54,4 +54,11 @@ test('what a boot runs a few times is not compiled to machine code, what goes on
     return /interpreted (\w+)/.exec(said)?.[1];
   };
   expect([run(3000, 4), run(3_000_000, 120)]).toEqual(['true', 'false']);
+});
+
+test('SIGUSR1 opens no debugging port in the executable', () => {
+  const input = `process.kill(process.pid, 'SIGUSR1'); setTimeout(() => console.log('goes on'), 1000);\n`;
+  const { stdout, stderr } = spawnSync(product('viver'), ['javascript'], { input, encoding: 'utf8' });
+  expect(stdout).toContain('goes on');
+  expect(stdout + stderr).not.toContain('Debugger');
 });

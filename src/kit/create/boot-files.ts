@@ -8,6 +8,7 @@ import { FileReading } from '../../image/sources/tree/file-reading.ts';
 import type { TreeEntry } from '../../squashfs/entry.ts';
 import { inTree } from '../initrd/find-modules.ts';
 import { makeInitrd } from '../initrd/make-initrd.ts';
+import { requireFolder } from '../output-file.ts';
 import { sourceDate } from '../source-date.ts';
 import { familyOfTree, findKernels, headOf } from './find-kernels.ts';
 import { tapKernel } from './kernel-tap.ts';
@@ -47,7 +48,9 @@ type Entries = AsyncIterable<TreeEntry> | Iterable<TreeEntry>;
 
 /** A directory for files under way, which goes in the end. */
 export async function workDirectory(output: string): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(`${output}.partial-`);
+  requireFolder(output);
+  // Named as files under way are: what a killed command left goes (output-file.ts).
+  const path = await mkdtemp(`${output}.part-${process.pid}-`);
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 

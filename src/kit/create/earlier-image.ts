@@ -1,17 +1,14 @@
-import { access } from 'node:fs/promises';
 import type { ChunkIndex } from '../../image/chunk-index.ts';
 import { compareChunks } from '../../image/compare-chunks.ts';
-import { openImage } from '../../image/image-file.ts';
-import { imagePaths } from '../../image/image-reference.ts';
-import { readIndexFile } from '../../image/index-file.ts';
-import { makeChunkIndex } from '../../image/make-index.ts';
 import { WRITE_COMPRESSORS, type WriteCompressor } from '../../squashfs/compressor.ts';
 import { EarlierLayout } from '../../squashfs/earlier-layout.ts';
 import type { TreeEntry } from '../../squashfs/entry.ts';
 import { SquashfsImage } from '../../squashfs/squashfs-image.ts';
+import { knownIndex } from '../image/known-index.ts';
 
 /** `--base OLD.sqfs`: what of it a new image takes over. */
 export interface EarlierImage {
+  /** How messages call it. */
   readonly path: string;
   /** Read before the new image is made: it may take the place of this one. */
   readonly index: ChunkIndex;
@@ -26,9 +23,14 @@ export interface EarlierImage {
 
 /**
  * Reads how an earlier image is laid out.
+ * @param known its index, when it lies elsewhere, and how messages call the image
  * @throws Error when it is no image, or one that cannot be written any more
  */
-export async function readEarlierImage(path: string, signal: AbortSignal): Promise<EarlierImage> {
+export async function readEarlierImage(
+  path: string,
+  signal: AbortSignal,
+  known: { readonly index?: ChunkIndex; readonly name?: string } = {},
+): Promise<EarlierImage> {
   using image = new SquashfsImage(path);
   const { compression, blockSize, bytesUsed } = image.superblock;
   const compressor = WRITE_COMPRESSORS.find((name) => name === compression);
@@ -37,7 +39,15 @@ export async function readEarlierImage(path: string, signal: AbortSignal): Promi
   }
   const layout = new EarlierLayout(image);
   const packedShare = layout.fileBytes === 0 ? 1 : bytesUsed / layout.fileBytes;
-  return { path, index: await indexOf(path, signal), layout, compressor, level: image.level, blockSize, packedShare };
+  return {
+    path: known.name ?? path,
+    index: known.index ?? (await knownIndex(path, signal)),
+    layout,
+    compressor,
+    level: image.level,
+    blockSize,
+    packedShare,
+  };
 }
 
 /** What will be new, before anything is packed: `120 files of 34 MB are new or changed since OLD.sqfs, about 11 MB of …`. */
@@ -60,17 +70,6 @@ export function actualNews({ path, index }: EarlierImage, made: ChunkIndex): str
   const { newBytes, newShare } = compareChunks(index, made);
   const percent = (newShare * 100).toFixed(1);
   return `${newBytes} of ${made.size} bytes (${percent} %) are in chunks that ${path} does not have`;
-}
-
-async function indexOf(path: string, signal: AbortSignal): Promise<ChunkIndex> {
-  const { index } = imagePaths(path);
-  const isThere = await access(index).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return await readIndexFile(index);
-  await using image = await openImage(path);
-  return await makeChunkIndex(image, { signal });
 }
 
 function amount(bytes: number): string {

@@ -149,7 +149,8 @@ function jsonLine(entry: TreeEntry): string {
   })}\n`;
 }
 
-function textOrBytes(key: string, bytes: Buffer): Record<string, string> {
+/** Text as it is, and in base64 as well when it is no UTF-8. */
+export function textOrBytes(key: string, bytes: Buffer): Record<string, string> {
   const text = bytes.toString();
   return Buffer.from(text).equals(bytes)
     ? { [key]: text }

@@ -33,6 +33,9 @@ const DIRECTORIES = 'bin dev etc lib oldroot proc root run sbin sys tmp usr usr/
 const XZ_FIRMWARE = /^CONFIG_FW_LOADER_COMPRESS_XZ=y$/m;
 const SMALL_FIRMWARE_BYTES = 16 * 1024;
 
+/** `viver iso --boot DIR` takes it along (kit/iso/boot-files.ts). */
+const KEY_ARCHIVE = 'field-key.cpio';
+
 /** What the kernel takes beside the archive, which may fill half of the memory. */
 const KERNEL_MIB = 32;
 
@@ -66,6 +69,8 @@ export interface MadeInitrd {
   readonly memoryMib: number;
   /** The archive with the field's secret, which only boot media carry: it lies beside the output. */
   readonly keyArchive: string | undefined;
+  /** Such an archive that lies there although this kit has no secret: of an earlier initrd. */
+  readonly otherKey: string | undefined;
 }
 
 /**
@@ -99,11 +104,21 @@ export async function makeInitrd(request: InitrdRequest): Promise<MadeInitrd> {
     addEntry(entries, 'etc/viver/memory-needed', { kind: 'text', text: `${memoryMib}\n` });
     const seconds = sourceDate() ?? 0;
     await writeCompressed(partial, bothArchives(entries, seconds), { kit, compression, level, signal });
-    const keyArchive = await writeKeyArchive(kit, join(dirname(output), 'field-key.cpio'), seconds);
+    const keyPlace = join(dirname(output), KEY_ARCHIVE);
+    const keyArchive = await writeKeyArchive(kit, keyPlace, seconds);
+    const otherKey = keyArchive === undefined && existsSync(keyPlace) ? keyPlace : undefined;
     const { size } = await stat(partial);
     await rename(partial, output);
     const { version } = modules;
-    return { kernel: version, sizeBytes: size, modules: count, firmwareFiles: files.size, memoryMib, keyArchive };
+    return {
+      kernel: version,
+      sizeBytes: size,
+      modules: count,
+      firmwareFiles: files.size,
+      memoryMib,
+      keyArchive,
+      otherKey,
+    };
   } finally {
     await rm(work, { recursive: true, force: true });
     await rm(partial, { force: true });
@@ -171,10 +186,15 @@ function* bothArchives(entries: TreeEntries, seconds: number): Generator<Uint8Ar
 
 /** A secret: the initrd is served to whoever asks, so it goes into an archive of its own. */
 async function writeKeyArchive(kit: KitFiles, path: string, mtimeSeconds: number): Promise<string | undefined> {
-  await rm(path, { force: true });
   const key = join(kit.tables, FIELD_KEY);
   if (!existsSync(key)) return undefined;
   const entry = { name: relative('/', FIELD_KEY), mode: 0o100400, mtimeSeconds, data: readFileSync(key) };
-  await writeFile(path, Buffer.concat([...cpioArchive([entry])]), { mode: 0o600 });
+  const partial = partialName(path);
+  try {
+    await writeFile(partial, Buffer.concat([...cpioArchive([entry])]), { mode: 0o600 });
+    await rename(partial, path);
+  } finally {
+    await rm(partial, { force: true });
+  }
   return path;
 }

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readBlockDevice } from '../../linux/block.ts';
+import { hasCode } from '../../linux/errno.ts';
 import { SECTOR_BYTES } from '../../root/keep/mbr.ts';
 import { isSame } from '../output-file.ts';
 import { type DiskFacts, ISO_START_BYTES } from './stick-plan.ts';
@@ -122,8 +123,10 @@ function usesOf(directory: string): string[] {
 function textOfDirectory(path: string): string[] {
   try {
     return readdirSync(path);
-  } catch {
-    return [];
+  } catch (error) {
+    // A kind of disk that nothing can be put on has no such directory; what cannot be read may well be in use.
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
   }
 }
 

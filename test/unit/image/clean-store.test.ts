@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -68,7 +69,9 @@ test('a directory without that index, or without any, keeps all of its chunks', 
   const { path, first, second, has, a, b, shared, lost } = await filled();
   const none = 'ab'.repeat(32);
   const options = { isDryRun: false, nowMs: Date.now() };
-  await expect(cleanStore(path, { ...options, what: { otherThan: [none] } })).rejects.toThrow(`has no ${none}.caibx`);
+  await expect(cleanStore(path, { ...options, what: { otherThan: [none] } })).rejects.toThrow(
+    `has no index of the image ${none}`,
+  );
   for (const { id } of [first, second]) rmSync(join(path, `${id}.caibx`));
   await cleanStore(path, { ...options, what: 'unnamed chunks' });
   expect(await has(a, b, shared, lost)).toEqual([true, true, true, true]);
@@ -104,4 +107,17 @@ test('what only looks like a store is left alone: empty folders, links, director
   expect(readdirSync(outside)).toEqual([hex]);
   expect(readdirSync(path)).toEqual(expect.arrayContaining(['2024', 'abab', a.toString('hex').slice(0, 4)]));
   expect(readdirSync(join(path, '2025')).sort()).toEqual([`2025${hex.slice(4)}`, hex].sort());
+});
+
+test('an index by any name keeps its chunks, also as the only one to keep, and stays', async () => {
+  const { path, first, second, has, a, b, shared, lost } = await filled();
+  await rename(join(path, `${first.id}.caibx`), join(path, 'school.caibx'));
+  await cleanStore(path, { what: 'unnamed chunks', isDryRun: false, nowMs: Date.now() });
+  expect(await has(a, b, shared, lost)).toEqual([true, true, true, false]);
+  await cleanStore(path, { what: { otherThan: [second.id] }, isDryRun: false, nowMs: Date.now() });
+  expect(await has(a, b, shared)).toEqual([false, true, true]);
+  expect(readdirSync(path)).toContain('school.caibx');
+  await cleanStore(path, { what: { otherThan: [first.id] }, isDryRun: false, nowMs: Date.now() });
+  expect(await has(b, shared)).toEqual([false, true]);
+  expect(readdirSync(path)).not.toContain(`${second.id}.caibx`);
 });

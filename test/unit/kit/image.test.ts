@@ -62,6 +62,25 @@ describe('viver image create --base', () => {
     }
   });
 
+  test('what is no image, a FIFO too, is told at once', async () => {
+    const fifo = folder.at('fifo.sqfs');
+    execFileSync('mkfifo', [fifo]);
+    expect(await viver('image', 'create', tree, '-o', folder.at('new.sqfs'), '--base', fifo)).toMatchObject({
+      code: 1,
+      stderr: `viver image: ${fifo} is neither a file nor a disk: no image\n`,
+    });
+  });
+
+  test('an output in a folder that is not there is told by its own name', async () => {
+    const output = folder.at('nowhere/new.sqfs');
+    expect(await viver('image', 'create', tree, '-o', output, '--no-kernel')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        new RegExp(`^viver image: cannot make ${output}: [^/]*${folder.at('nowhere')}[^/]*\n$`),
+      ),
+    });
+  });
+
   test('an image that cannot be written any more', async () => {
     const old = folder.at('lzo.sqfs');
     execFileSync('mksquashfs', [tree, old, '-comp', 'lzo', '-quiet', '-no-progress'], { stdio: 'pipe' });

@@ -195,6 +195,10 @@ test('the field’s secret is not in the initrd but in an archive of its own', a
   } finally {
     rmSync(join(kit.tables, 'etc/viver/field.key'));
   }
+  // Whose it is nobody knows: it is not removed, but told of.
+  const { keyArchive, otherKey = '' } = await make('secret');
+  expect(keyArchive).toBeUndefined();
+  expect(list(readFileSync(otherKey))).toEqual(['-r-------- etc/viver/field.key']);
 });
 
 test('what is added lies over the rest', async () => {
