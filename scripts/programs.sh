@@ -22,8 +22,9 @@ rm -rf "$tree"
 mkdir -p "$tree/bin" "$tree/etc" "$tree/lib/keymaps"
 # What the executable needs.
 install_libraries "$here/node_modules/.bin/node"
-for name in early-random early-streams; do
-  gcc -Os -Wall -Werror -shared -fPIC -nostdlib -s -Wl,--build-id=none -o "$tree/lib/$name.so" "$here/initrd/$name.c"
+for name in early-random early-streams early-modules; do
+  case $name in early-modules) with= ;; *) with=-nostdlib ;; esac
+  gcc -Os -Wall -Werror -shared -fPIC $with -s -Wl,--build-id=none -o "$tree/lib/$name.so" "$here/initrd/$name.c"
   echo "/lib/$name.so" >> "$tree/etc/ld.so.preload"
 done
 if [ ! -e "$keymaps/.done" ] || [ -n "$(find "$here/initrd/keymaps.list" "$here/scripts/keymaps.ts" -newer "$keymaps/.done")" ]; then

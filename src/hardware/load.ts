@@ -58,12 +58,19 @@ async function loadOne(
   try {
     const load = loader.load(module);
     turn.taken();
-    await load;
-    settles = module.settledBy === undefined ? undefined : loading.attempts.get(module.settledBy);
+    const settled = () => (module.settledBy === undefined ? undefined : loading.attempts.get(module.settledBy));
+    try {
+      await load;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      // Whoever has loaded it need not have waited for what it finds.
+      settles = settled();
+      return { kind: 'present', module };
+    }
+    settles = settled();
     return { kind: 'loaded', module, ms: performance.now() - start };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-    if (code === 'EEXIST') return { kind: 'present', module };
     const reason = error instanceof Error ? error.message : String(error);
     return { kind: 'failed', module, reason, ...(code === undefined ? {} : { code }) };
   } finally {

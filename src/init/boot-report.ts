@@ -40,8 +40,9 @@ export function summaryLine({ image, root, outcomes }: Summarized): string {
   );
 }
 
+/** Those that initrd/early-modules.c has loaded are there already when they are asked for. */
 function loadedCount(outcomes: readonly LoadOutcome[]): number {
-  return outcomes.filter((outcome) => outcome.kind === 'loaded').length;
+  return outcomes.filter((outcome) => outcome.kind !== 'failed').length;
 }
 
 function describeOutcome(outcome: LoadOutcome) {

@@ -4,14 +4,7 @@ import { readModuleIndex } from '../../hardware/module-directory.ts';
 import { moduleNameOfPath } from '../../hardware/module-name.ts';
 import { planModules } from '../../hardware/plan.ts';
 import { BOOT_CONFIG } from '../../hardware/requested-modules.ts';
-
-/** The rows of a list of `initrd/`, without comments and empty lines. */
-export function listRows(text: string): string[] {
-  return text
-    .split('\n')
-    .map((row) => row.replace(/\s*#.*/, '').trim())
-    .filter((row) => row !== '');
-}
+import { listRows } from './list-rows.ts';
 
 /**
  * The module files that the rows of a list choose, with all they depend on: paths relative to the directory, sorted.

@@ -5,9 +5,12 @@ import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
 import { FIRMWARE_TABLE } from '../../hardware/firmware.ts';
 import { modinfoValues } from '../../hardware/modinfo.ts';
+import { readModuleIndex } from '../../hardware/module-directory.ts';
 import { moduleNameOfPath } from '../../hardware/module-name.ts';
+import { BOOT_CONFIG } from '../../hardware/requested-modules.ts';
 import { readModule } from '../../linux/module.ts';
 import { chooseModules } from './choose-modules.ts';
+import { EARLY_TABLE, earlyModules } from './early-modules.ts';
 import type { KernelModules } from './find-modules.ts';
 import { type KitFiles, kitTool } from './kit-files.ts';
 
@@ -37,7 +40,8 @@ export interface LayRequest {
 }
 
 /**
- * Lays out the modules that the lists choose, with depmod's tables for them and the table of the firmware they name. The
+ * Lays out the modules that the lists choose, with depmod's tables for them, the table of the firmware they
+ * name, and that of the modules loaded while Node starts. The
  * kernel that unpacks the archive gives it half of the memory: modules are compressed by zstd, each by itself, save those
  * that nearly every boot loads. However a distribution packs its modules, their own bytes, and so their signatures, stay.
  */
@@ -73,6 +77,9 @@ export async function layModules(request: LayRequest): Promise<LaidModules> {
     return named === undefined ? [] : [`${moduleNameOfPath(file)}: ${named.join(' ')}\n`];
   });
   await writeFile(join(target, FIRMWARE_TABLE), rows.join(''));
+  const index = readModuleIndex(target, { configPaths: [], config: [BOOT_CONFIG] });
+  const early = await readFile(join(kit.tables, 'early.list'), 'utf8');
+  await writeFile(join(target, EARLY_TABLE), earlyModules(early, index, target));
   return { count: chosen.length, firmware: [...new Set([...firmware.values()].flat())].sort() };
 }
 

@@ -8,11 +8,11 @@ import { cpioArchive } from '../../codec/cpio.ts';
 import { FIELD_KEY } from '../../runes/places.ts';
 import { partialName } from '../output-file.ts';
 import { sourceDate } from '../source-date.ts';
-import { listRows } from './choose-modules.ts';
 import { type Compression, writeCompressed } from './compress.ts';
 import { findModules, inTree } from './find-modules.ts';
 import { findKit, type KitFiles, kitTool } from './kit-files.ts';
 import { layModules } from './lay-modules.ts';
+import { listRows } from './list-rows.ts';
 import {
   addEntry,
   addTree,

@@ -78,6 +78,24 @@ test('a module that is in the kernel already is no failure', async () => {
   expect(kinds(await loadModules(plan(module('a'), module('b', ['a'])), loader))).toEqual(['a present', 'b loaded']);
 });
 
+test('a driver that is in the kernel already may still be looking for its devices: that is over with what settles it', async () => {
+  const { loader } = kernel({ a: 'EEXIST' });
+  const loading = newLoading();
+  const late = Promise.withResolvers<void>();
+  const slow: ModuleLoader = {
+    load: async (each) => {
+      await loader.load(each);
+      if (each.path === '/m/b.ko') await late.promise;
+    },
+  };
+  const done = loadModules(plan({ ...module('a'), settledBy: 'b' }, module('b')), slow, loading);
+  await loading.attempts.get('a');
+  expect([...loading.underWay.keys()]).toEqual(['a', 'b']);
+  late.resolve();
+  expect(kinds(await done)).toEqual(['a present', 'b loaded']);
+  expect(loading.underWay.size).toBe(0);
+});
+
 test('a module that fails takes with it only what needs it', async () => {
   const { loader, log } = kernel({ a: 'ENOEXEC' });
   const modules = plan(module('a'), module('b', ['a']), module('c', ['b', 'a']), module('d', [], ['a']), module('e'));

@@ -38,7 +38,7 @@ test('the summary line names image, medium, device, upper layer, modules and sec
     outcomes: [loaded('usb_storage'), { ...loaded('sd_mod'), kind: 'present' }],
   });
   expect(line).toMatch(
-    /^viver: root ready image=debian@abababababab medium=usb device=\/dev\/sda2 cow=ram modules=1 seconds=\d+\.\d\d$/,
+    /^viver: root ready image=debian@abababababab medium=usb device=\/dev\/sda2 cow=ram modules=2 seconds=\d+\.\d\d$/,
   );
 });
 

@@ -40,6 +40,7 @@ beforeAll(() => {
     '# a comment\nfs/isofs/**\nsquashfs   # reason\ndrivers/net/ethernet/broadcom/bnx2*\n',
   );
   put(join(kit.tables, 'uncompressed.list'), 'squashfs\n');
+  put(join(kit.tables, 'early.list'), '* squashfs isofs\n');
   put(join(kit.tables, 'firmware.list'), 'chosen/*\n');
   put(join(kit.tables, 'etc/passwd'), 'root:x:0:0::/:/bin/sh\n');
   put(join(kit.tables, 'etc/viver/keys/.gitkeep'), '');
@@ -99,7 +100,9 @@ test('the initrd has the programs, the tables’ files and the chosen modules, i
   const modprobe = (name: string) => execFileSync('modprobe', [...depends, name], { encoding: 'utf8' });
   expect(modprobe('squashfs')).toMatch(/\/squashfs\.ko\s*$/m);
   expect(modprobe('isofs')).toMatch(/\/isofs\.ko\.zst\s*$/m);
-  expect(readFileSync(join(root, `lib/modules/${version}/modules.firmware`), 'utf8')).toMatch(/^bnx2: bnx2\//m);
+  const table = (name: string) => readFileSync(join(root, `lib/modules/${version}`, name), 'utf8');
+  expect(table('modules.firmware')).toMatch(/^bnx2: bnx2\//m);
+  expect(table('modules.early')).toMatch(/^\* \S*\/squashfs\.ko async_probe=1\n$/);
 });
 
 test('the same inputs give the same bytes, and the time is the one asked for', async () => {
