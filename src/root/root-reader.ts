@@ -1,4 +1,4 @@
-import { closeSync, openSync, readlinkSync, readSync, statSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readlinkSync, readSync, statSync } from 'node:fs';
 
 /** What finding a program needs of the image's files. */
 export interface RootReader {
@@ -12,9 +12,10 @@ export interface RootReader {
 export const rootReader: RootReader = {
   link(path) {
     try {
-      return readlinkSync(path);
+      // Most are none, and an error costs many times what this look does.
+      return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : undefined;
     } catch {
-      return undefined; // no link, or nothing there: kind() tells which
+      return undefined; // nothing that can be looked at: kind() tells what
     }
   },
   kind(path) {

@@ -69,23 +69,34 @@ const MEANS_SYSTEMD = /^\/run\/systemd\/system(\/|$)/;
 
 export function openNewRoot(target: string, { image, ...facts }: NewRootFacts): NewRoot {
   // Links among the directories are followed as the booted system will: `/var/service` may lead to /run, never out of it.
-  const below = (directory: string): string =>
-    directory === '/'
-      ? directory
-      : (resolveBelow(target, directory, rootReader) ?? join(below(dirname(directory)), basename(directory)));
-  // /run is not moved yet: what is written there goes to the file system that will be.
-  const place = (path: string) => {
-    const at = path.startsWith('/run/') ? path : join(below(dirname(path)), basename(path));
-    return at.startsWith('/run/') ? at : join(target, at);
+  // Plugins ask for hundreds of files in a dozen directories; a link that comes or goes may lead them elsewhere.
+  const resolved = new Map<string, string>();
+  const below = (directory: string): string => {
+    if (directory === '/') return directory;
+    const known = resolved.get(directory);
+    if (known !== undefined) return known;
+    const found = resolveBelow(target, directory, rootReader) ?? join(below(dirname(directory)), basename(directory));
+    resolved.set(directory, found);
+    return found;
   };
+  // /run is not moved yet: what is written there goes to the file system that will be.
+  const inRoot = (path: string) => (path.startsWith('/run/') ? path : join(below(dirname(path)), basename(path)));
+  const outside = (at: string) => (at.startsWith('/run/') ? at : join(target, at));
+  const place = (path: string) => outside(inRoot(path));
   const isLink = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  /** What is there is about to be something else. */
+  const forget = (at: string) => {
+    if (isLink(outside(at))) resolved.clear();
+    for (const [directory, found] of resolved) if (`${found}/`.startsWith(`${at}/`)) resolved.delete(directory);
+  };
   const prepare = (path: string) => {
     if (facts.init !== 'systemd' && MEANS_SYSTEMD.test(path))
       throw new Error(`${path} is not written: it would make programs believe in systemd, and this is ${facts.init}`);
-    const at = place(path);
-    mkdirSync(dirname(at), { recursive: true, mode: 0o755 });
-    rmSync(at, { force: true });
-    return at;
+    const at = inRoot(path);
+    forget(at);
+    mkdirSync(dirname(outside(at)), { recursive: true, mode: 0o755 });
+    rmSync(outside(at), { force: true });
+    return outside(at);
   };
   return {
     ...facts,
@@ -113,6 +124,10 @@ export function openNewRoot(target: string, { image, ...facts }: NewRootFacts): 
       chmodSync(at, mode);
     },
     link: (path, to) => symlinkSync(to, prepare(path)),
-    remove: (path) => rmSync(place(path), { recursive: true, force: true }),
+    remove: (path) => {
+      const at = inRoot(path);
+      forget(at);
+      rmSync(outside(at), { recursive: true, force: true });
+    },
   };
 }

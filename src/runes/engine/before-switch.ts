@@ -53,8 +53,8 @@ export async function beforeSwitch(options: BeforeSwitchOptions): Promise<void> 
   }
   for (const problem of runes.problems) warn(problem);
   const { machine, role } = runes;
-  const open = (noteOf: (what: string) => void) =>
-    openNewRoot(target, { machine, role: role.name, init, image, note: noteOf });
+  const opened = openNewRoot(target, { machine, role: role.name, init, image, note: () => undefined });
+  const open = (noteOf: (what: string) => void) => ({ ...opened, note: noteOf });
   note(`role ${runes.role.name}`, runes.why);
   for (const plugin of runes.graph.order) {
     if (plugin.prepare === undefined) continue;

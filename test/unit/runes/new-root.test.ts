@@ -76,3 +76,21 @@ test('a dangling link for a directory is an error, not a directory elsewhere', (
   expect(() => newRoot().write('/service/a/run', '')).toThrow();
   expect(existsSync(join(work, 'elsewhere'))).toBe(false);
 });
+
+test('a link that comes or goes leads elsewhere at once', () => {
+  put('root/usr/lib/x', '1');
+  put('root/opt/x', '2');
+  const root = newRoot();
+  expect(root.read('/lib/x')).toBeUndefined();
+  root.link('/lib', 'usr/lib');
+  expect(root.read('/lib/x')).toBe('1');
+  root.link('/lib', '/opt');
+  expect(root.read('/lib/x')).toBe('2');
+  root.write('/lib/new/y', '3');
+  expect(root.read('/opt/new/y')).toBe('3');
+  root.remove('/opt');
+  root.link('/opt', 'usr/lib');
+  expect(root.read('/lib/x')).toBe('1');
+  root.remove('/lib');
+  expect(root.has('/lib/x')).toBe(false);
+});
