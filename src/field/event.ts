@@ -3,6 +3,7 @@ import type { Address } from './wire/address.ts';
 import type { ChunkRange } from './wire/chunk-set.ts';
 import type { Datagram } from './wire/datagram.ts';
 import type { ControlFrame } from './wire/frame.ts';
+import type { Papers } from './wire/papers.ts';
 import type { NodeId } from './wire/record.ts';
 
 /** A TCP connection: a number that the edge, for its own dials the machine, gives it, never used twice. */
@@ -50,6 +51,8 @@ export type FieldEvent =
       readonly good: boolean;
       readonly wanted: readonly number[];
     }
+  /** A peer has shown a signature that may be one of the index by a key we trust: the index is worth asking for. */
+  | { readonly kind: 'papers' }
   /** A read needs these chunks; `ready` answers once all are held. */
   | { readonly kind: 'read'; readonly read: number; readonly chunks: ChunkRange }
   /** The read has been answered or given up. */
@@ -83,6 +86,9 @@ export type Action =
   /** Send a chunk that is held. It must not be dropped before it is on its way. */
   | { readonly kind: 'give'; readonly conn: ConnectionId; readonly chunk: number; readonly chosen: boolean }
   | { readonly kind: 'give index'; readonly conn: ConnectionId; readonly piece: number }
+  /** Show what we have that is signed. */
+  | { readonly kind: 'give papers'; readonly conn: ConnectionId }
+  | { readonly kind: 'take papers'; readonly papers: Papers }
   /** Keep what just came; otherwise it serves the reads that wait for it and is let go. */
   | { readonly kind: 'keep'; readonly chunk: number }
   | { readonly kind: 'drop'; readonly chunk: number }

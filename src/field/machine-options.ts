@@ -12,4 +12,6 @@ export interface MachineOptions extends Omit<GossipOptions, 'random'> {
   /** There are origins to ask when no peer has a chunk. */
   readonly hasOrigin: boolean;
   readonly limits?: Limits;
+  /** No index is asked for before a signature has been shown that may be one of it. */
+  readonly mustBeSigned?: boolean;
 }

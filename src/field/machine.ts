@@ -9,6 +9,7 @@ import { FAULT_MS, LIE_MS } from './exchange/connections/penalties.ts';
 import { Search } from './exchange/connections/search.ts';
 import { IndexSeeker } from './exchange/index/index-seeker.ts';
 import { IndexSpreader } from './exchange/index/index-spreader.ts';
+import { PaperSeeker } from './exchange/index/paper-seeker.ts';
 import { Leaving } from './exchange/keeping/departure.ts';
 import { shareOf } from './exchange/keeping/duty.ts';
 import { Idleness } from './exchange/keeping/idleness.ts';
@@ -61,6 +62,7 @@ export class FieldMachine {
   #data: Data | undefined;
   readonly #indexes: IndexSpreader;
   readonly #indexSeeker = new IndexSeeker();
+  readonly #paperSeeker: PaperSeeker;
   readonly #dialogue: Dialogue;
   readonly #connections: Connections;
   #excusedAt = 0;
@@ -98,6 +100,7 @@ export class FieldMachine {
     });
     const say = (text: string): void => this.#say(text);
     const common = { gossip: this.gossip, neighbours: this.#neighbours, say };
+    this.#paperSeeker = new PaperSeeker(options.mustBeSigned ?? false);
     this.#search = new Search({
       ...common,
       node: options.node,
@@ -113,6 +116,7 @@ export class FieldMachine {
       dialogue: () => this.#dialogue,
       indexes: this.#indexes,
       indexSeeker: this.#indexSeeker,
+      paperSeeker: this.#paperSeeker,
       stock: () => this.#data,
     });
     this.#leaving = new Leaving({ ...common, data: () => this.#data });
@@ -121,6 +125,7 @@ export class FieldMachine {
       neighbours: this.#neighbours,
       indexes: this.#indexes,
       indexSeeker: this.#indexSeeker,
+      paperSeeker: this.#paperSeeker,
       stock: () => this.#data,
       ban: (conn, why, now, out) => this.#connections.ban(conn, why, FAULT_MS, now, out),
     });
@@ -190,7 +195,7 @@ export class FieldMachine {
 
   #isBusy(): boolean {
     const data = this.#data;
-    if (data === undefined) return this.#indexSeeker.isWaiting || this.gossip.isIn;
+    if (data === undefined) return this.#indexSeeker.isWaiting || this.#paperSeeker.isWanting || this.gossip.isIn;
     return data.fetcher.busy || data.giver.busy || data.reads.length > 0 || this.#leaving.isOn || this.#isPreheating;
   }
 
@@ -229,7 +234,8 @@ export class FieldMachine {
         return;
       case 'origin':
         this.#search.answered(event.chunk);
-        if (event.good) this.#cameFromOrigin(event.chunk, now, out);
+        if (event.good) this.#throttles.down.took(this.#data?.lengths.length(event.chunk) ?? 0, now);
+        if (event.good) this.#gain(event.chunk, now, out);
         // The next ones, without waiting for a tick; what failed is asked for again at one.
         if (event.good && this.#data !== undefined) this.#search.askOrigins(this.#data, now, out);
         if (this.#isPreheating && this.#data !== undefined) this.#search.preheat(this.#data, now, out);
@@ -239,13 +245,10 @@ export class FieldMachine {
         return;
       case 'index':
         this.#throttles.down.took(PIECE_BYTES, now);
-        if (!event.good) this.#connections.ban(event.conn, 'gave a false index', LIE_MS, now, out);
-        else if (
-          this.#data === undefined &&
-          !this.#indexSeeker.arrived(event.conn, event.piece, event.wanted, now, out)
-        ) {
-          out.push({ kind: 'close', conn: event.conn, why: 'sent an index that was not asked for' });
-        }
+        this.#connections.indexPiece(event, now, out);
+        return;
+      case 'papers':
+        if (this.#data === undefined) this.#connections.promised(now, out);
         return;
       case 'read':
         this.#read(event.read, event.chunks, now, out);
@@ -296,7 +299,7 @@ export class FieldMachine {
     this.#tickAt = this.#isBusy() ? now + TICK_MS : Number.POSITIVE_INFINITY;
     const data = this.#data;
     if (data === undefined) {
-      this.#indexSeeker.again(this.#neighbours.connected(), now, out);
+      this.#connections.askAgain(now, out);
       return;
     }
     this.#connections.dropSilent(data, now, out);
@@ -364,11 +367,6 @@ export class FieldMachine {
 
   get limits(): Limits {
     return this.#throttles.limits;
-  }
-
-  #cameFromOrigin(chunk: number, now: number, out: Action[]): void {
-    this.#throttles.down.took(this.#data?.lengths.length(chunk) ?? 0, now);
-    this.#gain(chunk, now, out);
   }
 
   #read(read: number, chunks: ChunkRange, now: number, out: Action[]): void {

@@ -4,8 +4,10 @@ import type { Origins } from './origin/origins.ts';
 import type { Limits } from './shares/limits.ts';
 import type { Refusals } from './shares/refusals.ts';
 import type { Medium } from './store/medium-layer.ts';
+import type { PaperRules } from './store/paper-box.ts';
 import type { Address, Endpoint } from './wire/address.ts';
 import type { FieldKey } from './wire/key.ts';
+import type { Papers } from './wire/papers.ts';
 import type { NodeId } from './wire/record.ts';
 
 export interface FieldNodeOptions {
@@ -30,5 +32,9 @@ export interface FieldNodeOptions {
   readonly limits?: Limits;
   /** Whom this node has nothing to do with; changed by `refuse` and `admit` from then on. */
   readonly refusals?: Refusals;
+  /** What is signed, from files of this machine, for others. */
+  readonly papers?: Papers;
+  /** Of an index that comes from others and of releases: whose word counts. */
+  readonly rules?: PaperRules;
   readonly log: (line: string) => void;
 }

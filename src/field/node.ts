@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:net';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
@@ -12,22 +12,25 @@ import { Switchboard } from './edge/switchboard.ts';
 import { type PeerTraffic, type Traffic, TrafficCounter } from './edge/traffic.ts';
 import type { Action, ConnectionId, FieldEvent } from './event.ts';
 import { FieldMachine } from './machine.ts';
+import { machineOptions } from './machine-setup.ts';
 import type { FieldNodeOptions } from './node-options.ts';
 import { OriginAsker } from './origin/origin-asker.ts';
 import type { OriginStatus } from './origin/origins.ts';
 import { seekIndex } from './origin/seek-index.ts';
 import { FieldReader } from './reader.ts';
-import { type Limits, NO_LIMITS } from './shares/limits.ts';
+import type { Limits } from './shares/limits.ts';
 import { Refusals } from './shares/refusals.ts';
 import { ChunkHolder } from './store/chunk-holder.ts';
 import { IndexDesk } from './store/index-desk.ts';
 import type { IndexPiece } from './store/index-pieces.ts';
+import { lengthsOf } from './store/lengths.ts';
+import { PaperBox } from './store/paper-box.ts';
+import { searchStore } from './store/search-store.ts';
 import { Troubles } from './store/troubles.ts';
-import { type Address, formatAddress } from './wire/address.ts';
+import type { Address } from './wire/address.ts';
+import { NO_PAPERS, type Papers } from './wire/papers.ts';
 import type { NodeId } from './wire/record.ts';
 
-/** Nobody waits longer for a directory to be searched before reads are served. */
-const SEARCH_MS = 2000;
 /** Nodes that answer a seek by multicast, on average, however large the field. */
 const OFFERS = 4;
 
@@ -52,6 +55,7 @@ export class FieldNode {
   readonly #origins: OriginAsker | undefined;
   #index: ChunkIndex | undefined;
   readonly #indexDesk: IndexDesk;
+  readonly #papers: PaperBox;
   #holder: ChunkHolder | undefined;
   #reader: FieldReader | undefined;
   #isRunning = false;
@@ -61,28 +65,17 @@ export class FieldNode {
   private constructor(options: FieldNodeOptions, sockets: Sockets) {
     this.#options = options;
     this.refusals = options.refusals ?? new Refusals();
-    this.#indexDesk = new IndexDesk(options.id);
+    this.#papers = new PaperBox(options.papers ?? NO_PAPERS, options.rules ?? {});
+    this.#indexDesk = new IndexDesk(options.id, this.#papers);
     this.#server = sockets.server;
     this.node = options.node ?? randomBytes(6).readUIntBE(0, 6);
     const life = Date.now();
     const { port } = sockets.udp.address();
-    const secret = randomBytes(16);
-    this.machine = new FieldMachine({
-      field: options.id.slice(0, 16),
-      node: this.node,
-      life,
-      address: formatAddress(options.listen.host, port),
-      peers: options.peers,
-      multicast: sockets.group !== undefined,
-      random: Math.random,
-      cookie: (address) => createHmac('sha256', secret).update(address).digest().subarray(0, 8),
-      keep: options.keep,
-      fill: true,
-      readsFirst: options.readsFirst ?? false,
-      hasOrigin: (options.origins?.count ?? 0) > 0,
-      limits: options.limits ?? NO_LIMITS,
-      isRefused: (host) => this.refusals.has(host),
-    });
+    const isRefused = (host: string): boolean => this.refusals.has(host);
+    const mustBeSigned = options.index === undefined && !this.#papers.isPromising;
+    const multicast = sockets.group !== undefined;
+    const setup = { node: this.node, life, port, multicast, mustBeSigned, isRefused };
+    this.machine = new FieldMachine(machineOptions(options, setup));
     this.#faults = new Faults(options.log, {
       // Not as hostile: the fault is ours, whatever brought it about.
       drop: (conn) => this.#switchboard.get(conn)?.close('could not be served'),
@@ -103,7 +96,7 @@ export class FieldNode {
       identity: { image: Buffer.from(options.id, 'hex'), node: this.node, life, port, key: options.key },
       listen: options.listen,
       receiver: this.#makeReceiver(),
-      isRefused: (host) => this.refusals.has(host),
+      isRefused,
       feed: (event) => this.#feed(event),
     });
     this.#sender = new Sender({
@@ -128,11 +121,9 @@ export class FieldNode {
         if (datagram.field === options.id.slice(0, 16))
           this.#feed({ kind: 'datagram', from, datagram, size, isMulticast });
       },
-      isRefused: (host) => this.refusals.has(host),
+      isRefused,
       sought: (from, number, isMulticast) => this.#offer(number, from, isMulticast),
-      rejected: (bytes) => {
-        this.#traffic.total.rejected += bytes;
-      },
+      rejected: (bytes) => void (this.#traffic.total.rejected += bytes),
     });
   }
 
@@ -145,15 +136,9 @@ export class FieldNode {
     const node = new FieldNode(options, sockets);
     if (options.index !== undefined) node.#setIndex(options.index);
     else if (options.origins !== undefined && options.origins.count > 0) {
-      const isWanted = (): boolean => node.#index === undefined && !node.#isClosed;
-      const { id, log, origins, peers } = options;
-      void seekIndex(origins, {
-        id,
-        log,
-        isWanted,
-        hasPeers: peers.length > 0,
-        take: (index) => node.#setIndex(index),
-      });
+      const isWanted = (): boolean => node.#indexDesk.isWanting && !node.#isClosed;
+      const take = (index: ChunkIndex): void => node.#setIndex(node.#indexDesk.bring(index));
+      void seekIndex(options.origins, { ...options, isWanted, hasPeers: options.peers.length > 0, take });
     }
     node.#feed({ kind: 'start' });
     return node;
@@ -178,6 +163,11 @@ export class FieldNode {
 
   get index(): ChunkIndex | undefined {
     return this.#index;
+  }
+
+  /** What is signed, as others are shown it. */
+  get papers(): PaperBox {
+    return this.#papers;
   }
 
   get bytesFromMedium(): number {
@@ -307,6 +297,12 @@ export class FieldNode {
       case 'give index':
         this.#sender.giveIndex(action.conn, action.piece).catch((error: unknown) => this.#faults.doing(action, error));
         return;
+      case 'give papers':
+        this.#switchboard.get(action.conn)?.send({ kind: 'papers', ...this.#papers.papers });
+        return;
+      case 'take papers':
+        this.#takePapers(action.papers);
+        return;
       case 'keep': {
         const bytes = this.#arrived.get(this.#firstOf(action.chunk));
         if (bytes !== undefined) this.#holder?.keep(action.chunk, bytes);
@@ -362,50 +358,37 @@ export class FieldNode {
     const { good, wanted, index } = this.#indexDesk.take(piece);
     if (!good) this.#traffic.fromPeer(this.#switchboard.nodeAt(conn), piece.bytes.length, false);
     this.#feed({ kind: 'index', conn, piece: piece.piece, good, wanted });
-    if (index !== undefined) this.#setIndex(index);
+    this.#setIndex(index);
   }
 
-  #setIndex(index: ChunkIndex): void {
+  #takePapers(papers: Papers): void {
+    this.#papers.take(papers, this.#options.log);
+    if (this.#papers.isPromising) this.#feed({ kind: 'papers' });
+    this.#setIndex(this.#indexDesk.signed());
+  }
+
+  #setIndex(index: ChunkIndex | undefined): void {
+    if (index === undefined) return;
     const { medium, store, keep } = this.#options;
     this.#index = index;
+    this.#papers.admits(index);
     this.#indexDesk.know(index);
-    const events = {
-      trouble: (chunk: number, error: unknown) => this.#troubles.unread(chunk, error),
-      unwritten: (chunk: number, error: unknown) => this.#troubles.unwritten(chunk, error),
-    };
+    const trouble = (chunk: number, error: unknown): void => this.#troubles.unread(chunk, error);
+    const found = (chunks: readonly number[]): void => this.#feed({ kind: 'found', chunks });
+    const events = { trouble, unwritten: (chunk: number, error: unknown) => this.#troubles.unwritten(chunk, error) };
     const holder = new ChunkHolder({ index, memoryBytes: store === undefined ? keep : 0, medium, store, events });
     this.#holder = holder;
     this.#reader = new FieldReader(index, holder, {
       read: (read, chunks) => this.#feed({ kind: 'read', read, chunks }),
       unread: (read) => this.#feed({ kind: 'unread', read }),
-      trouble: (chunk, error) => this.#troubles.unread(chunk, error),
+      trouble,
       isHeld: (chunk) => this.machine.data?.held.has(chunk) === true,
       touched: (first, last) => this.machine.touch(first, last, performance.now()),
-      found: (chunks) => this.#feed({ kind: 'found', chunks }),
+      found,
     });
-    const lengths = {
-      count: index.count,
-      size: index.size,
-      length: (chunk: number) => index.length(chunk),
-      othersLike: (chunk: number) => holder.twins.othersOf(chunk),
-      firstLike: (chunk: number) => holder.twins.firstOf(chunk),
-      alike: () => holder.twins.alike(),
-    };
+    const lengths = lengthsOf(index, holder.twins);
     this.#feed({ kind: 'layout', lengths, held: holder.initial(), free: medium !== undefined });
-    if (holder.isSearching) void this.#searchDisk(holder, index);
-    else this.#ready.resolve(index);
-  }
-
-  /** Most directories are searched in a moment; of a large one each chunk is looked for when it is read, until then. */
-  async #searchDisk(holder: ChunkHolder, index: ChunkIndex): Promise<void> {
-    const timer = setTimeout(() => this.#ready.resolve(index), SEARCH_MS);
-    try {
-      await holder.searchDisk((chunks) => this.#feed({ kind: 'found', chunks }));
-    } catch (error) {
-      this.#options.log(`the store cannot be searched: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    clearTimeout(timer);
-    this.#ready.resolve(index);
+    void searchStore(holder, found, this.#options.log).then(() => this.#ready.resolve(index));
   }
 
   /** Of chunks that are the same bytes the first stands for all. */

@@ -24,6 +24,7 @@ const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
   chunk: ALL,
   layout: ALL,
   index: { connect: true, fetch: false, give: false },
+  papers: NOTHING,
   read: { connect: true, fetch: true, give: false },
   unread: NOTHING,
   origin: ALL,
@@ -40,7 +41,9 @@ const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
 /** Frames of those that fetch from us, and of those that we fetch from. */
 const FROM_CLIENT: Sides = { connect: false, fetch: false, give: true };
 const FROM_SOURCE: Sides = { connect: false, fetch: true, give: false };
-const CLIENT_FRAMES: ReadonlySet<ControlFrame['kind']> = new Set(['subscribe', 'get', 'cancel', 'got', 'get index']);
+const CLIENT_FRAMES: ReadonlySet<ControlFrame['kind']> = new Set([
+  ...(['subscribe', 'get', 'cancel', 'got', 'get index', 'get papers'] as const),
+]);
 
 export function sidesOf(event: FieldEvent): Sides {
   if (event.kind !== 'frame') return SIDES[event.kind];

@@ -122,6 +122,19 @@ export function verifyMinisign<K extends MinisignKey>(
   return signer;
 }
 
+/**
+ * Checks what can be checked without the signed file: the signature names one of `keys`, and that key has signed it
+ * together with its trusted comment. So somebody who has the key made it, for whatever file.
+ * @throws Error saying why it is not good
+ */
+export function verifySignatureAlone(signature: MinisignSignature, keys: readonly MinisignKey[]): void {
+  const candidates = keys.filter((key) => key.id === signature.keyId);
+  if (candidates.length === 0) throw new Error(`signed by key ${signature.keyId}, which is not among the known ones`);
+  const commented = Buffer.concat([signature.signature, Buffer.from(signature.trustedComment)]);
+  if (candidates.some(({ key }) => verify(null, commented, key, signature.globalSignature))) return;
+  throw new Error(`not made by key ${signature.keyId}, whose it says it is`);
+}
+
 export function linesOf(text: string): string[] {
   if (text.length > MINISIGN_FILE_LIMIT) throw new Error(`${text.length} characters are too many for minisign`);
   const lines = text.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));

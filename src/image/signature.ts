@@ -9,6 +9,7 @@ import {
   parseMinisignKey,
   parseMinisignSignature,
   verifyMinisign,
+  verifySignatureAlone,
 } from './minisign.ts';
 
 export interface NamedKey extends MinisignKey {
@@ -58,6 +59,21 @@ export async function verifyIndexSignature(
   const { keyId, trustedComment } = signature;
   const signer = inFile(path, () => verifyMinisign(encodeChunkIndex(index), signature, keys));
   return { path, keyId, trustedComment, keyPath: signer.path };
+}
+
+/** Who has signed an index, by the bytes of a signature file that came from anywhere. Both throw an Error that says why it does not count. */
+export interface IndexTrust {
+  /** Before there is an index: somebody who has one of the keys made it. */
+  promises(signature: Uint8Array): void;
+  proves(signature: Uint8Array, index: ChunkIndex): void;
+}
+
+export function trustIn(keys: readonly NamedKey[]): IndexTrust {
+  const parse = (bytes: Uint8Array): MinisignSignature => parseMinisignSignature(Buffer.from(bytes).toString('utf8'));
+  return {
+    promises: (signature) => verifySignatureAlone(parse(signature), keys),
+    proves: (signature, index) => void verifyMinisign(encodeChunkIndex(index), parse(signature), keys),
+  };
 }
 
 async function readParsed<T>(path: string, parse: (text: string) => T): Promise<T> {

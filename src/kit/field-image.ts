@@ -1,10 +1,13 @@
 import { access } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { NO_PAPERS, type Papers } from '../field/wire/papers.ts';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import { type ImageFile, openImage } from '../image/image-file.ts';
 import { imagePaths } from '../image/image-reference.ts';
 import { readIndexFile, writeIndexFile } from '../image/index-file.ts';
 import { makeChunkIndex } from '../image/make-index.ts';
+import { readPapers } from './field-papers.ts';
+import { say } from './field-say.ts';
 import type { Values } from './field-words.ts';
 import { withProgress } from './progress.ts';
 
@@ -13,13 +16,24 @@ export interface OpenedImage {
   readonly index: ChunkIndex | undefined;
   readonly id: string;
   readonly name: string;
+  /** What is signed of it, by files that lie beside it. */
+  readonly papers: Papers;
 }
 
-/** Nothing of the image is here but what a directory has. */
+/** Nothing of the image is here but what a directory has, and the index that is named. */
 async function joining(values: Values): Promise<OpenedImage> {
   const id = (values.id ?? '').toLowerCase();
-  const index = values.store === undefined ? undefined : await keptIndex(values.store, id);
-  return { file: undefined, index, id, name: values.name ?? id.slice(0, 12) };
+  const paths = [values.index, values.store && indexPath(values.store, id)].filter((path) => path !== undefined);
+  for (const path of paths) {
+    const index = await keptIndex(path, id);
+    if (index === undefined) continue;
+    return { file: undefined, index, id, name: nameOf(values, id), papers: await readPapers(path, undefined) };
+  }
+  return { file: undefined, index: undefined, id, name: nameOf(values, id), papers: NO_PAPERS };
+}
+
+function nameOf({ name }: Values, id: string): string {
+  return name ?? id.slice(0, 12);
 }
 
 /** The image that a node is to share, as its command line says. */
@@ -36,6 +50,7 @@ export async function open(values: Values, signal: AbortSignal): Promise<OpenedI
     say(`${error instanceof Error ? error.message : String(error)}: all of the image comes from others`);
     return joining(values);
   }
+  const name = values.name ?? basename(paths.name);
   const hasIndex = await access(paths.index).then(
     () => true,
     () => false,
@@ -44,14 +59,14 @@ export async function open(values: Values, signal: AbortSignal): Promise<OpenedI
     const index = await readIndexFile(paths.index, values.id);
     if (index.size !== file.size)
       throw new Error(`${paths.index} is of an image of ${index.size} bytes, not ${file.size}`);
-    return { file, index, id: index.id, name: values.name ?? basename(paths.name) };
+    return { file, index, id: index.id, name, papers: await readPapers(paths.index, paths.name) };
   }
   const index = await withProgress('index', (onProgress) => makeChunkIndex(file, { signal, onProgress }));
   if (values.id !== undefined && values.id.toLowerCase() !== index.id) {
     throw new Error(`${values.image} has the id ${index.id}, wanted ${values.id}`);
   }
   await writeIndexFile(paths.index, index).catch((error: unknown) => say(`index not kept: ${String(error)}`));
-  return { file, index, id: index.id, name: values.name ?? basename(paths.name) };
+  return { file, index, id: index.id, name, papers: await readPapers(paths.index, paths.name) };
 }
 
 /** Where a directory store has the index of an image. */
@@ -60,8 +75,7 @@ export function indexPath(store: string, id: string): string {
 }
 
 /** A directory store keeps the index too: its node serves what it has even while no peer is there. */
-async function keptIndex(store: string, id: string): Promise<ChunkIndex | undefined> {
-  const path = indexPath(store, id);
+async function keptIndex(path: string, id: string): Promise<ChunkIndex | undefined> {
   const isThere = await access(path).then(
     () => true,
     () => false,
@@ -71,8 +85,4 @@ async function keptIndex(store: string, id: string): Promise<ChunkIndex | undefi
     say(`kept index is of no use: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   });
-}
-
-export function say(line: string): void {
-  process.stderr.write(`viver field: ${line}\n`);
 }

@@ -10,6 +10,7 @@ import { FieldNode } from '../field/node.ts';
 import { Origins } from '../field/origin/origins.ts';
 import { NO_LIMITS, parseLimits } from '../field/shares/limits.ts';
 import { isPrefix, parsePrefixFile, Refusals } from '../field/shares/refusals.ts';
+import { PaperBox, type PaperRules } from '../field/store/paper-box.ts';
 import { parseAddress } from '../field/wire/address.ts';
 import { FieldKey } from '../field/wire/key.ts';
 import { DEFAULT_PORT } from '../field/wire/protocol.ts';
@@ -25,7 +26,9 @@ import { becomeStorageDaemon } from '../nbd/storage-daemon.ts';
 import { type NbdTarget, parseNbdTarget } from '../nbd/target.ts';
 import { parseResolvConf } from '../net/address-plan.ts';
 import { UsageError } from './command.ts';
-import { indexPath, open, say } from './field-image.ts';
+import { indexPath, type OpenedImage, open } from './field-image.ts';
+import { keepSignature, rulesOf } from './field-papers.ts';
+import { say } from './field-say.ts';
 import { parseBytes, type Values, word } from './field-words.ts';
 
 /** Where /init leaves what the network's DHCP said. */
@@ -94,13 +97,16 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   if (target?.kind === 'kernel') becomeStorageDaemon(say);
   const key = values.key === undefined ? undefined : new FieldKey(await readFile(values.key));
   const origins = word('origin', () => new Origins(values.origin ?? [], { log: say, nameServers }));
-  const opened = await open(values, signal);
+  const rules = await rulesOf(values.keys);
+  const opened = signedOnly(await open(values, signal), rules);
   await using stack = new AsyncDisposableStack();
   if (opened.file !== undefined) stack.use(opened.file);
   const node = await FieldNode.start({
     id: opened.id,
     name: opened.name,
     index: opened.index,
+    papers: opened.papers,
+    rules,
     medium: opened.file,
     store: values.store === undefined ? undefined : new ChunkStore(values.store),
     node: values.store === undefined ? undefined : await nodeIdOf(values.store),
@@ -125,7 +131,9 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   }
   const index = await waitFor(node.ready(), signal);
   if (values.store !== undefined && opened.file === undefined) {
-    await writeIndexFile(indexPath(values.store, opened.id), index);
+    const path = indexPath(values.store, opened.id);
+    await writeIndexFile(path, index);
+    await keepSignature(path, node.papers.papers.signatures);
   }
   if (values.store !== undefined) void removeStale(values.store);
   const served = target === undefined ? undefined : await serve(target, node.source, opened.id);
@@ -137,6 +145,14 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   const told = served === undefined ? aborted(signal) : aborted(signal).then(served.unused);
   await Promise.race([told, ...(served === undefined ? [] : [served.ended])]);
   await node.leave();
+}
+
+/** An index that was kept counts for no more than one that comes from others. */
+function signedOnly(opened: OpenedImage, rules: PaperRules): OpenedImage {
+  if (opened.file !== undefined || opened.index === undefined) return opened;
+  if (new PaperBox(opened.papers, rules).admits(opened.index)) return opened;
+  say('the index that is here is not signed by a known key: it comes from others');
+  return { ...opened, index: undefined };
 }
 
 /** @param words each an address, or a file of them */

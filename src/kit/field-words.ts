@@ -15,6 +15,7 @@ const OPTIONS = {
   nbd: { type: 'string' },
   control: { type: 'string' },
   key: { type: 'string' },
+  keys: { type: 'string' },
   limit: { type: 'string' },
   refuse: { type: 'string', multiple: true },
   'dry-run': { type: 'boolean' },

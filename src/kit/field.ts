@@ -9,7 +9,7 @@ const ACTIONS = ['up', 'status', 'limit', 'preheat', 'refuse', 'admit', 'clean']
 /** Options of `up`. */
 const UP = [
   ...(['image', 'index', 'id', 'name', 'listen', 'peer', 'origin', 'keep', 'store', 'nbd', 'control', 'key'] as const),
-  ...(['limit', 'refuse'] as const),
+  ...(['keys', 'limit', 'refuse'] as const),
 ];
 
 export const field: Command = {
@@ -17,7 +17,7 @@ export const field: Command = {
   summary: 'share a disk image with other machines, block by block; show how it goes',
   usage: `usage: viver field up (--image FILE.sqfs | --id HEX) [--listen ADDR:PORT] [--peer ADDR:PORT]…
                       [--origin URL]… [--keep BYTES] [--store DIR] [--nbd unix:PATH|tcp:ADDR:PORT|/dev/nbdN]
-                      [--control PATH] [--key FILE] [--name NAME] [--index FILE]
+                      [--control PATH] [--key FILE] [--keys DIR] [--name NAME] [--index FILE]
                       [--limit UP[/DOWN]] [--refuse ADDRESS[/LENGTH]|FILE]…
        viver field status [--json] [--control PATH]
        viver field limit [UP[/DOWN]] [--control PATH]
@@ -42,8 +42,11 @@ up       makes this machine a node of the field of one image and stays until SIG
                              is put off, and a second one changes nothing
          --control PATH      a unix socket for status
          --key FILE          a secret that all nodes of the field have; strangers are refused
+         --keys DIR          takes no index from others but one with a signature (minisign) by a public key there
+                             (*.pub). The signature beside FILE.caibx (FILE.caibx.minisig) and FILE.release are shown
+                             to others, and those of others passed on
          --name NAME         what people call the image, default the file's name
-         --index FILE        the image's chunk index, when it is not beside the image
+         --index FILE        the image's chunk index, when it is not beside the image; with --id: it need not be fetched
          --limit UP[/DOWN]   bytes per second sent to all peers, and fetched from peers and origins (K, M, G allowed;
                              none: no limit, as for DOWN when it is left away). What reads wait for goes first
          --refuse WHO        has nothing to do with these addresses; WHO is ADDRESS, ADDRESS/LENGTH, or a file with one

@@ -12,6 +12,7 @@ import { powerOn } from './harness/machine.ts';
 import { kernelWith } from './harness/own-initrd.ts';
 import { vmDirectory } from './harness/products.ts';
 import { performAll, runScenario } from './harness/run-scenario.ts';
+import { signed } from './harness/signing.ts';
 import { perform } from './harness/steps.ts';
 
 const run = promisify(execFile);
@@ -20,25 +21,6 @@ let small: Image;
 beforeAll(async () => {
   small = await smallImage();
 });
-
-interface Signed {
-  readonly publicKey: Buffer;
-  readonly signature: string;
-}
-
-/** A key pair of this test's own, and the image's index signed by it. */
-async function signed(image: Image): Promise<Signed> {
-  const secret = await made('trust.key', { description: 'minisign', files: [] }, async (target, work) => {
-    await run('minisign', ['-G', '-W', '-p', join(work, 'pub'), '-s', target]);
-  });
-  const publicKey = await made('trust.pub', { description: 'minisign', files: [secret] }, async (target) => {
-    await run('minisign', ['-R', '-W', '-s', secret, '-p', target]);
-  });
-  const signature = await made('trust.minisig', { description: 'minisign', files: [secret, image.caibx] }, (target) =>
-    run('minisign', ['-S', '-W', '-s', secret, '-m', image.caibx, '-x', target]).then(() => {}),
-  );
-  return { publicKey: await readFile(publicKey), signature };
-}
 
 /** A medium of somebody who wishes us no good: a whole disk with ext4, its image changed, links and FIFOs beside it. */
 async function hostileDisk(signature: string): Promise<string> {

@@ -2,6 +2,7 @@ import { type Codec, CodecError, mapped, struct, u8, u32be } from '../../codec/s
 import { type Address, addressCodec } from './address.ts';
 import type { ChunkRange } from './chunk-set.ts';
 import { type Holdings, holdingsCodec } from './holdings.ts';
+import { type Papers, papersCodec } from './papers.ts';
 import { CONTROL_FRAME_LIMIT, FRAME, type FrameName } from './protocol.ts';
 import { countIn, NAMED_LIMIT, namedCodec, rangesCodec } from './ranges.ts';
 import type { NodeId } from './record.ts';
@@ -22,7 +23,7 @@ export interface Peer {
   readonly address: Address;
 }
 
-/** The bodies of the frames. Those up to `get index` go from the one that fetches to the one that gives. */
+/** The bodies of the frames. Those up to `get papers` go from the one that fetches to the one that gives. */
 export interface FrameBodies {
   /** From now on tell me what you hold. */
   subscribe: Bare;
@@ -42,6 +43,8 @@ export interface FrameBodies {
   got: { readonly count: number };
   /** The piece of that number, or the last one if there are fewer. */
   'get index': { readonly piece: number };
+  /** What do you have that somebody signed? */
+  'get papers': Bare;
   /** All that is held of one window of the image, instead of what was said of it before. */
   holdings: { readonly window: Holdings };
   /** What has come, and what has gone, since. */
@@ -54,6 +57,7 @@ export interface FrameBodies {
   refuse: { readonly others: readonly Peer[] };
   /** These are getting the index, and will pass it on. */
   'index at': { readonly others: readonly Peer[] };
+  papers: Papers;
 }
 
 /** Frames that are complete in memory; the bytes of a chunk or an index follow their headers as a stream. */
@@ -107,6 +111,7 @@ const BODIES: { readonly [N in ControlName]: Codec<FrameBodies[N]> } = {
   cancel: struct('cancel', [['ranges', namedCodec]]),
   got: struct('got', [['count', varint]]),
   'get index': struct('get index', [['piece', u32be]]),
+  'get papers': bare,
   holdings: struct('holdings', [['window', holdingsCodec]]),
   have: struct('have', [
     ['added', rangesCodec],
@@ -131,6 +136,7 @@ const BODIES: { readonly [N in ControlName]: Codec<FrameBodies[N]> } = {
   ]),
   refuse: struct('refuse', [['others', several(peer, 64)]]),
   'index at': struct('index at', [['others', several(peer, 64)]]),
+  papers: papersCodec,
 };
 const NAME_BY_TYPE = new Map<number, FrameName>(Object.entries(FRAME).map(([name, type]) => [type, name as FrameName]));
 

@@ -49,6 +49,7 @@ export const FRAME = {
   cancel: 3,
   got: 4,
   'get index': 5,
+  'get papers': 6,
   holdings: 16,
   have: 17,
   pointers: 18,
@@ -57,6 +58,7 @@ export const FRAME = {
   index: 21,
   refuse: 22,
   'index at': 23,
+  papers: 24,
 } as const;
 export type FrameName = keyof typeof FRAME;
 

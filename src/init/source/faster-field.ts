@@ -3,6 +3,7 @@ import { measureField } from '../../field/field-speed.ts';
 import { NO_LIMITS, parseLimits } from '../../field/shares/limits.ts';
 import { FieldKey } from '../../field/wire/key.ts';
 import { readIndexFile } from '../../image/index-file.ts';
+import { verifyIndexSignature } from '../../image/signature.ts';
 import { describeError } from '../../linux/describe-error.ts';
 import type { ImageCandidate } from '../../media/candidate.ts';
 import { type MeasuredCandidate, NEARLY_EQUAL } from '../../media/choose.ts';
@@ -10,7 +11,7 @@ import { measureSpeeds } from '../../media/speed.ts';
 import type { BootLog } from '../boot-log.ts';
 import type { BootOptions } from '../command-line.ts';
 import type { Drivers } from '../drivers/drivers.ts';
-import { wantsSignature } from '../trust/signing-keys.ts';
+import { KEYS, needsProof } from '../trust/signing-keys.ts';
 import { fieldKeyFile } from './field-daemon.ts';
 import { type FieldImage, findField } from './find-field.ts';
 import type { FoundMedia } from './find-media.ts';
@@ -23,7 +24,7 @@ const CARD_MS = 500;
 
 /**
  * When the best medium of this machine is slow: the same image from the network, if somebody there has it and gives it
- * faster. Only the very same, by its id; and none that is to be signed, since a field carries no signature.
+ * faster. Only the very same, by its id: where it must be signed, the signature beside it on the medium is checked.
  */
 export async function fasterField(
   found: FoundMedia,
@@ -42,15 +43,25 @@ export async function fasterField(
   const bytesPerSecond = Math.max(best.bytesPerSecond, again?.bytesPerSecond ?? 0);
   const patienceMs = networkPatienceMs(bytesPerSecond);
   if (patienceMs === 0) return undefined;
-  const { name, device, indexPath } = candidate;
+  const { name, device, indexPath, signaturePath } = candidate;
   const gives = `${device.path} gives ${speedText(bytesPerSecond)}`;
   try {
     if (indexPath === undefined) throw new Error('the image has no index to know it by');
-    if (wantsSignature() && options.image?.id === undefined) throw new Error('the image must be signed');
     log.info(`${gives}: the network is asked for the image too, for ${(patienceMs / 1000).toFixed(1)} s`);
     const index = await readIndexFile(indexPath, options.image?.id);
+    if (needsProof(options.image)) {
+      if (signaturePath === undefined) throw new Error('the image must be signed');
+      await verifyIndexSignature(index, signaturePath, KEYS);
+    }
     const image = { name: name || 'image', id: index.id };
-    const question = { image, limitMs: patienceMs, answerMs: 0, cardMs: CARD_MS, endsNetwork: !wantsNetwork(options) };
+    const question = {
+      image,
+      isProven: true,
+      limitMs: patienceMs,
+      answerMs: 0,
+      cardMs: CARD_MS,
+      endsNetwork: !wantsNetwork(options),
+    };
     const field = await findField(question, options, drivers, network, log);
     const keyFile = fieldKeyFile();
     const key = keyFile === undefined ? undefined : new FieldKey(readFileSync(keyFile));

@@ -38,13 +38,15 @@ export interface FieldDaemonRequest {
   /** `UP[/DOWN]`, bytes per second. */
   readonly limit: string | undefined;
   readonly keyFile: string | undefined;
+  /** Public keys of the initrd: no image from others counts that is not signed by one of them. */
+  readonly keysDirectory?: string | undefined;
   /** The root is to lie on it: the image becomes /dev/nbd0. */
   readonly hasDevice: boolean;
 }
 
 /** The daemon's command line, in the initramfs. Pure. */
 export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
-  const { name, id, imagePath, indexPath, peers, origins, limit, keyFile, hasDevice } = request;
+  const { name, id, imagePath, indexPath, peers, origins, limit, keyFile, keysDirectory, hasDevice } = request;
   return [
     ...['/init', 'field', 'up', '--name', name, '--control', FIELD_SOCKET],
     ...(id === undefined ? [] : ['--id', id]),
@@ -55,6 +57,7 @@ export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
     ...origins.flatMap((origin) => ['--origin', origin]),
     ...(limit === undefined ? [] : ['--limit', limit]),
     ...(keyFile === undefined ? [] : ['--key', keyFile]),
+    ...(keysDirectory === undefined ? [] : ['--keys', keysDirectory]),
     ...(hasDevice ? ['--nbd', FIELD_DEVICE] : []),
   ];
 }

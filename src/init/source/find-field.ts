@@ -13,10 +13,11 @@ import type { BootLog } from '../boot-log.ts';
 import type { BootOptions } from '../command-line.ts';
 import type { Drivers } from '../drivers/drivers.ts';
 import { BootFailure } from '../failing/failure.ts';
-import { wantsSignature, whyNoField } from '../trust/signing-keys.ts';
+import { proveOffer, RefusedOffers } from '../trust/prove-offer.ts';
+import { needsProof, whyNoField } from '../trust/signing-keys.ts';
 import { fieldKeyFile } from './field-daemon.ts';
 import type { Network } from './network.ts';
-import { chooseOffer, type HeardOffer } from './offer-choice.ts';
+import { chooseOffer, type HeardOffer, type OfferChoice } from './offer-choice.ts';
 
 /** An image that others on the network have. */
 export interface FieldImage {
@@ -28,10 +29,14 @@ export interface FieldImage {
   readonly why: string;
   /** The device of a medium that has the image too, and is slower. */
   readonly insteadOf?: string;
+  /** Its index, with the signature that was checked beside it. */
+  readonly provenIndex?: string | undefined;
 }
 
 export interface FieldQuestion {
   readonly image: BootOptions['image'];
+  /** The id that it names is known to be signed. */
+  readonly isProven?: boolean;
   /** With an answer or without, it ends then; a network that came up late has `answerMs` more. */
   readonly limitMs: number;
   /** Once the network is up, others have at least this long to answer, however long the network took. */
@@ -96,21 +101,33 @@ export async function findField(
     if (heard.size < OFFERS_HEARD || heard.has(host)) heard.set(host, { ...offer, from });
     changed.resolve();
   };
+  const mustProve = question.isProven !== true && needsProof(image);
+  const refusedOffers = new RefusedOffers();
+  const choose = (): OfferChoice => chooseOffer([...heard.values()], image, refusedOffers.at(performance.now()));
   const seeking = seek({ peers, multicast: true, key, onOffer, signal: stop.signal });
   const beganMs = performance.now();
   let saidMs = beganMs;
   try {
     for (;;) {
-      const choice = chooseOffer([...heard.values()], image, wantsSignature());
+      const choice = choose();
       if (choice.kind === 'take') {
         await sleep(MORE_OFFERS_MS);
-        const last = chooseOffer([...heard.values()], image, wantsSignature());
+        const last = choose();
         if (last.kind !== 'take') continue;
-        for (const warning of last.warnings) log.warn(warning);
-        return { ...last.image, peers: [...new Set([...peers, ...last.image.peers])], network: up, why: last.why };
+        const found = { ...last.image, peers: [...new Set([...peers, ...last.image.peers])] };
+        try {
+          const provenIndex = mustProve ? await proveOffer(found, up.plan.address, key, options, log) : undefined;
+          for (const warning of last.warnings) log.warn(warning);
+          return { ...found, network: up, why: mustProve ? `signed, ${last.why}` : last.why, provenIndex };
+        } catch (error) {
+          const why = describeError(error);
+          refusedOffers.add(found.id, why, performance.now());
+          log.warn(`${found.name}@${found.id.slice(0, 12)}, ${last.why}, is not used: ${why}`);
+          continue;
+        }
       }
       const isPatienceOver = performance.now() - beganMs > ORIGIN_ONLY_MS;
-      if (image?.id !== undefined && options.origins.length > 0 && isPatienceOver) {
+      if (!mustProve && image?.id !== undefined && options.origins.length > 0 && isPatienceOver) {
         const why = 'no node answers; the origins are asked';
         return { name: image.name, id: image.id, peers, network: up, why };
       }

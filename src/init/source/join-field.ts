@@ -11,6 +11,7 @@ import type { Drivers } from '../drivers/drivers.ts';
 import { BootFailure } from '../failing/failure.ts';
 import { progressLines } from '../progress.ts';
 import { AllRefused, type SoundImage } from '../trust/first-sound-image.ts';
+import { KEYS } from '../trust/signing-keys.ts';
 import { FIELD_DEVICE, type FieldDaemon, fieldKeyFile, startFieldDaemon } from './field-daemon.ts';
 import type { FieldImage } from './find-field.ts';
 import type { Refusals } from './refusals.ts';
@@ -100,11 +101,15 @@ async function join(
   drivers: Drivers,
   log: BootLog,
 ): Promise<StageDone<SoundImage>> {
-  const { name, id, peers } = field;
+  const { name, id, peers, provenIndex } = field;
   await drivers.ensureModules(['nbd']);
   const { origins, limit } = options;
   const daemon = startFieldDaemon(
-    { name, id, imagePath: undefined, peers, origins, limit, keyFile: fieldKeyFile(), hasDevice: true },
+    {
+      ...{ name, id, imagePath: undefined, peers, origins, limit, keyFile: fieldKeyFile(), hasDevice: true },
+      indexPath: provenIndex,
+      keysDirectory: provenIndex === undefined ? undefined : KEYS,
+    },
     'now',
   );
   const { device, squashfs } = await openField(daemon, drivers, waitMs, log);

@@ -24,28 +24,26 @@ const ID_DIGITS = 12;
  * Which image to take of those that nodes offer. Pure. The pinned one alone when there is a pin; else one of the name
  * asked for, or any; of several different ones that which most nodes have, then the one with the lowest id, so that
  * machines choose alike.
- * @param pinOnly nothing but a pinned image may boot
+ * @param refused images that were looked at and may not boot: why, by their ids
  */
 export function chooseOffer(
   offers: readonly HeardOffer[],
   wanted: BootOptions['image'],
-  pinOnly: boolean,
+  refused: ReadonlyMap<string, string>,
 ): OfferChoice {
-  const saw = [...new Set(offers.map(({ name, id, from }) => `${name}@${id.slice(0, ID_DIGITS)} offered by ${from}`))];
-  const fits = offers.filter(({ id, name }) =>
-    wanted?.id === undefined ? !pinOnly && (wanted === undefined || wanted.name === name) : wanted.id === id,
+  const saw = offers.map(({ name, id, from }) => {
+    const why = refused.get(id);
+    return `${name}@${id.slice(0, ID_DIGITS)} offered by ${from}${why === undefined ? '' : `, refused: ${why}`}`;
+  });
+  const fits = offers.filter(
+    ({ id, name }) =>
+      !refused.has(id) && (wanted?.id === undefined ? wanted === undefined || wanted.name === name : wanted.id === id),
   );
   const byId = Map.groupBy(fits, ({ id }) => id);
   const [best, ...others] = [...byId].sort(([leftId, left], [rightId, right]) =>
     left.length === right.length ? (leftId < rightId ? -1 : 1) : right.length - left.length,
   );
-  if (best === undefined) {
-    const refused = pinOnly && wanted?.id === undefined && offers.length > 0;
-    return {
-      kind: 'none',
-      saw: refused ? [...saw, 'keys in the initrd: over the network only a pinned image boots'] : saw,
-    };
-  }
+  if (best === undefined) return { kind: 'none', saw: [...new Set(saw)] };
   const [id, nodes] = best;
   const offered = nodes.map(({ name }) => name).find(isImageName);
   const name = wanted?.name ?? offered ?? id.slice(0, ID_DIGITS);

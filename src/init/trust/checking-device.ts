@@ -3,19 +3,15 @@
  * was checked from end to end could still answer otherwise when it is read again, and then by its own doing: whoever
  * made it has that in his hand. So what was checked is read there, or in RAM, and nowhere else.
  */
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import type { ChunkIndex } from '../../image/chunk-index.ts';
-import { writeIndexFile } from '../../image/index-file.ts';
 import type { ImageCandidate } from '../../media/candidate.ts';
 import type { BootLog } from '../boot-log.ts';
 import type { BootOptions } from '../command-line.ts';
 import type { Drivers } from '../drivers/drivers.ts';
 import { FIELD_DEVICE, FIELD_SYSFS, type FieldDaemon, localDaemon, startFieldDaemon } from '../source/field-daemon.ts';
 import { openField, waitOf } from '../source/join-field.ts';
-
-/** For an image that has no index beside it: the one that was made here. */
-const MADE_INDEX_DIRECTORY = '/run/viver/index';
+import { keepIndex } from './kept-index.ts';
 
 export interface CheckedDevice {
   readonly path: string;
@@ -48,11 +44,4 @@ export async function openCheckingDevice(
   );
   await openField(daemon, drivers, waitOf(options), log);
   return { path: FIELD_DEVICE, daemon };
-}
-
-async function keepIndex(index: ChunkIndex): Promise<string> {
-  mkdirSync(MADE_INDEX_DIRECTORY, { recursive: true, mode: 0o755 });
-  const path = join(MADE_INDEX_DIRECTORY, `${index.id}.caibx`);
-  await writeIndexFile(path, index);
-  return path;
 }

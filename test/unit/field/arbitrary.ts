@@ -98,8 +98,13 @@ export const anyDatagram: fc.Arbitrary<Datagram> = fc
 
 const peers = fc.array(fc.record({ node: u48, address: anyAddress }, PLAIN), { maxLength: 8 });
 
+const papers = (limit: number) =>
+  fc.array(fc.oneof(fc.uint8Array({ maxLength: 50 }), fc.constant(new Uint8Array(limit))), { maxLength: 4 });
+
 export const anyFrame: fc.Arbitrary<ControlFrame> = fc.oneof(
   fc.constant({ kind: 'subscribe' as const }),
+  fc.constant({ kind: 'get papers' as const }),
+  fc.record({ kind: fc.constant('papers' as const), signatures: papers(10_240), releases: papers(4096) }, PLAIN),
   fc.record({ kind: fc.constant('get index' as const), piece: u32 }, PLAIN),
   fc.record(
     {

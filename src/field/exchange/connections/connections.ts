@@ -1,16 +1,17 @@
-import type { Action, ConnectionId } from '../../event.ts';
+import type { Action, ConnectionId, FieldEvent } from '../../event.ts';
 import type { Gossip } from '../../members/gossip.ts';
 import type { Address } from '../../wire/address.ts';
 import type { ChunkSet } from '../../wire/chunk-set.ts';
 import { formatNode, type NodeId } from '../../wire/record.ts';
 import type { IndexSeeker } from '../index/index-seeker.ts';
 import type { IndexSpreader } from '../index/index-spreader.ts';
+import type { PaperSeeker } from '../index/paper-seeker.ts';
 import type { Stock } from '../stock.ts';
 import type { Admission } from './admission.ts';
 import type { Dialogue } from './dialogue.ts';
 import type { Discipline } from './discipline.ts';
 import type { Neighbours } from './neighbours.ts';
-import { FAULT_MS } from './penalties.ts';
+import { FAULT_MS, LIE_MS } from './penalties.ts';
 
 export interface ConnectionLinks {
   readonly node: NodeId;
@@ -21,6 +22,7 @@ export interface ConnectionLinks {
   readonly dialogue: () => Dialogue;
   readonly indexes: IndexSpreader;
   readonly indexSeeker: IndexSeeker;
+  readonly paperSeeker: PaperSeeker;
   readonly stock: () => Stock | undefined;
   readonly say: (text: string) => void;
 }
@@ -41,7 +43,7 @@ export class Connections {
 
   /** Our dial was answered. */
   connected(conn: ConnectionId, node: NodeId, address: Address, now: number, out: Action[]): void {
-    const { node: self, gossip, neighbours, discipline, indexSeeker, stock } = this.#links;
+    const { node: self, gossip, neighbours, discipline, indexSeeker, paperSeeker, stock } = this.#links;
     if (discipline.isOut(neighbours.addressOf(conn) ?? address, now) || node === self) {
       neighbours.closed(conn, now);
       out.push({ kind: 'close', conn, why: 'not wanted' });
@@ -49,9 +51,10 @@ export class Connections {
     }
     neighbours.opened(conn, node);
     gossip.prove(address, now);
+    paperSeeker.ask(conn, now, out);
     const fetcher = stock()?.fetcher;
     if (fetcher === undefined) {
-      indexSeeker.ask(conn, now, out);
+      if (!paperSeeker.isWanting) indexSeeker.ask(conn, now, out);
       return;
     }
     fetcher.connected(conn, node, address, now);
@@ -78,7 +81,7 @@ export class Connections {
   }
 
   closed(conn: ConnectionId, why: string, hostile: boolean, now: number, out: Action[]): void {
-    const { gossip, neighbours, admission, dialogue, indexes, indexSeeker, stock } = this.#links;
+    const { gossip, neighbours, admission, dialogue, indexes, indexSeeker, paperSeeker, stock } = this.#links;
     const node = this.#nodeOf(conn);
     if (hostile) this.#punish(conn, why, FAULT_MS, now);
     admission.closed(conn);
@@ -86,6 +89,7 @@ export class Connections {
     indexes.closed(conn);
     neighbours.closed(conn, now);
     indexSeeker.done(conn);
+    paperSeeker.closed(conn);
     stock()?.giver.closed(conn);
     stock()?.fetcher.closed(conn);
     if (node !== undefined) gossip.doubt(node, now, out);
@@ -117,6 +121,27 @@ export class Connections {
     // Whatever else came from where a false source is goes with it.
     const conns = address === undefined ? [] : this.#links.admission.connectionsFrom(address);
     for (const each of new Set([conn, ...conns])) this.hangUpOn(each, why, now, out);
+  }
+
+  /** A piece of the index came. @param wanted which are still missing */
+  indexPiece({ conn, piece, good, wanted }: FieldEvent & { readonly kind: 'index' }, now: number, out: Action[]): void {
+    if (!good) this.ban(conn, 'gave a false index', LIE_MS, now, out);
+    else if (this.#links.stock() === undefined && !this.#links.indexSeeker.arrived(conn, piece, wanted, now, out))
+      out.push({ kind: 'close', conn, why: 'sent an index that was not asked for' });
+  }
+
+  /** A signature has been shown that may be one of the index. */
+  promised(now: number, out: Action[]): void {
+    this.#links.paperSeeker.promised();
+    for (const { conn } of this.#links.neighbours.connected()) this.#links.indexSeeker.ask(conn, now, out);
+  }
+
+  /** Asks again for what a node without an index lacks. */
+  askAgain(now: number, out: Action[]): void {
+    const { neighbours, indexSeeker, paperSeeker } = this.#links;
+    const connected = [...neighbours.connected()];
+    paperSeeker.again(connected, (conn, why) => out.push({ kind: 'close', conn, why }), now, out);
+    if (!paperSeeker.isWanting) indexSeeker.again(connected, now, out);
   }
 
   /** Dials whom we should fetch from. @param isWanting there is something to fetch @param isLeaving only who is wanted for that */

@@ -7,18 +7,22 @@ import { countIn } from '../../wire/ranges.ts';
 import type { Giver } from '../giving/giver.ts';
 import type { IndexSeeker } from '../index/index-seeker.ts';
 import type { IndexSpreader } from '../index/index-spreader.ts';
+import type { PaperSeeker } from '../index/paper-seeker.ts';
 import type { Stock } from '../stock.ts';
 import type { Guest } from './admission.ts';
 import type { Neighbours } from './neighbours.ts';
 
 /** What a frame costs beside the chunks that it names. */
 const FRAME_COST = 32;
+/** It asks for up to 64 KiB. */
+const PAPERS_COST = 4096;
 
 export interface DialogueLinks {
   readonly guests: ReadonlyMap<ConnectionId, Guest>;
   readonly neighbours: Neighbours;
   readonly indexes: IndexSpreader;
   readonly indexSeeker: IndexSeeker;
+  readonly paperSeeker: PaperSeeker;
   readonly stock: () => Pick<Stock, 'fetcher' | 'giver' | 'lengths'> | undefined;
   readonly ban: (conn: ConnectionId, why: string, now: number, out: Action[]) => void;
 }
@@ -48,7 +52,7 @@ export class Dialogue {
   }
 
   frame(conn: ConnectionId, frame: ControlFrame, now: number, out: Action[]): void {
-    const { guests, neighbours, indexSeeker, stock, ban } = this.#links;
+    const { guests, neighbours, indexSeeker, paperSeeker, stock, ban } = this.#links;
     const guest = guests.get(conn);
     const host = guest === undefined ? neighbours.hostOf(conn) : hostOf(guest.address);
     if (host !== undefined && !this.#effort.spend(host, costOf(frame, stock()?.lengths.count ?? 0), now)) {
@@ -83,6 +87,10 @@ export class Dialogue {
         for (const { node, address } of frame.others) neighbours.pointed(node, address);
         neighbours.refused(conn, now);
         return;
+      case 'papers':
+        if (paperSeeker.arrived(conn)) out.push({ kind: 'take papers', papers: frame });
+        else out.push({ kind: 'close', conn, why: 'shows what nobody asked to see' });
+        return;
       default:
         out.push({ kind: 'close', conn, why: `'${frame.kind}' is not for the side that gives` });
     }
@@ -110,6 +118,9 @@ export class Dialogue {
         if (frame.piece === LAST_PIECE) indexes.ask(conn, guest, giver !== undefined, now, out);
         else if (giver !== undefined) indexes.askMore(conn, guest, frame.piece, now, out);
         return;
+      case 'get papers':
+        out.push({ kind: 'give papers', conn });
+        return;
       default:
         out.push({ kind: 'close', conn, why: `'${frame.kind}' is not for the side that fetches` });
     }
@@ -128,6 +139,8 @@ function costOf(frame: ControlFrame, chunks: number): number {
       return FRAME_COST + within(frame.ranges);
     case 'have':
       return FRAME_COST + within(frame.added) + within(frame.removed);
+    case 'get papers':
+      return PAPERS_COST;
     case 'holdings':
       // Taken in by words, most of the time.
       return FRAME_COST + frame.window.size / 8;
