@@ -33,7 +33,9 @@ test('with keys in the initrd a machine boots from the network unpinned: the sig
     ...rest,
   });
   const ready = (medium: string, of = image) => rootReady({ image: `${of.name}@${of.id.slice(0, 12)}`, medium });
-  const start = async (scenario: Scenario): Promise<void> => performAll(await lan.powerOn(scenario));
+  const start = async (scenario: Scenario): Promise<void> => {
+    await performAll(await lan.powerOn(scenario));
+  };
   // Without keys of its own it gives an image that nobody signed.
   const plain = await machine(1, [], {
     kernel: await kernelWith({}, staticAddress(1)),
