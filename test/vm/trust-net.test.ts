@@ -52,7 +52,7 @@ test('with keys in the initrd a machine boots from the network unpinned: the sig
       steps: [
         { wait: ready('net'), within: BOOT },
         ...LOGIN,
-        { run: 'grep -F "from the field" /run/viver/boot.json', output: /by key/ },
+        { run: 'grep -A1 -F "from the field" /run/viver/boot.json', output: /by key/ },
         ...POWER_OFF,
       ],
     }),
