@@ -123,7 +123,7 @@ export class FieldNode {
       },
       isRefused,
       sought: (from, number, isMulticast) => this.#offer(number, from, isMulticast),
-      rejected: (bytes) => void (this.#traffic.total.rejected += bytes),
+      rejected: (bytes) => this.#traffic.reject(bytes),
     });
   }
 

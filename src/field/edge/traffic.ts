@@ -34,6 +34,11 @@ export class TrafficCounter {
     if (node !== undefined) this.#peer(node)[good ? 'from' : 'rejected'] += bytes;
   }
 
+  /** What is no datagram of the field. */
+  reject(bytes: number): void {
+    this.total.rejected += bytes;
+  }
+
   toPeer(node: NodeId | undefined, bytes: number): void {
     this.total.toPeers += bytes;
     if (node !== undefined) this.#peer(node).to += bytes;
