@@ -93,7 +93,7 @@ export type Action =
   | { readonly kind: 'keep'; readonly chunk: number }
   | { readonly kind: 'drop'; readonly chunk: number }
   | { readonly kind: 'ready'; readonly read: number }
-  | { readonly kind: 'ask origin'; readonly chunk: number }
+  | { readonly kind: 'ask origin'; readonly chunk: number; readonly urgent: boolean }
   | { readonly kind: 'log'; readonly text: string }
   /** Nothing is left to do: the node may end. */
   | { readonly kind: 'gone' };

@@ -5,6 +5,7 @@ import { Connections } from './exchange/connections/connections.ts';
 import { Dialogue } from './exchange/connections/dialogue.ts';
 import { Discipline } from './exchange/connections/discipline.ts';
 import { Neighbours } from './exchange/connections/neighbours.ts';
+import { OriginOrders } from './exchange/connections/origin-orders.ts';
 import { FAULT_MS, LIE_MS } from './exchange/connections/penalties.ts';
 import { Search } from './exchange/connections/search.ts';
 import { IndexSeeker } from './exchange/index/index-seeker.ts';
@@ -56,6 +57,7 @@ export class FieldMachine {
   /** Reads that came before the index was known. */
   readonly #early = new Map<number, ChunkRange>();
   readonly #search: Search;
+  readonly #origins: OriginOrders;
   readonly #idleness = new Idleness();
   /** Of the event that is handled. */
   #now = 0;
@@ -101,13 +103,9 @@ export class FieldMachine {
     const say = (text: string): void => this.#say(text);
     const common = { gossip: this.gossip, neighbours: this.#neighbours, say };
     this.#paperSeeker = new PaperSeeker(options.mustBeSigned ?? false);
-    this.#search = new Search({
-      ...common,
-      node: options.node,
-      hasOrigin: options.hasOrigin,
-      isBanned,
-      limit: this.#throttles.down,
-    });
+    this.#search = new Search({ ...common, node: options.node, isBanned });
+    const limit = this.#throttles.down;
+    this.#origins = new OriginOrders({ ...common, node: options.node, hasOrigin: options.hasOrigin, isBanned, limit });
     this.#connections = new Connections({
       ...common,
       node: options.node,
@@ -127,6 +125,10 @@ export class FieldMachine {
       indexSeeker: this.#indexSeeker,
       paperSeeker: this.#paperSeeker,
       stock: () => this.#data,
+      lacked: (conn, ranges, now) => {
+        const node = this.#neighbours.nodeOf(conn);
+        if (node !== undefined) this.#origins.lacked(node, ranges, now);
+      },
       ban: (conn, why, now, out) => this.#connections.ban(conn, why, FAULT_MS, now, out),
     });
   }
@@ -172,6 +174,7 @@ export class FieldMachine {
     if (this.#data !== undefined) {
       if (side.fetch) this.#data.fetcher.pump(now, out);
       if (side.give) this.#data.giver.pump(now, out);
+      if (this.#origins.isToBring) this.#origins.ask(this.#data, now, out);
       this.#indexes.pump(now, out);
     }
     // Whatever starts something that has a deadline arms the tick; the tick itself sees whether it is still needed.
@@ -233,12 +236,7 @@ export class FieldMachine {
         this.#chunk(event.conn, event.chunk, event.good, now, out);
         return;
       case 'origin':
-        this.#search.answered(event.chunk);
-        if (event.good) this.#throttles.down.took(this.#data?.lengths.length(event.chunk) ?? 0, now);
-        if (event.good) this.#gain(event.chunk, now, out);
-        // The next ones, without waiting for a tick; what failed is asked for again at one.
-        if (event.good && this.#data !== undefined) this.#search.askOrigins(this.#data, now, out);
-        if (this.#isPreheating && this.#data !== undefined) this.#search.preheat(this.#data, now, out);
+        this.#fromOrigin(event.chunk, event.good, now, out);
         return;
       case 'layout':
         this.#layout(event, now, out);
@@ -277,7 +275,7 @@ export class FieldMachine {
         return;
       case 'preheat':
         this.#isPreheating = true;
-        if (this.#data !== undefined) this.#search.preheat(this.#data, now, out);
+        if (this.#data !== undefined) this.#origins.preheat(this.#data, now, out);
         return;
       case 'peer':
         this.gossip.hearOf(event.address, now, out);
@@ -307,9 +305,10 @@ export class FieldMachine {
     data.giver.breakPromises(now, out);
     for (const conn of data.giver.givenUp(now)) this.#connections.hangUpOn(conn, 'takes nothing', now, out);
     if (!this.#leaving.isOn) this.#connections.dropUseless(data, now, out);
-    this.#search.look(data, now, out);
+    this.#origins.ask(data, now, out);
+    this.#search.look(data, now, out, (chunk) => this.#origins.isAsked(chunk));
     this.#isPreheating &&= data.held.count < data.lengths.count;
-    if (this.#isPreheating) this.#search.preheat(data, now, out);
+    if (this.#isPreheating) this.#origins.preheat(data, now, out);
     this.#leaving.goOn(now, out);
   }
 
@@ -317,7 +316,11 @@ export class FieldMachine {
     const { node: self, random, fill, keep: budget } = this.#options;
     const mayFill = (): boolean => this.#mayFill();
     const { up, down } = this.#throttles;
-    const stock = makeStock({ node: self, lengths, held: chunks, free, budget, random, mayFill, up, down }, now);
+    const origins = this.#origins;
+    const stock = makeStock(
+      { node: self, lengths, held: chunks, free, budget, random, mayFill, up, down, origins },
+      now,
+    );
     const { announced, fetcher, giver } = stock;
     const keeper = new Keeper(stock, {
       node: self,
@@ -352,9 +355,9 @@ export class FieldMachine {
     else this.#connections.ban(conn, 'gave a false chunk', LIE_MS, now, out);
   }
 
-  #gain(chunk: number, now: number, out: Action[]): void {
+  #gain(chunk: number, now: number, out: Action[], isPromised = false): void {
     const data = this.#data;
-    if (data?.keeper.gain(chunk, now, out) !== true) return;
+    if (data?.keeper.gain(chunk, now, out, isPromised) !== true) return;
     this.#search.found(chunk);
     if (data.held.count === data.lengths.count) this.#say(`holds the whole image, ${data.lengths.count} chunks`);
   }
@@ -369,6 +372,19 @@ export class FieldMachine {
     return this.#throttles.limits;
   }
 
+  #fromOrigin(chunk: number, good: boolean, now: number, out: Action[]): void {
+    const isPromised = this.#origins.answered(chunk, good);
+    const data = this.#data;
+    if (data === undefined) return;
+    if (good) {
+      this.#throttles.down.took(data.lengths.length(chunk), now);
+      this.#gain(chunk, now, out, isPromised);
+      // The next ones, without waiting for a tick; what failed is asked for again at one.
+      this.#origins.ask(data, now, out);
+    }
+    if (this.#isPreheating) this.#origins.preheat(data, now, out);
+  }
+
   #read(read: number, chunks: ChunkRange, now: number, out: Action[]): void {
     const data = this.#data;
     if (data === undefined) {
@@ -377,8 +393,7 @@ export class FieldMachine {
     }
     for (let chunk = chunks.start; chunk < chunks.end; chunk++) data.keep.used(chunk, now);
     if (data.reads.add(read, chunks)) out.push({ kind: 'ready', read });
-    // With no peer at all there is nobody else who may have it.
-    else if (this.gossip.table.size < 2) this.#search.askOrigins(data, now, out);
+    else this.#origins.ask(data, now, out);
   }
 
   #connect(now: number, out: Action[]): void {

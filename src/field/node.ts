@@ -312,7 +312,7 @@ export class FieldNode {
         this.#holder?.drop(action.chunk);
         return;
       case 'ask origin':
-        this.#origins?.ask(action.chunk, this.#index);
+        this.#origins?.ask(action.chunk, this.#index, action.urgent);
         return;
       case 'ready':
         this.#reader?.ready(action.read);

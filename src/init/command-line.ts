@@ -26,6 +26,8 @@ export interface BootOptions {
   readonly media: readonly Medium[] | undefined;
   /** `ram`, `keep` (on the boot medium), a device path, or LABEL=…, UUID=…. */
   readonly cow: string;
+  /** Where chunks are kept over reboots: a device path, or LABEL=…, UUID=…. */
+  readonly store: string | undefined;
   readonly toram: boolean;
   /** undefined: `full` for a pinned image, else `off`. */
   readonly verify: Verification | undefined;
@@ -84,6 +86,10 @@ const WORDS: Readonly<Record<string, Word>> = {
     if (!/^(ram|keep|\/dev\/\S+|(LABEL|UUID|PARTUUID|PARTLABEL)=.+)$/.test(value))
       return 'wants ram, keep, /dev/DEVICE, LABEL=… or UUID=…';
     draft.cow = value;
+  },
+  store(draft, value) {
+    if (!/^(\/dev\/\S+|(LABEL|UUID|PARTUUID|PARTLABEL)=.+)$/.test(value)) return 'wants /dev/DEVICE, LABEL=… or UUID=…';
+    draft.store = value;
   },
   toram: flag('toram'),
   verify(draft, value) {
@@ -208,6 +214,7 @@ export function parseCommandLine(text: string): BootOptions {
     iso: undefined,
     media: undefined,
     cow: 'ram',
+    store: undefined,
     toram: false,
     verify: undefined,
     role: undefined,

@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serveControl } from '../field/control.ts';
 import { answerControl } from '../field/control-words.ts';
@@ -15,8 +13,6 @@ import { parseAddress } from '../field/wire/address.ts';
 import { FieldKey } from '../field/wire/key.ts';
 import { DEFAULT_PORT } from '../field/wire/protocol.ts';
 import { ChunkStore } from '../image/chunk-store.ts';
-import { cleanStore } from '../image/clean-store.ts';
-import { writeIndexFile } from '../image/index-file.ts';
 import { releaseStartPages } from '../linux/memory.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
 import { KernelDevice } from '../nbd/kernel-device.ts';
@@ -29,34 +25,13 @@ import { UsageError } from './command.ts';
 import { indexPath, type OpenedImage, open } from './field-image.ts';
 import { keepSignature, rulesOf } from './field-papers.ts';
 import { say } from './field-say.ts';
+import { nodeIdOf, settleIn } from './field-store.ts';
 import { parseBytes, type Values, word } from './field-words.ts';
 
 /** Where /init leaves what the network's DHCP said. */
 const NAME_SERVERS = '/run/viver/resolv.conf';
 /** Of the machine's memory, what a node keeps of the image when nothing else is said. */
 const KEEP_SHARE = 0.25;
-
-/** A node with a directory is the same node in its next life. */
-async function nodeIdOf(store: string): Promise<number> {
-  const path = join(store, 'node');
-  await mkdir(store, { recursive: true });
-  const text = await readFile(path, 'latin1').catch(() => '');
-  const known = /^[0-9a-f]{12}\n$/.test(text) ? Number.parseInt(text, 16) : undefined;
-  if (known !== undefined) return known;
-  const node = randomBytes(6).readUIntBE(0, 6);
-  await writeFile(path, `${node.toString(16).padStart(12, '0')}\n`);
-  return node;
-}
-
-/** What earlier lives began to write and did not end. */
-async function removeStale(store: string): Promise<void> {
-  try {
-    const { temporary } = await cleanStore(store, { what: 'temporary files', isDryRun: false, nowMs: Date.now() });
-    if (temporary > 0) say(`${temporary} temporary files of earlier lives removed`);
-  } catch (error) {
-    say(`${store} is not cleaned: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
 
 /** The name servers that the network's own DHCP named, on a machine that VIVER started; else none are known here. */
 function nameServers(): readonly string[] {
@@ -131,11 +106,9 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   }
   const index = await waitFor(node.ready(), signal);
   if (values.store !== undefined && opened.file === undefined) {
-    const path = indexPath(values.store, opened.id);
-    await writeIndexFile(path, index);
-    await keepSignature(path, node.papers.papers.signatures);
+    await settleIn(values.store, image, index, keep);
+    await keepSignature(indexPath(values.store, opened.id), node.papers.papers.signatures);
   }
-  if (values.store !== undefined) void removeStale(values.store);
   const served = target === undefined ? undefined : await serve(target, node.source, opened.id);
   if (served !== undefined) stack.defer(served.close);
   const where = served === undefined ? '' : ` nbd=${served.where}`;

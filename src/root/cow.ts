@@ -79,13 +79,13 @@ export function cowModules(device: CowDevice): readonly string[] {
  * How to mount the device for an upper layer.
  * @throws Error that says why it cannot be one
  */
-export function planDeviceCow(device: CowDevice): { readonly type: string; readonly data: string } {
-  if (device.type === undefined) throw new Error(`viver.cow: ${device.path} has no file system; make one by mkfs.ext4`);
+export function planDeviceCow(device: CowDevice, word = 'viver.cow'): { readonly type: string; readonly data: string } {
+  if (device.type === undefined) throw new Error(`${word}: ${device.path} has no file system; make one by mkfs.ext4`);
   const row = UPPER_TYPES[device.type];
   if (row !== undefined) return { type: row.type, data: row.options };
   const why = NO_UPPER[device.type] ?? 'is nothing files can be written to';
   const usable = Object.keys(UPPER_TYPES).join(', ');
-  throw new Error(`viver.cow: ${device.path} is ${device.type}, which ${why}; use one of ${usable}`);
+  throw new Error(`${word}: ${device.path} is ${device.type}, which ${why}; use one of ${usable}`);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Throttle } from '../shares/throttle.ts';
 import { ChunkSet } from '../wire/chunk-set.ts';
 import type { NodeId } from '../wire/record.ts';
 import { REGIONS_LIMIT, regionRange } from '../wire/regions.ts';
+import type { OriginOrders } from './connections/origin-orders.ts';
 import { Fetcher } from './fetching/fetcher.ts';
 import { ReadQueue } from './fetching/read-queue.ts';
 import { Giver } from './giving/giver.ts';
@@ -42,10 +43,12 @@ export interface StockOptions {
   /** What may go to peers, and what may come. */
   readonly up: Throttle;
   readonly down: Throttle;
+  /** What comes from origins. */
+  readonly origins?: Pick<OriginOrders, 'isComing' | 'bring'>;
 }
 
 export function makeStock(
-  { node, lengths, held: chunks, free, budget, random, mayFill, up, down }: StockOptions,
+  { node, lengths, held: chunks, free, budget, random, mayFill, up, down, origins }: StockOptions,
   now: number,
 ): Stock {
   const held = new ChunkSet(lengths.count);
@@ -70,7 +73,14 @@ export function makeStock(
     duty: duty?.chunks,
     limit: down,
   });
-  const giver = new Giver({ lengths, held, isComing: (chunk) => fetcher.isOrdered(chunk), limit: up });
+  const giver = new Giver({
+    lengths,
+    held,
+    isComing: (chunk) => fetcher.isOrdered(chunk) || origins?.isComing(chunk) === true,
+    isFromAfar: (chunk) => origins?.isComing(chunk) === true,
+    bring: (chunk, now) => origins?.bring(chunk, lengths.count, now) === true,
+    limit: up,
+  });
   return { lengths, held, announced: held.copy(), reads, keep, fetcher, giver, swaps, duty };
 }
 

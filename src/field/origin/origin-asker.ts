@@ -15,7 +15,8 @@ export class OriginAsker {
   readonly #origins: Origins;
   readonly #log: (line: string) => void;
   readonly #events: OriginEvents;
-  readonly #asking = new Set<number>();
+  /** What is being asked for, and whether a read waits for it. */
+  readonly #asking = new Map<number, { urgent: boolean }>();
   #saidAt = Number.NEGATIVE_INFINITY;
 
   constructor(origins: Origins, log: (line: string) => void, events: OriginEvents) {
@@ -24,11 +25,14 @@ export class OriginAsker {
     this.#events = events;
   }
 
-  ask(chunk: number, index: ChunkIndex | undefined): void {
-    if (index === undefined || this.#asking.has(chunk)) return;
-    this.#asking.add(chunk);
+  ask(chunk: number, index: ChunkIndex | undefined, urgent: boolean): void {
+    const asking = this.#asking.get(chunk);
+    if (asking !== undefined) asking.urgent ||= urgent;
+    if (index === undefined || asking !== undefined) return;
+    const haste = { urgent };
+    this.#asking.set(chunk, haste);
     this.#origins
-      .fetch(index, chunk)
+      .fetch(index, chunk, haste)
       .then((bytes) => this.#events.got(chunk, bytes))
       .catch((error: unknown) => {
         this.#say(error);

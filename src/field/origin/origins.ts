@@ -34,8 +34,14 @@ export interface OriginStatus {
   readonly fault: string | null;
 }
 
+/** A read waits for it. */
+export interface Haste {
+  urgent: boolean;
+}
+
 /** What is asked of one server after another until one gives it. */
 interface Errand<T> {
+  readonly haste: Readonly<Haste>;
   readonly what: string;
   /** Names it where a server is remembered to lack it. */
   readonly file: string;
@@ -56,7 +62,7 @@ export class Origins {
   readonly #saidAt = new Map<string, number>();
   readonly #dated = new Set<string>();
   /** Those that wait for a server to have room. */
-  #waiting: (() => void)[] = [];
+  #waiting: { readonly haste: Readonly<Haste>; readonly look: () => void }[] = [];
 
   /** @throws Error when one is no http or https URL */
   constructor(urls: readonly string[], options: OriginsOptions = {}) {
@@ -79,11 +85,13 @@ export class Origins {
 
   /**
    * The chunk's bytes, verified.
+   * @param haste what is not urgent leaves the most of each server to what is; it may become so
    * @throws Error when no origin gives it now
    */
-  fetch(index: ChunkIndex, chunk: number): Promise<Uint8Array> {
+  fetch(index: ChunkIndex, chunk: number, haste: Readonly<Haste> = { urgent: true }): Promise<Uint8Array> {
     const bytes = index.length(chunk);
     return this.#run({
+      haste,
       what: `chunk ${chunk}`,
       file: index.digestHex(chunk),
       bytes,
@@ -97,6 +105,7 @@ export class Origins {
   /** The index of an image, checked against its id. @throws Error when no origin gives it now */
   index(id: string): Promise<ChunkIndex> {
     return this.#run({
+      haste: { urgent: true },
       what: `the index of ${id.slice(0, 12)}`,
       file: `${id}.caibx`,
       bytes: 1 << 20,
@@ -172,7 +181,10 @@ export class Origins {
   }
 
   /** The server that would be first to give it; waits while those that could have no room. */
-  async #choose<T>({ file, bytes }: Errand<T>, tried: ReadonlySet<OriginServer>): Promise<OriginServer | undefined> {
+  async #choose<T>(
+    { file, bytes, haste }: Errand<T>,
+    tried: ReadonlySet<OriginServer>,
+  ): Promise<OriginServer | undefined> {
     for (;;) {
       const now = performance.now();
       const able = this.#directory.servers.filter(
@@ -185,9 +197,9 @@ export class Origins {
           a.endpoint.priority - b.endpoint.priority ||
           a.delay(bytes, unknownRate, now) - b.delay(bytes, unknownRate, now),
       );
-      const free = ranked.find((server) => server.hasRoom(bytes));
+      const free = ranked.find((server) => server.hasRoom(bytes, haste.urgent));
       if (free !== undefined) return free;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await new Promise<void>((look) => this.#waiting.push({ haste, look }));
     }
   }
 
@@ -207,7 +219,8 @@ export class Origins {
       server.ended(bytes);
       const waiting = this.#waiting;
       this.#waiting = [];
-      for (const look of waiting) look();
+      // In this order they look: what reads wait for first.
+      for (const urgent of [true, false]) for (const each of waiting) if (each.haste.urgent === urgent) each.look();
     }
   }
 

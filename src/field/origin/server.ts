@@ -14,6 +14,8 @@ const LACKS_LIMIT = 4096;
 const REQUESTS_FIRST = 6;
 const REQUESTS_MOST = 24;
 const BYTES_MOST = 32 << 20;
+/** Of these, what is fetched in advance may take. */
+const ADVANCE_SHARE = 0.5;
 /** What is on order there is worth so long at its rate. */
 const ON_ORDER_MS = 400;
 /** A rate is measured over so long of being busy. */
@@ -68,9 +70,11 @@ export class OriginServer {
     return at !== undefined && now - at < LACK_MS;
   }
 
-  hasRoom(bytes: number): boolean {
+  /** @param urgent a read waits: all that is fetched in advance takes a part of the requests only */
+  hasRoom(bytes: number, urgent = true): boolean {
     if (this.requests === 0) return true;
-    return this.requests < this.#requestsMost() && this.bytesOnOrder + bytes <= BYTES_MOST;
+    const most = this.#requestsMost() * (urgent ? 1 : ADVANCE_SHARE);
+    return this.requests < most && this.bytesOnOrder + bytes <= BYTES_MOST;
   }
 
   /** Seconds until so many bytes more would be here. */

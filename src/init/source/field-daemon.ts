@@ -35,6 +35,8 @@ export interface FieldDaemonRequest {
   /** `ADDRESS` or `ADDRESS:PORT`. */
   readonly peers: readonly string[];
   readonly origins: readonly string[];
+  /** Where chunks are kept over reboots, and how many bytes of them. */
+  readonly store?: { readonly path: string; readonly keepBytes: number } | undefined;
   /** `UP[/DOWN]`, bytes per second. */
   readonly limit: string | undefined;
   readonly keyFile: string | undefined;
@@ -46,7 +48,7 @@ export interface FieldDaemonRequest {
 
 /** The daemon's command line, in the initramfs. Pure. */
 export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
-  const { name, id, imagePath, indexPath, peers, origins, limit, keyFile, keysDirectory, hasDevice } = request;
+  const { name, id, imagePath, indexPath, peers, origins, limit, keyFile, keysDirectory, hasDevice, store } = request;
   return [
     ...['/init', 'field', 'up', '--name', name, '--control', FIELD_SOCKET],
     ...(id === undefined ? [] : ['--id', id]),
@@ -55,6 +57,7 @@ export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
     ...(indexPath === undefined ? [] : ['--index', seenFromInitramfs(indexPath)]),
     ...peers.flatMap((peer) => ['--peer', peer]),
     ...origins.flatMap((origin) => ['--origin', origin]),
+    ...(store === undefined ? [] : ['--store', seenFromInitramfs(store.path), '--keep', String(store.keepBytes)]),
     ...(limit === undefined ? [] : ['--limit', limit]),
     ...(keyFile === undefined ? [] : ['--key', keyFile]),
     ...(keysDirectory === undefined ? [] : ['--keys', keysDirectory]),

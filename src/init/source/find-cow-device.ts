@@ -20,7 +20,21 @@ const DEVICE_TIMEOUT_MS = 5000;
  * The device that `viver.cow=` names by path, LABEL=, UUID=, PARTLABEL= or PARTUUID=.
  * @throws BootFailure when it does not appear; never falls back to RAM, for a person relies on what is written
  */
-export async function findCowDevice(wanted: string, drivers: Drivers, waitMs = WAIT_MS): Promise<CowDevice> {
+export function findCowDevice(wanted: string, drivers: Drivers, waitMs = WAIT_MS): Promise<CowDevice> {
+  return findNamedDevice('viver.cow', wanted, drivers, waitMs, ['viver.cow=ram keeps what is written in RAM']);
+}
+
+/**
+ * The device that a word of the command line names by path, LABEL=, UUID=, PARTLABEL= or PARTUUID=.
+ * @throws BootFailure when it does not appear
+ */
+export async function findNamedDevice(
+  word: string,
+  wanted: string,
+  drivers: Drivers,
+  waitMs: number,
+  tryThis: readonly string[],
+): Promise<CowDevice> {
   const name = parseDeviceName(wanted);
   const untilMs = uptimeMs() + waitMs;
   let asked = '';
@@ -40,9 +54,9 @@ export async function findCowDevice(wanted: string, drivers: Drivers, waitMs = W
     }
     if (uptimeMs() >= untilMs) {
       const names = devices.map((device) => device.path).join(' ') || 'none';
-      throw new BootFailure(`viver.cow=${wanted}: no such device after ${Math.round(waitMs / 1000)} s`, {
+      throw new BootFailure(`${word}=${wanted}: no such device after ${Math.round(waitMs / 1000)} s`, {
         saw: [`block devices: ${names}`],
-        tryThis: ['plug the disk in and type exit', 'viver.cow=ram keeps what is written in RAM'],
+        tryThis: ['plug the disk in and type exit', ...tryThis],
       });
     }
     // It may hang on what was left when the image was found.

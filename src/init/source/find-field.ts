@@ -18,6 +18,7 @@ import { needsProof, whyNoField } from '../trust/signing-keys.ts';
 import { fieldKeyFile } from './field-daemon.ts';
 import type { Network } from './network.ts';
 import { chooseOffer, type HeardOffer, type OfferChoice } from './offer-choice.ts';
+import type { KeptStore } from './store-device.ts';
 
 /** An image that others on the network have. */
 export interface FieldImage {
@@ -25,12 +26,14 @@ export interface FieldImage {
   readonly id: string;
   /** Nodes to begin with, `ADDRESS:PORT`. */
   readonly peers: readonly Address[];
-  readonly network: NetworkUp;
+  /** undefined: all of it lies in a store on this machine, and nobody else was found. */
+  readonly network: NetworkUp | undefined;
   readonly why: string;
   /** The device of a medium that has the image too, and is slower. */
   readonly insteadOf?: string;
   /** Its index, with the signature that was checked beside it. */
   readonly provenIndex?: string | undefined;
+  readonly store?: KeptStore | undefined;
 }
 
 export interface FieldQuestion {
@@ -82,7 +85,7 @@ export async function findField(
   drivers: Drivers,
   network: Network,
   log: BootLog,
-): Promise<FieldImage> {
+): Promise<FieldImage & { readonly network: NetworkUp }> {
   const { image, limitMs, answerMs } = question;
   const refused = whyNoField();
   if (refused !== undefined) throw new BootFailure(`the network is not asked for an image: ${refused}`, {});

@@ -3,12 +3,17 @@ import type { BootLog, StageDone } from '../boot-log.ts';
 import type { BootOptions } from '../command-line.ts';
 import type { Drivers } from '../drivers/drivers.ts';
 import { BootFailure } from '../failing/failure.ts';
+import { needsProof, whyNoField } from '../trust/signing-keys.ts';
 import { fasterField } from './faster-field.ts';
-import { type FieldImage, findField, questionOf } from './find-field.ts';
+import { type FieldImage, type FieldQuestion, findField, questionOf } from './find-field.ts';
 import { type FoundMedia, findMedia } from './find-media.ts';
 import type { Network } from './network.ts';
 import type { Refusals } from './refusals.ts';
 import { sourceOrder, wantsNetwork } from './source-order.ts';
+import { imageIn, openStore } from './store-device.ts';
+
+/** With a store that has the image, others are asked for so long. */
+const BRIEFLY = { limitMs: 8000, answerMs: 1500, cardMs: 2000 };
 
 /** Where the image comes from. */
 export type Source =
@@ -32,7 +37,7 @@ export async function findSource(
   let asking: Promise<FieldImage> | undefined;
   let isOffered = false;
   const askNetwork = (): Promise<FieldImage> => {
-    asking ??= findField(questionOf(options, wanted), options, drivers, network, log);
+    asking ??= askFor(questionOf(options, wanted), options, drivers, network, log);
     asking.then(
       () => {
         isOffered = true;
@@ -68,11 +73,32 @@ export async function findSource(
 
 function fromField(field: FieldImage, log: BootLog): StageDone<Source> {
   log.choose(`field ${field.name}@${field.id}`, field.why);
-  const { link, plan } = field.network;
-  return {
-    value: { kind: 'net', field },
-    note: `net: ${link.name} ${plan.address}/${plan.prefixLength}; ${field.why}`,
-  };
+  const { network, why } = field;
+  const where =
+    network === undefined ? 'store' : `net: ${network.link.name} ${network.plan.address}/${network.plan.prefixLength}`;
+  return { value: { kind: 'net', field }, note: `${where}; ${why}` };
+}
+
+/** Who has a store with the image asks others for a while, for they may be faster, and needs none of them. */
+async function askFor(
+  question: FieldQuestion,
+  options: BootOptions,
+  drivers: Drivers,
+  network: Network,
+  log: BootLog,
+): Promise<FieldImage> {
+  const store = await openStore(options, drivers, log);
+  const kept = store === undefined ? undefined : imageIn(store, options.image);
+  if (kept === undefined) return { ...(await findField(question, options, drivers, network, log)), store };
+  try {
+    const brief = { ...question, ...BRIEFLY };
+    return { ...(await findField(brief, options, drivers, network, log)), store };
+  } catch (error) {
+    // What the disk says ran last is nobody's signature.
+    if (!(error instanceof BootFailure) || whyNoField() !== undefined || needsProof(options.image)) throw error;
+    const why = `it lies in the store; ${describeError(error)}`;
+    return { ...kept, peers: [], network: network.up, why, store };
+  }
 }
 
 /** The first failure speaks; what was seen and could be tried is that of all. */

@@ -109,6 +109,7 @@ async function join(
       ...{ name, id, imagePath: undefined, peers, origins, limit, keyFile: fieldKeyFile(), hasDevice: true },
       indexPath: provenIndex,
       keysDirectory: provenIndex === undefined ? undefined : KEYS,
+      store: field.store,
     },
     'now',
   );

@@ -9,7 +9,7 @@ import { REPORT_DIRECTORY } from '../boot-log.ts';
 export const PRIVATE_DIRECTORY = `${REPORT_DIRECTORY}/private`;
 
 /** Under these names root finds them. */
-const PARTS = ['lower', 'cow', 'media', 'image'];
+const PARTS = ['lower', 'cow', 'media', 'image', 'store'];
 
 export function makePrivateDirectory(): void {
   mkdirSync(PRIVATE_DIRECTORY, { recursive: true, mode: 0o700 });

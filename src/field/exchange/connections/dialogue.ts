@@ -24,6 +24,8 @@ export interface DialogueLinks {
   readonly indexSeeker: IndexSeeker;
   readonly paperSeeker: PaperSeeker;
   readonly stock: () => Pick<Stock, 'fetcher' | 'giver' | 'lengths'> | undefined;
+  /** Chunks that a source has not got, and will not have. */
+  readonly lacked?: (conn: ConnectionId, ranges: readonly ChunkRange[], now: number) => void;
   readonly ban: (conn: ConnectionId, why: string, now: number, out: Action[]) => void;
 }
 
@@ -76,6 +78,7 @@ export class Dialogue {
         fetcher?.pointers(conn, frame, now);
         return;
       case 'lack':
+        this.#links.lacked?.(conn, frame.ranges, now);
         if (fetcher?.lacks(conn, frame) === true) ban(conn, 'lied about what it holds', now, out);
         return;
       case 'index at':

@@ -165,6 +165,11 @@ export class Fetcher {
     }
   }
 
+  /** A node that does not hold a chunk will bring it when it is asked. */
+  point(chunk: number, self: NodeId, node: NodeId, now: number): void {
+    this.#demand.pointed(chunk, self, node, now);
+  }
+
   /** True when the source has so often lacked what it said it holds that it must be lying. */
   lacks(conn: ConnectionId, { choices, ranges }: FrameBodies['lack']): boolean {
     const source = this.sources.get(conn);

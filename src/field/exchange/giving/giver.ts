@@ -31,6 +31,10 @@ export interface GiverOptions {
   readonly held: ChunkSet;
   /** Whether a chunk that is not held is on its way to us. */
   readonly isComing: (chunk: number) => boolean;
+  /** Whether it comes from afar, where it may take its time. */
+  readonly isFromAfar?: (chunk: number) => boolean;
+  /** Whether a chunk that is neither held nor coming is for us to bring from elsewhere, for whoever asks: it comes then. */
+  readonly bring?: (chunk: number, now: number) => boolean;
   /** What may go to all peers together. */
   readonly limit?: Throttle;
 }
@@ -40,6 +44,8 @@ export class Giver {
   readonly #lengths: Lengths;
   readonly #held: ChunkSet;
   readonly #isComing: (chunk: number) => boolean;
+  readonly #isFromAfar: (chunk: number) => boolean;
+  readonly #bring: (chunk: number, now: number) => boolean;
   readonly #clients = new Map<ConnectionId, Client>();
   /** How often each chunk has been given, up to 255. */
   readonly #given: Uint8Array;
@@ -63,6 +69,8 @@ export class Giver {
     this.#lengths = options.lengths;
     this.#held = options.held;
     this.#isComing = options.isComing;
+    this.#isFromAfar = options.isFromAfar ?? (() => false);
+    this.#bring = options.bring ?? (() => false);
     this.#limit = options.limit ?? new Throttle();
     this.#given = new Uint8Array(options.lengths.count);
     this.#fresh = options.held.copy();
@@ -135,7 +143,7 @@ export class Giver {
     const lacking: number[] = [];
     for (const { start, end } of request.ranges) {
       for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
-        if (!this.#held.has(chunk) && !this.#isComing(chunk)) lacking.push(chunk);
+        if (!this.#held.has(chunk) && !this.#isComing(chunk) && !this.#bring(chunk, now)) lacking.push(chunk);
         else client.wishes.add({ chunk, urgent, insist, at: now }, this.#held.has(chunk));
       }
     }
@@ -380,7 +388,8 @@ export class Giver {
     for (const client of this.#clients.values()) {
       const broken: number[] = [];
       for (const wish of client.wishes.promised.values()) {
-        if (!this.#isComing(wish.chunk) || now - wish.at > PROMISE_MS) broken.push(wish.chunk);
+        const isLate = now - wish.at > PROMISE_MS && !this.#isFromAfar(wish.chunk);
+        if (isLate || !this.#isComing(wish.chunk)) broken.push(wish.chunk);
       }
       if (broken.length === 0) continue;
       for (const chunk of broken) client.wishes.delete(chunk);

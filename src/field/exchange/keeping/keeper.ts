@@ -49,11 +49,11 @@ export class Keeper {
     this.#links = links;
   }
 
-  /** A good chunk has come; false when it is not worth keeping. */
-  gain(chunk: number, now: number, out: Action[]): boolean {
+  /** A good chunk has come; false when it is not worth keeping. `isPromised`: others wait for it. */
+  gain(chunk: number, now: number, out: Action[], isPromised = false): boolean {
     const { held, reads, keep } = this.#stock;
     if (held.has(chunk)) return false;
-    const isWanted = this.#someLike(chunk, (each) => reads.waitsFor(each) || reads.window.has(each));
+    const isWanted = isPromised || this.#someLike(chunk, (each) => reads.waitsFor(each) || reads.window.has(each));
     const duty = this.#stock.duty?.chunks;
     const isDuty = duty?.has(chunk) === true;
     // For a duty only what is none makes room; for a read whatever others have.

@@ -1,0 +1,65 @@
+/** The directory of `viver field up --store`: what a node keeps there beside chunks. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ChunkIndex } from '../image/chunk-index.ts';
+import { cleanStore } from '../image/clean-store.ts';
+import { writeIndexFile } from '../image/index-file.ts';
+import { makeRoom } from '../image/make-room.ts';
+import { indexPath } from './field-image.ts';
+import { say } from './field-say.ts';
+
+/** A node with a directory is the same node in its next life. */
+export async function nodeIdOf(store: string): Promise<number> {
+  const path = join(store, 'node');
+  await mkdir(store, { recursive: true });
+  const text = await readFile(path, 'latin1').catch(() => '');
+  const known = /^[0-9a-f]{12}\n$/.test(text) ? Number.parseInt(text, 16) : undefined;
+  if (known !== undefined) return known;
+  const node = randomBytes(6).readUIntBE(0, 6);
+  await writeFile(path, `${node.toString(16).padStart(12, '0')}\n`);
+  return node;
+}
+
+/**
+ * The image is known: its index is kept, its name and id for a boot that finds nobody, and what other images left makes
+ * room for it. A store that cannot be written to is told of, and is no reason not to serve.
+ */
+export async function settleIn(
+  store: string,
+  image: { readonly id: string; readonly name: string },
+  index: ChunkIndex,
+  keep: number,
+): Promise<void> {
+  try {
+    const bytes = await makeRoom(store, index, keep);
+    await writeIndexFile(indexPath(store, image.id), index);
+    await replace(join(store, 'bytes'), `${bytes}\n`);
+    await replace(join(store, 'last'), `${image.id} ${image.name}\n`);
+  } catch (error) {
+    say(`${store} is not made ready: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  void removeStale(store);
+}
+
+/** What earlier lives began to write and did not end. */
+async function removeStale(store: string): Promise<void> {
+  try {
+    const { temporary } = await cleanStore(store, { what: 'temporary files', isDryRun: false, nowMs: Date.now() });
+    if (temporary > 0) say(`${temporary} temporary files of earlier lives removed`);
+  } catch (error) {
+    say(`${store} is not cleaned: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Whoever reads it, after a power cut too, finds the old text or the new one. */
+async function replace(path: string, text: string): Promise<void> {
+  const file = await open(`${path}.tmp`, 'w');
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.tmp`, path);
+}
