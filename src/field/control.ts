@@ -9,22 +9,38 @@ const WORDS_LIMIT = 4096;
 const ANSWER_LIMIT = 64 << 20;
 const PATIENCE_MS = 10_000;
 
+/** What a question may hold and how long its answer may take, where that is more than usual. */
+export interface ControlLimits {
+  readonly words?: number;
+  readonly patienceMs?: number;
+}
+
 /**
  * Serves questions on a unix socket that only its owner may use. A socket left behind by a daemon that died is
  * replaced.
  * @throws the system's error when the path is not to be had
  */
-export async function serveControl(path: string, answer: (words: string) => unknown): Promise<Server> {
+export async function serveControl(
+  path: string,
+  answer: (words: string) => unknown,
+  { words: mostWords = WORDS_LIMIT, patienceMs = PATIENCE_MS }: ControlLimits = {},
+): Promise<Server> {
   if (existsSync(path) && !(await isServed(path))) unlinkSync(path);
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     let text = '';
-    socket.setTimeout(PATIENCE_MS, () => socket.destroy());
+    socket.setTimeout(patienceMs, () => socket.destroy());
+    let isAsked = false;
     socket.setEncoding('utf8');
     socket.on('error', () => socket.destroy());
     socket.on('data', (part) => {
       text += String(part);
-      if (text.length > WORDS_LIMIT) socket.destroy();
-      else if (text.includes('\n')) socket.end(`${JSON.stringify(answer(text.slice(0, text.indexOf('\n'))))}\n`);
+      if (text.length > mostWords) socket.destroy();
+      else if (text.includes('\n') && !isAsked) {
+        isAsked = true;
+        Promise.try(answer, text.slice(0, text.indexOf('\n')))
+          .catch((error: unknown) => ({ error: error instanceof Error ? error.message : String(error) }))
+          .then((given) => socket.end(`${JSON.stringify(given)}\n`));
+      }
     });
   });
   await new Promise<void>((resolve, reject) => {
@@ -83,22 +99,28 @@ export async function tellPeer(path: string, peer: string): Promise<void> {
   await ask(path, `join ${peer}`);
 }
 
-/** @throws Error when nobody answers there, or what the daemon says cannot be done */
-async function ask(path: string, words: string): Promise<unknown> {
-  const answer = await askOnce(path, words);
+const ask = (path: string, words: string): Promise<unknown> => askControl(path, words, 'field daemon', PATIENCE_MS);
+
+/**
+ * Asks whoever serves a control socket.
+ * @param who is expected to answer there, for the error
+ * @throws Error when nobody answers there, or what they say cannot be done
+ */
+export async function askControl(path: string, words: string, who: string, patienceMs: number): Promise<unknown> {
+  const answer = await askOnce(path, words, who, patienceMs);
   const isError = typeof answer === 'object' && answer !== null && 'error' in answer;
   if (isError) throw new Error(String(answer.error));
   return answer;
 }
 
-function askOnce(path: string, words: string): Promise<unknown> {
+function askOnce(path: string, words: string, who: string, patienceMs: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     let text = '';
     socket.setEncoding('utf8');
-    socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('no answer')));
+    socket.setTimeout(patienceMs, () => socket.destroy(new Error('no answer')));
     socket.once('connect', () => socket.write(`${words}\n`));
-    socket.on('error', (cause) => reject(new Error(`no field daemon answers at ${path}`, { cause })));
+    socket.on('error', (cause) => reject(new Error(`no ${who} answers at ${path}`, { cause })));
     socket.on('data', (part) => {
       text += String(part);
       if (text.length > ANSWER_LIMIT) socket.destroy(new Error('answer without end'));
@@ -107,7 +129,7 @@ function askOnce(path: string, words: string): Promise<unknown> {
       try {
         resolve(JSON.parse(text));
       } catch (cause) {
-        reject(new Error(`the daemon at ${path} gave no status`, { cause }));
+        reject(new Error(`the ${who} at ${path} gave no answer`, { cause }));
       }
       socket.destroy();
     });

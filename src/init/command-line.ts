@@ -43,6 +43,8 @@ export interface BootOptions {
   readonly waitSeconds: number | undefined;
   readonly break: StageName | undefined;
   readonly rescue: boolean;
+  /** The image is new to this machine: it has to become healthy with it, or starts anew (health-watch.ts). */
+  readonly isTrial: boolean;
   /** Layout of the keyboard, for the prompt. */
   readonly keymap: string | undefined;
   readonly debug: boolean;
@@ -65,6 +67,8 @@ type Draft = { -readonly [Key in keyof BootOptions]: BootOptions[Key] };
 type Word = (draft: Draft, value: string) => string | undefined;
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/;
+/** `NAME@VERSION`; `,other` after it: the machine got another image than that release's. */
+const RELEASE = /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,199}@\d{1,16}(,other)?$/;
 const list = (value: string) => value.split(',').filter((item) => item !== '');
 
 const WORDS: Readonly<Record<string, Word>> = {
@@ -136,6 +140,12 @@ const WORDS: Readonly<Record<string, Word>> = {
     const stage = STAGES.find((name) => name === value);
     if (stage === undefined) return `wants one of ${STAGES.join(', ')}`;
     draft.break = stage;
+  },
+  // Read by RUNES (runes/plugins/health.ts, roll.ts): the release by which the boot server chose this machine's image.
+  release(draft, value) {
+    const match = RELEASE.exec(value);
+    if (match === null) return 'wants NAME@VERSION';
+    draft.isTrial = match[1] === undefined;
   },
   // Read by RUNES (runes/plugins/dhcp.ts).
   serve(_, value) {
@@ -226,6 +236,7 @@ export function parseCommandLine(text: string): BootOptions {
     waitSeconds: undefined,
     break: undefined,
     rescue: false,
+    isTrial: false,
     keymap: undefined,
     debug: false,
     bootMac: bootMacOf(text),

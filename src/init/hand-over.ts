@@ -13,6 +13,7 @@ import { type FirmwareFit, firmwareInImage, imageFirmware, leaveToImage, unload 
 import { explainUnfit, findImageModules, runningKernel, showModules } from './drivers/image-modules.ts';
 import { BootFailure } from './failing/failure.ts';
 import type { Undo } from './failing/undo.ts';
+import { watchHealth } from './health-watch.ts';
 import { knowMachine } from './known-machine.ts';
 import { type FieldDaemon, localDaemon, startFieldDaemon } from './source/field-daemon.ts';
 import type { Network } from './source/network.ts';
@@ -81,6 +82,11 @@ export async function prepareHandOver(
   const field = serveImage(image, root, options);
   if (field.daemon !== undefined) undo.add('the field daemon for others', () => field.daemon?.stop());
   log.choose('field', field.why);
+  if (options.isTrial) {
+    const watch = watchHealth();
+    undo.add('the watch over a new version', () => void watch.kill());
+    log.choose('new version', 'it has five minutes to become healthy, or the machine starts anew');
+  }
   // From here on nothing fails: what goes wrong is warned of.
   await network.handOver();
   await beforeSwitch({

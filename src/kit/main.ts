@@ -11,6 +11,7 @@ import { javascript } from './javascript.ts';
 import { kernelConfig } from './kernel-config.ts';
 import { release } from './release.ts';
 import { role } from './role.ts';
+import { roll } from './roll.ts';
 import { runes } from './runes.ts';
 import { shutdown } from './shutdown.ts';
 import { status } from './status.ts';
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   stick,
   chunk,
   release,
+  roll,
   field,
   status,
   role,

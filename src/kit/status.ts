@@ -7,6 +7,7 @@ import { describeError } from '../linux/describe-error.ts';
 import { checkOverview, nameOf, type Overview, type ShownMachine } from '../runes/overview/overview.ts';
 import { RATES_KEPT, type Rates } from '../runes/overview/rate-history.ts';
 import { HTTP_PORT } from '../runes/places.ts';
+import { describeRoll, type RollView } from '../runes/roll/view.ts';
 import { type Command, UsageError } from './command.ts';
 
 const EVERY_MS = 2000;
@@ -174,6 +175,18 @@ const HEAD = [
   ...['chunks', 'holds', 'now', 'five minutes'],
 ];
 
+/** Each roll-out once: the newest version, by the machine that sent most others to it. */
+function rollsOf(machines: readonly ShownMachine[]): readonly RollView[] {
+  const sent = ({ healthy, booting, failed }: RollView) => healthy + booting + failed.length;
+  const newest = new Map<string, RollView>();
+  for (const roll of machines.flatMap(({ state, status }) => (state === 'up' ? (status?.rolls ?? []) : []))) {
+    const known = newest.get(roll.name);
+    const isNewer = known === undefined || roll.version > known.version;
+    if (isNewer || (roll.version === known.version && sent(roll) > sent(known))) newest.set(roll.name, roll);
+  }
+  return [...newest.values()];
+}
+
 /** A table of all machines, those still loading, the field, and what is wrong: the same words as the page's. */
 export function describeOverview({ machines, loading, more, troubles }: Overview): string {
   const rows = [HEAD, ...machines.map((machine) => rowOf(machine).map(printable))];
@@ -193,6 +206,7 @@ export function describeOverview({ machines, loading, more, troubles }: Overview
     ...loading.map(
       ({ address, mac, says, seconds }) => `boots: ${address}${mac === null ? '' : ` (${mac})`} ${says} (${seconds} s)`,
     ),
+    ...rollsOf(machines).map((roll) => `rolls out: ${describeRoll(roll)}`),
     field === null
       ? 'no field on this machine'
       : `every chunk is held ${field.redundancy.min} times at least, ${field.redundancy.mean} times in the mean`,

@@ -22,6 +22,8 @@ export interface ImageCandidate {
   /** `NAME.caibx` and `NAME.caibx.minisig` beside the file, where they are. */
   readonly indexPath?: string;
   readonly signaturePath?: string;
+  /** `NAME.release` beside the file, where it is. */
+  readonly releasePath?: string;
   readonly squashfs: SquashfsIdentity;
 }
 

@@ -22,6 +22,8 @@ export interface MeasuredCandidate {
   readonly candidate: ImageCandidate;
   /** Undefined when it was not or could not be measured; `measured` says why. */
   readonly bytesPerSecond: number | undefined;
+  /** What a release beside it says, 0 without one: of two images on one disk the greater goes first. */
+  readonly standing?: number;
   /** The measurement in words: `93 MB/s`, `only one`, `EIO: i/o error`. */
   readonly measured: string;
 }
@@ -56,7 +58,8 @@ export interface MediumChoice {
  *    kinds are equal.
  * 3. The fastest as measured; within a factor of 1.3 the better kind of medium. What could not be measured comes after
  *    what could, by kind.
- * 4. What is still equal, as images on one disk are: made last, then by name and device, so that a boot is repeatable.
+ * 4. What is still equal, as images on one disk are: the highest standing by releases, then made last, then by name and
+ *    device, so that a boot is repeatable.
  *
  * Different images of the chosen name are not told apart by their age: a clock that was wrong once would decide. They
  * are warned of, and `viver.image=NAME@sha256:…` takes exactly one.
@@ -132,7 +135,8 @@ function speed(row: MeasuredCandidate): number {
 
 function byRank(left: MeasuredCandidate, right: MeasuredCandidate): number {
   const rank = ({ candidate }: MeasuredCandidate) => MEDIUM_RANKS.indexOf(candidate.device.medium);
-  return rank(left) - rank(right) || speed(right) - speed(left) || lastly(left.candidate, right.candidate);
+  const standing = (right.standing ?? 0) - (left.standing ?? 0);
+  return rank(left) - rank(right) || speed(right) - speed(left) || standing || lastly(left.candidate, right.candidate);
 }
 
 function lastly(left: ImageCandidate, right: ImageCandidate): number {

@@ -82,6 +82,7 @@ async function imagesIn(root: string, place: Place, access: MediaAccess): Promis
         squashfs,
         ...(names.has(index) ? { indexPath: join(directory, index) } : {}),
         ...(names.has(`${index}.minisig`) ? { signaturePath: join(directory, `${index}.minisig`) } : {}),
+        ...(names.has(`${name}.release`) ? { releasePath: join(directory, `${name}.release`) } : {}),
       });
       words.push(file);
     } catch (error) {

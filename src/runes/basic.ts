@@ -6,6 +6,7 @@ import dhcp from './plugins/dhcp.ts';
 import field from './plugins/field.ts';
 import firstBoot from './plugins/first-boot.ts';
 import fstab from './plugins/fstab.ts';
+import health from './plugins/health.ts';
 import hostKeys from './plugins/host-keys.ts';
 import hostname from './plugins/hostname.ts';
 import http from './plugins/http.ts';
@@ -16,6 +17,7 @@ import noRouter from './plugins/no-router.ts';
 import otherHardware from './plugins/other-hardware.ts';
 import otherImages from './plugins/other-images.ts';
 import resolv from './plugins/resolv.ts';
+import roll from './plugins/roll.ts';
 import sleep from './plugins/sleep.ts';
 import tftp from './plugins/tftp.ts';
 import time from './plugins/time.ts';
@@ -37,5 +39,5 @@ export const BASIC_PLUGINS: readonly AnyPlugin[] = [
     time,
     bootPackages,
   ],
-  ...[address, resolv, field, otherImages, bootLoader, http, tftp, dhcp, noRouter],
+  ...[address, resolv, field, otherImages, bootLoader, http, tftp, dhcp, noRouter, health, roll],
 ];

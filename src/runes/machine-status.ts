@@ -1,9 +1,11 @@
 import type { FieldStatus } from '../field/status.ts';
 import type { FieldStrip } from '../field/strip.ts';
-import type { DhcpDecision } from './engine/interfaces.ts';
+import type { DhcpDecision, OfferedImage } from './engine/interfaces.ts';
 import type { PluginState } from './engine/runner.ts';
+import { type Health, isHealth } from './health/health.ts';
 import { BOOT_STEPS, type LoadingMachine } from './overview/boot-progress.ts';
 import { RATES_KEPT, type Rates } from './overview/rate-history.ts';
+import { isRollView, type RollView } from './roll/view.ts';
 
 /**
  * What each machine says of itself at `/status.json`. Bytes, seconds and counts. The version grows when a part changes
@@ -44,6 +46,12 @@ export interface MachineStatus {
   readonly rates: Rates | null;
   /** Machines that load from it. */
   readonly loading: readonly LoadingMachine[];
+  /** Images that it offers beside the one it runs. */
+  readonly images: readonly OfferedImage[];
+  /** Roll-outs that it knows, and how they go as far as it has sent machines to boot them. */
+  readonly rolls: readonly RollView[];
+  /** Whether its system has come up well; null from a VIVER that did not say it yet. */
+  readonly health: Health | null;
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -116,9 +124,21 @@ function isLoading(value: unknown): boolean {
   );
 }
 
+/** Its words become words of a kernel's command line. */
+const isOffered = (value: unknown): boolean =>
+  isRecord(value) &&
+  typeof value.name === 'string' &&
+  /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}$/.test(value.name) &&
+  /^[0-9a-f]{64}$/.test(String(value.id)) &&
+  /^\d{1,3}(\.\d{1,3}){3}:\d{1,5}$/.test(String(value.peer)) &&
+  isCount(value.sizeBytes) &&
+  typeof value.isKept === 'boolean';
+
 /** Parts that came later: what an older VIVER lacks is filled in. */
-const LATER = { viver: null, rates: null, loading: [] };
+const LATER = { viver: null, rates: null, loading: [], images: [], rolls: [], health: null };
 const MOST_LOADING = 1024;
+const MOST_IMAGES = 16;
+const MOST_ROLLS = 16;
 
 /** What each part must be; what may be null has `null` before it. */
 const PARTS: Readonly<Record<Exclude<keyof MachineStatus, 'version'>, (value: unknown) => boolean>> = {
@@ -147,6 +167,9 @@ const PARTS: Readonly<Record<Exclude<keyof MachineStatus, 'version'>, (value: un
   viver: orNull(isName),
   rates: orNull(isRates),
   loading: (value) => isMany(value, MOST_LOADING, isLoading),
+  images: (value) => isMany(value, MOST_IMAGES, isOffered),
+  rolls: (value) => isMany(value, MOST_ROLLS, isRollView),
+  health: orNull(isHealth),
 };
 
 function orNull(check: (value: unknown) => boolean): (value: unknown) => boolean {

@@ -86,6 +86,8 @@ declare module 'viver:runes' {
     publish<N extends keyof PublishedStatus>(name: N, value: () => PublishedStatus[N]): Promise<void>;
     /** Tells where a machine that boots by network is, for the status. */
     hear(news: BootNews): Promise<void>;
+    /** Says from now on which image each machine boots that boots by network. */
+    steer(steering: BootSteering): Promise<void>;
   }
 
   /** Parts of a machine's status that other plugins know. */
@@ -100,6 +102,12 @@ declare module 'viver:runes' {
       readonly sent: number;
       readonly refused: number;
     };
+    /** Roll-outs that this machine knows. */
+    rolls: readonly RollView[];
+    /** Whether this machine's system has come up well. */
+    health: Health;
+    /** Images that it offers beside its own. */
+    images: readonly OfferedImage[];
   }
 
   export interface DhcpDecision {
@@ -125,6 +133,56 @@ declare module 'viver:runes' {
     readonly claims: readonly string[];
   }
 
+  /** A roll-out as everybody is shown it: `/status.json`, the status page, `viver roll status --json`. */
+  export interface RollView {
+    readonly name: string;
+    readonly version: number;
+    readonly image: {
+      readonly name: string;
+      readonly id: string;
+    };
+    /** Whom it is for, in the release's own words. */
+    readonly for: readonly string[];
+    readonly when: string;
+    readonly expires: string;
+    readonly isExpired: boolean;
+    /** Undefined when it is not signed. */
+    readonly keyId: string | null;
+    /** What the others boot. */
+    readonly instead: {
+      readonly name: string;
+      readonly id: string;
+    } | null;
+    /** Why it has stopped; null: it goes on. */
+    readonly stopped: string | null;
+    /** Counts of machines that this one has sent to boot it. */
+    readonly healthy: number;
+    readonly booting: number;
+    readonly failed: readonly {
+      readonly mac: string;
+      readonly hostname: string;
+      readonly why: string;
+    }[];
+  }
+
+  /** Whether a machine's system has come up well, as it says itself (plugins/health.ts). Pure. */
+  export interface Health {
+    readonly state: 'starting' | 'healthy' | 'failed';
+    /** What is waited for, or what is wrong; empty when it is healthy. */
+    readonly why: string;
+  }
+
+  /** An image that machines may boot beside the one this machine runs. */
+  export interface OfferedImage {
+    readonly name: string;
+    readonly id: string;
+    /** Its field's node on this machine, `ADDRESS:PORT`. */
+    readonly peer: string;
+    readonly sizeBytes: number;
+    /** It lies on the medium that this machine boots from: a power cut does not take it away. */
+    readonly isKept: boolean;
+  }
+
   /** What a server noticed of a machine that boots. */
   export interface BootNews {
     readonly address: string;
@@ -136,6 +194,41 @@ declare module 'viver:runes' {
 
   /** Where a machine that boots by network is, in this order. */
   export type BootStep = 'address' | 'loader' | 'script' | 'kernel' | 'initrd' | 'started';
+
+  export interface BootSteering {
+    /** Whether any machine gets another image than it would without. */
+    isActive(): boolean;
+    /** In this order, the first that can be had; nothing: what it would get without. */
+    choose(machine: BootingMachine): readonly WantedImage[];
+    /** It was sent to load this. */
+    given(machine: BootingMachine, wanted: WantedImage, address: string): void;
+    /** Somebody chose another thing at the machine of this address. */
+    left(address: string): void;
+    /** Words for the kernel of a machine that boots, by the releases it was chosen by. */
+    words(wanted: WantedImage | undefined): readonly string[];
+  }
+
+  /** A machine that asks for its boot script. */
+  export interface BootingMachine {
+    /** Lower case with colons. */
+    readonly mac: string;
+    readonly hostname: string;
+    readonly role: string;
+  }
+
+  /** What it is to boot, and why. */
+  export interface WantedImage {
+    readonly image: {
+      readonly name: string;
+      readonly id: string;
+    };
+    /** The release whose image it is: the machine has to become healthy with it. */
+    readonly release?: {
+      readonly name: string;
+      readonly version: number;
+    };
+    readonly why: string;
+  }
 
   export interface FieldInterface {
     status(): Promise<FieldStatus>;
@@ -182,6 +275,8 @@ declare module 'viver:runes' {
       readonly toPeers: number;
       readonly rejected: number;
     };
+    /** Web servers with the image, and how each does: bytes that came from it, bytes per second while it was busy. */
+    readonly origins: readonly OriginStatus[];
     /** Peers that gave false chunks or promises, and are shut out. */
     readonly shutOut: readonly {
       readonly id: string;
@@ -194,6 +289,16 @@ declare module 'viver:runes' {
     };
     /** ADDRESS or ADDRESS/LENGTH: whom a person has this node refuse. */
     readonly refused: readonly string[];
+  }
+
+  /** How an origin does, as the status has it. Bytes, and bytes per second. */
+  export interface OriginStatus {
+    readonly name: string;
+    readonly state: 'asked' | 'resting' | 'unknown';
+    readonly bytes: number;
+    readonly rate: number | null;
+    readonly failures: number;
+    readonly fault: string | null;
   }
 
   /** What a node holds and what all hold together, along the image. */
@@ -210,16 +315,10 @@ declare module 'viver:runes' {
 
   export interface ImagesInterface {
     list(): Promise<readonly OfferedImage[]>;
+    /** Gives one more image to others, from a file of this machine with its index beside it. */
+    add(path: string): Promise<OfferedImage>;
     /** Where its files are, and from then on it is given to others; undefined when there is none of that name. */
     directory(name: string): Promise<string | undefined>;
-  }
-
-  /** An image that machines may boot beside the one this machine runs. */
-  export interface OfferedImage {
-    readonly name: string;
-    readonly id: string;
-    /** Its field's node on this machine, `ADDRESS:PORT`. */
-    readonly peer: string;
   }
 
   export interface Plugin<P extends InterfaceName = InterfaceName, R extends InterfaceName = InterfaceName> {

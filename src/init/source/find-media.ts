@@ -21,6 +21,7 @@ import { keptFirst } from '../keep/kept-media.ts';
 import { decideWait, type WaitDecision } from './media-wait.ts';
 import { type Named, namedIso } from './named-iso.ts';
 import type { Refusals } from './refusals.ts';
+import { readStandings } from './released.ts';
 
 /** Media with images, best first, and how to let go of the others. */
 export interface FoundMedia {
@@ -131,7 +132,9 @@ export async function findMedia(
   const found = inNamed.length > 0 ? inNamed : usable(search.candidates);
   const isLoneDisk = new Set(found.map(({ device }) => device.disk)).size < 2;
   measured = isLoneDisk ? await sampleNew(found, measured, drivers) : await measureSpeeds(found);
-  const { ordered: ranked, passedOver, warnings } = chooseMedium(measured, policy);
+  const standings = await readStandings(found, log);
+  const standing = measured.map((row) => ({ ...row, standing: standings.get(row.candidate) ?? 0 }));
+  const { ordered: ranked, passedOver, warnings } = chooseMedium(standing, policy);
   const isKept = options.cow === 'keep';
   const ordered = isKept ? await keptFirst(ranked, readBlockDevices().devices, drivers.mediaAccess) : ranked;
   for (const warning of warnings) log.warn(warning);

@@ -1,6 +1,8 @@
 import type { FieldStatus } from '../../field/status.ts';
 import type { FieldStrip } from '../../field/strip.ts';
+import type { Health } from '../health/health.ts';
 import type { BootNews } from '../overview/boot-progress.ts';
+import type { RollView } from '../roll/view.ts';
 
 /** The boot interface and what lies behind it: the only network a machine serves. */
 export interface Network {
@@ -63,6 +65,37 @@ export interface HttpInterface {
   publish<N extends keyof PublishedStatus>(name: N, value: () => PublishedStatus[N]): Promise<void>;
   /** Tells where a machine that boots by network is, for the status. */
   hear(news: BootNews): Promise<void>;
+  /** Says from now on which image each machine boots that boots by network. */
+  steer(steering: BootSteering): Promise<void>;
+}
+
+/** A machine that asks for its boot script. */
+export interface BootingMachine {
+  /** Lower case with colons. */
+  readonly mac: string;
+  readonly hostname: string;
+  readonly role: string;
+}
+
+/** What it is to boot, and why. */
+export interface WantedImage {
+  readonly image: { readonly name: string; readonly id: string };
+  /** The release whose image it is: the machine has to become healthy with it. */
+  readonly release?: { readonly name: string; readonly version: number };
+  readonly why: string;
+}
+
+export interface BootSteering {
+  /** Whether any machine gets another image than it would without. */
+  isActive(): boolean;
+  /** In this order, the first that can be had; nothing: what it would get without. */
+  choose(machine: BootingMachine): readonly WantedImage[];
+  /** It was sent to load this. */
+  given(machine: BootingMachine, wanted: WantedImage, address: string): void;
+  /** Somebody chose another thing at the machine of this address. */
+  left(address: string): void;
+  /** Words for the kernel of a machine that boots, by the releases it was chosen by. */
+  words(wanted: WantedImage | undefined): readonly string[];
 }
 
 /** Parts of a machine's status that other plugins know. */
@@ -71,6 +104,12 @@ export interface PublishedStatus {
   /** Other clusters on the wire, and the MACs that each, this one first, wants for itself. */
   neighbours: { readonly own: readonly string[]; readonly others: readonly NeighbourImage[] };
   tftp: { readonly sent: number; readonly refused: number };
+  /** Roll-outs that this machine knows. */
+  rolls: readonly RollView[];
+  /** Whether this machine's system has come up well. */
+  health: Health;
+  /** Images that it offers beside its own. */
+  images: readonly OfferedImage[];
 }
 
 /** The image of another cluster on the same wire. */
@@ -98,10 +137,15 @@ export interface OfferedImage {
   readonly id: string;
   /** Its field's node on this machine, `ADDRESS:PORT`. */
   readonly peer: string;
+  readonly sizeBytes: number;
+  /** It lies on the medium that this machine boots from: a power cut does not take it away. */
+  readonly isKept: boolean;
 }
 
 export interface ImagesInterface {
   list(): Promise<readonly OfferedImage[]>;
+  /** Gives one more image to others, from a file of this machine with its index beside it. */
+  add(path: string): Promise<OfferedImage>;
   /** Where its files are, and from then on it is given to others; undefined when there is none of that name. */
   directory(name: string): Promise<string | undefined>;
 }

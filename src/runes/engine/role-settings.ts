@@ -25,7 +25,7 @@ type Draft = { -readonly [K in keyof RoleSettings]: RoleSettings[K] };
 /** As words are passed on by iPXE, GRUB and the kernel without being taken for something else. */
 const WORD = /^[A-Za-z0-9._+~:,=@/[\]-]{1,200}$/;
 /** The server says them itself, of the field and the card. */
-const SERVERS_OWN = /^(initrd|BOOTIF|viver\.(image|media|peer|role))(=|$)/;
+const SERVERS_OWN = /^(initrd|BOOTIF|viver\.(image|media|peer|release|role))(=|$)/;
 const LONGEST_LINE = 1024;
 const MOST_SECONDS = 300;
 

@@ -85,6 +85,26 @@ function ofVersions([own, ...others]: readonly MachineView[]): readonly string[]
   );
 }
 
+/** Who sends machines to an image that one of them failed with; several servers may say the same. */
+function ofRolls(up: readonly MachineView[]): readonly string[] {
+  const stopped = up.flatMap(({ status }) =>
+    (status?.rolls ?? []).flatMap(({ name, version, stopped: why }) =>
+      why === null ? [] : [`The roll-out of ${name} ${version} has stopped: ${why}.`],
+    ),
+  );
+  return [...new Set(stopped)];
+}
+
+function ofHealth(up: readonly MachineView[]): readonly string[] {
+  const rows = up.flatMap((view) => {
+    const { health } = view.status ?? {};
+    return health?.state === 'failed' ? [[health.why, nameOf(view)] as const] : [];
+  });
+  return grouped(rows).map(
+    ([why, names]) => `${list(names)} ${plural(names.length, 'has', 'have')} not come up well: ${why}`,
+  );
+}
+
 function ofField(up: readonly MachineView[]): readonly string[] {
   return up.flatMap((view) => {
     const { traffic, shutOut = [] } = view.status?.field ?? {};
@@ -114,6 +134,8 @@ export function findTroubles(views: readonly MachineView[], loading: readonly Lo
     ...ofRedundancy(views),
     ...ofAnswers(views),
     ...ofServing(up),
+    ...ofRolls(up),
+    ...ofHealth(up),
     ...ofPlugins(up),
     ...ofField(up),
     ...ofLoading(loading),

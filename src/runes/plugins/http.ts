@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { FieldStatus } from '../../field/status.ts';
 import { resolveBelow } from '../../root/resolve-below.ts';
 import { rootReader } from '../../root/root-reader.ts';
-import type { PublishedStatus } from '../engine/interfaces.ts';
+import type { BootSteering, PublishedStatus } from '../engine/interfaces.ts';
 import { definePlugin } from '../engine/plugin.ts';
 import { NO_SETTINGS } from '../engine/role-settings.ts';
 import { fieldKeyWords } from '../kept-program.ts';
@@ -23,9 +23,10 @@ import {
   ownersScript,
   toDiskScript,
 } from '../web/boot-script.ts';
-import { clientRole, imageHostname, macOf } from '../web/client-role.ts';
+import { clientHostname, clientRole, imageHostname, macOf } from '../web/client-role.ts';
 import { ownerOf } from '../web/image-owner.ts';
 import { PasswordGate } from '../web/password.ts';
+import { type BootableImage, mergeImages, pickWanted } from '../web/pick-image.ts';
 import { SentToDisk } from '../web/sent-to-disk.ts';
 import { type FileServer, leastLoaded } from '../web/spread.ts';
 import { StatusRoutes } from '../web/status-routes.ts';
@@ -65,6 +66,7 @@ export default definePlugin({
       if (!context.has('field')) return undefined;
       return await context.ask('field').status();
     };
+    let steering: BootSteering | undefined;
     let imageId = machine.image?.id;
     const progress = new BootProgress();
     const hear = (news: BootNews | undefined): void => {
@@ -86,6 +88,9 @@ export default definePlugin({
           refused: { ...server.refused },
           plugins: context.plugins(),
           loading: progress.list(performance.now()),
+          images: published.images?.() ?? [],
+          rolls: published.rolls?.() ?? [],
+          health: published.health?.() ?? null,
         },
       );
     };
@@ -103,7 +108,7 @@ export default definePlugin({
       const mac = macOf(query.get('mac'));
       const { own: claims, others: neighbours } = published.neighbours?.() ?? { own: [], others: [] };
       const isClaimed = neighbours.some((neighbour) => neighbour.claims.length > 0);
-      if (mac === undefined && (context.roles.length > 0 || isClaimed))
+      if (mac === undefined && (context.roles.length > 0 || isClaimed || steering?.isActive() === true))
         return text(askMacScript(base, query.has('menu')));
       // A machine of another cluster's is booted as that one's roles say.
       const owner = mac === undefined || isMenu ? undefined : ownerOf(mac, claims, neighbours);
@@ -123,38 +128,61 @@ export default definePlugin({
       const own = { name: machine.image?.name ?? field.image.name, id: field.image.id };
       const offered = context.has('images') ? await context.ask('images').list() : [];
       const inherited = inheritedWords(machine.commandLine);
-      const others = [
-        ...offered.map(({ name, id, peer }) => ({
-          ...{ name, id, peers: [peer] },
-          directory: `${base}/boot/${name}`,
-        })),
-        ...neighbours.map(({ image, address, peers: nodes }) => ({
-          ...{ ...image, peers: nodes, from: address, words: inherited },
-          directory: `http://${address}:${HTTP_PORT}/boot`,
-        })),
-      ];
+      const others = mergeImages(
+        [
+          ...offered.map(({ name, id, peer }) => ({
+            ...{ name, id, peers: [peer] },
+            directory: `${base}/boot/${name}`,
+          })),
+          ...neighbours.map(({ image, address, peers: nodes }) => ({
+            ...{ ...image, peers: nodes, from: address, words: inherited },
+            directory: `http://${address}:${HTTP_PORT}/boot`,
+          })),
+          ...(await around()).offers,
+        ],
+        own.id,
+      );
       const { image: wanted } = settings;
+      const booting = mac === undefined ? undefined : { mac, hostname: clientHostname(mac, named), role };
+      const isSteered = booting !== undefined && owner === undefined && !isMenu;
+      const released = isSteered ? (steering?.choose(booting) ?? []) : [];
+      const here = new Set([own.id, ...others.map(({ id }) => id)]);
+      const picked = pickWanted(released, wanted, here);
+      if (released.length > 0 && wanted === undefined && picked !== released[0])
+        context.log(`${mac} (${from}): ${released[0]?.image.name}, which a release wants for it, is on no machine now`);
+      if (booting !== undefined && picked !== undefined) steering?.given(booting, picked, from);
       const fits = ({ name, id }: { readonly name: string; readonly id: string }) =>
-        wanted === undefined || (wanted.name === name && (wanted.id === undefined || wanted.id === id));
+        picked !== undefined
+          ? picked.image.id === id
+          : wanted === undefined || (wanted.name === name && (wanted.id === undefined || wanted.id === id));
       const isOwn = fits(own);
       if (!isOwn && !others.some(fits)) {
         context.log(`${mac} (${from}): no image ${wanted?.name} is here, which its role ${role} wants`);
         return forMachine(noImageScript(role, wanted?.name ?? ''));
       }
       const peers = field.peers.map(({ address }) => address).slice(0, MOST_PEERS - 1);
+      // It loads from another machine, and comes up in another field: not heard of here any more.
+      if (!isOwn) progress.forget(from);
+      const words = [
+        ...inherited,
+        ...settings.words,
+        // it finds itself in the role that it was booted by
+        ...(context.roles.some((known) => known.name === role) ? [`viver.role=${role}`] : []),
+      ];
+      const steered = isSteered ? (steering?.words(picked) ?? []) : [];
       const isLocked = settings.menuPassword !== undefined && settings.menu !== 'none' && !isMenu;
       return forMachine(
         bootScript({
           base,
           image: own,
-          others: others.map((other) => ({ ...other, isFirst: !isOwn && fits(other) })),
+          others: others.map((other) => {
+            const isFirst = !isOwn && fits(other);
+            // who chose it by hand does not roll it out
+            const released = isFirst && picked !== undefined ? [...words, ...steered] : (other.words ?? words);
+            return { ...other, isFirst, words: released };
+          }),
           peers: [network.address, ...peers],
-          words: [
-            ...inherited,
-            ...settings.words,
-            // it finds itself in the role that it was booted by
-            ...(context.roles.some((known) => known.name === role) ? [`viver.role=${role}`] : []),
-          ],
+          words: isOwn ? [...words, ...steered] : words,
           hasMemtest: files.has('memtest.bin') && files.has('memtest.efi'),
           menu: isMenu ? 'open' : settings.menu,
           ...(isLocked ? { lockedMenu: `/boot/menu.ipxe?mac=${mac}` } : {}),
@@ -176,12 +204,21 @@ export default definePlugin({
     };
 
     /** Machines with the same image have the same boot files. */
-    const helpers = cached(LOADS_MS, async (): Promise<{ base: string; transfers: number }[]> => {
+    const around = cached(LOADS_MS, async (): Promise<Around> => {
       const field = await fieldStatus();
-      if (field === undefined) return [];
-      return (await fetchStatuses(field, ANSWER_MS, 'brief'))
-        .filter(({ canServe, image }) => canServe && image?.id === field.image.id)
-        .map(({ address, load }) => ({ base: `http://${address}:${HTTP_PORT}`, transfers: load.transfers }));
+      if (field === undefined) return { helpers: [], offers: [] };
+      const machines = await fetchStatuses(field, ANSWER_MS, 'brief');
+      return {
+        helpers: machines
+          .filter(({ canServe, image }) => canServe && image?.id === field.image.id)
+          .map(({ address, load }) => ({ base: `http://${address}:${HTTP_PORT}`, transfers: load.transfers })),
+        offers: machines.flatMap(({ address, images }) =>
+          images.map(({ name, id, peer }) => ({
+            ...{ name, id, peers: [peer], from: address },
+            directory: `http://${address}:${HTTP_PORT}/boot/${name}`,
+          })),
+        ),
+      };
     });
     const file = async (name: string, here: boolean, from: string): Promise<Answer | undefined> => {
       const found = files.get(name);
@@ -190,7 +227,7 @@ export default definePlugin({
       onProgress(0);
       const own: Answer = { kind: 'file', path: found.path, sizeBytes: found.sizeBytes, onProgress };
       if (here || found.sizeBytes < SPREAD_BYTES) return own;
-      const others = await helpers();
+      const { helpers: others } = await around();
       const chosen: FileServer = leastLoaded({ base, transfers: server.transfers }, others);
       const helper = others.find((other) => other === chosen);
       if (helper === undefined) return own;
@@ -216,6 +253,7 @@ export default definePlugin({
     const sentToDisk = new SentToDisk();
     const toDisk = (address: string, text: string): Answer => {
       sentToDisk.send(address, performance.now());
+      steering?.left(address);
       progress.forget(address);
       return { kind: 'text', type: 'text/plain', text };
     };
@@ -254,10 +292,21 @@ export default definePlugin({
           Object.assign(published, { [name]: value });
         },
         hear: async (news) => hear(news),
+        steer: async (steers) => {
+          steering = steers;
+        },
       },
     };
   },
 });
+
+/** What the other machines of the field give to those that boot. */
+interface Around {
+  /** With the same image, and so the same boot files. */
+  readonly helpers: { readonly base: string; transfers: number }[];
+  /** Other images that they offer. */
+  readonly offers: readonly BootableImage[];
+}
 
 /** The last result for a while; those who ask while it is being made get the same. */
 function cached<T>(ms: number, make: () => Promise<T>): () => Promise<T> {

@@ -1,7 +1,9 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, realpathSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { DEFAULT_PORT } from '../../field/wire/protocol.ts';
+import { openImage } from '../../image/image-file.ts';
+import { IMAGE_SUFFIX, imagePaths } from '../../image/image-reference.ts';
 import { readIndexFile } from '../../image/index-file.ts';
 import { describeError } from '../../linux/describe-error.ts';
 import { attachLoop } from '../../linux/loop.ts';
@@ -31,8 +33,9 @@ async function findOthers(running: string, address: string, log: (line: string) 
     const name = file.replace(/\.sqfs$/, '');
     const port = DEFAULT_PORT + 1 + found.length;
     try {
-      const { id } = await readIndexFile(join(directory, `${name}.caibx`));
-      found.push({ name, id, peer: `${address}:${port}`, path: join(directory, file), port });
+      const { id, size } = await readIndexFile(join(directory, `${name}.caibx`));
+      const peer = `${address}:${port}`;
+      found.push({ name, id, peer, sizeBytes: size, isKept: true, path: join(directory, file), port });
     } catch (error) {
       log(`${file} is not offered: ${describeError(error)}`);
     }
@@ -74,16 +77,45 @@ export default definePlugin({
     const isFile = running?.endsWith('.sqfs') === true;
     const others = isFile ? await findOthers(running, address, context.log) : [];
     const opened = new Map<string, Promise<string>>();
+    const offered = (): readonly OfferedImage[] =>
+      others.map(({ name, id, peer, sizeBytes, isKept }) => ({ name, id, peer, sizeBytes, isKept }));
+    const openOnce = (image: OtherImage): Promise<string> => {
+      const target = opened.get(image.name) ?? open(context, image);
+      opened.set(image.name, target);
+      target.catch(() => opened.delete(image.name));
+      return target;
+    };
+    const add = async (asked: string): Promise<OfferedImage> => {
+      if (!isAbsolute(asked) || !asked.endsWith(IMAGE_SUFFIX)) throw new Error(`${asked} is no path of an image`);
+      const path = realpathSync(asked);
+      const { name, index } = imagePaths(path);
+      if (!/^[A-Za-z0-9][\w.+-]{0,120}$/.test(name)) throw new Error(`'${name}' is no name for a boot menu`);
+      await using file = await openImage(path);
+      const { id, size } = await readIndexFile(index);
+      if (size !== file.size) throw new Error(`${index} is of an image of ${size} bytes, ${path} has ${file.size}`);
+      const known = others.find((other) => other.id === id);
+      if (known === undefined) {
+        if (others.some((other) => other.name === name)) throw new Error(`another image ${name} is offered already`);
+        if (others.length >= MOST_IMAGES) throw new Error(`${MOST_IMAGES} images are offered already`);
+      }
+      const port = DEFAULT_PORT + 1 + others.length;
+      const image: OtherImage = known ?? {
+        ...{ name, id, path, port },
+        ...{ peer: `${address}:${port}`, sizeBytes: size, isKept: false },
+      };
+      // Others find it only once it can be given.
+      await openOnce(image);
+      if (known === undefined) others.push(image);
+      return image;
+    };
     return {
       images: {
-        list: async () => others.map(({ name, id, peer }) => ({ name, id, peer })),
+        list: async () => offered(),
+        add,
         directory: async (name) => {
           const image = others.find((other) => other.name === name);
           if (image === undefined) return undefined;
-          const target = opened.get(name) ?? open(context, image);
-          opened.set(name, target);
-          target.catch(() => opened.delete(name));
-          return await target;
+          return await openOnce(image);
         },
       },
     };

@@ -27,7 +27,15 @@ export function clientRole(
   roles: readonly Role[],
   { mac, address, hostname }: { readonly mac: string; readonly address: string; readonly hostname: string | undefined },
 ): ChosenRole {
-  const facts = { commandLine: '', bootMac: mac, macs: [mac], uuid: undefined, chance: '' };
-  const machine = { ...facts, addresses: [address], booted: 'network' as const, image: undefined };
-  return chooseRole({ ...machine, hostname: hostnameFor(facts, hostname) }, roles, undefined);
+  const machine = { ...factsOf(mac), addresses: [address], booted: 'network' as const, image: undefined };
+  return chooseRole({ ...machine, hostname: clientHostname(mac, hostname) }, roles, undefined);
+}
+
+/** The name that a machine gives itself, where no DHCP server names it. Pure. */
+export function clientHostname(mac: string, named: string | undefined): string {
+  return hostnameFor(factsOf(mac), named);
+}
+
+function factsOf(mac: string) {
+  return { commandLine: '', bootMac: mac, macs: [mac], uuid: undefined, chance: '' };
 }

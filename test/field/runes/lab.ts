@@ -21,6 +21,10 @@ export interface MachineRecord {
   readonly plugins?: Readonly<Record<string, string>>;
   /** Its roles file. */
   readonly roles?: string;
+  /** Public keys (minisign) in its initrd, texts by name. */
+  readonly signingKeys?: Readonly<Record<string, string>>;
+  /** Its initramfs has the executable: it gives other images, too. */
+  readonly hasProgram?: boolean;
   /** The key of its field. */
   readonly key?: string;
 }

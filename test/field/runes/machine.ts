@@ -19,6 +19,8 @@ const {
   roles,
   key,
   plugins,
+  signingKeys = {},
+  hasProgram = false,
   words = '',
 }: MachineRecord = JSON.parse(process.argv[2] ?? '');
 
@@ -31,12 +33,15 @@ bindMount('/run/cmdline', '/proc/cmdline');
 // The initramfs: the host's programs under its paths, and files of its own.
 const kept = '/run/initramfs';
 mkdirSync(`${kept}/bin`, { recursive: true });
-writeFileSync(`${kept}/init`, '');
+if (hasProgram) symlinkSync(join(root, 'build/viver'), `${kept}/init`);
+else writeFileSync(`${kept}/init`, '');
 for (const directory of ['lib', 'lib64', 'usr', 'boot']) symlinkSync(`/${directory}`, `${kept}/${directory}`);
 symlinkSync('/bin/busybox', `${kept}/bin/busybox`);
 for (const applet of ['cat', 'ip', 'env', 'arping']) symlinkSync('busybox', `${kept}/bin/${applet}`);
 copyFileSync(join(root, 'initrd/bin/dhcp-hook'), `${kept}/bin/dhcp-hook`);
 mkdirSync(`${kept}/etc/RUNES/runes`, { recursive: true });
+mkdirSync(`${kept}/etc/viver/keys`, { recursive: true });
+for (const [file, text] of Object.entries(signingKeys)) writeFileSync(`${kept}/etc/viver/keys/${file}`, text);
 for (const [file, text] of Object.entries(plugins ?? {})) writeFileSync(`${kept}/etc/RUNES/runes/${file}`, text);
 const rolesFile = roles ?? (plugins === undefined ? undefined : 'role tested\n  plugins basic own\n  machines any\n');
 if (rolesFile !== undefined) writeFileSync(`${kept}/etc/RUNES/roles`, rolesFile);

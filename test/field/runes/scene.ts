@@ -3,18 +3,22 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { layWire, type Station } from './lab.ts';
 
 export const work = mkdtempSync(join(tmpdir(), 'runes-'));
 process.once('exit', () => rmSync(work, { recursive: true, force: true }));
 
 /** A small squashfs image of random bytes, another one each time, alone in its directory as on a medium. */
-export function makeImage(name: string): string {
+export function makeImage(name: string, files: Readonly<Record<string, string>> = {}): string {
   const tree = join(work, name, 'tree');
   const file = join(work, name, `${name}.sqfs`);
   mkdirSync(tree, { recursive: true });
   writeFileSync(join(tree, 'noise'), randomBytes(1 << 20));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(tree, path)), { recursive: true });
+    writeFileSync(join(tree, path), text);
+  }
   execFileSync('mksquashfs', [tree, file, '-quiet', '-no-progress']);
   return file;
 }

@@ -68,6 +68,9 @@ export function simulatedStatus(number: number, address: string): MachineStatus 
     boot: { medium: isServer ? 'usb' : 'net', seconds: 14.5 + (number % 5), stages: [] },
     rates: { everySeconds: 5, in: wave(0, 9e6), out: wave(2, 4e6) },
     loading: [],
+    images: [],
+    rolls: [],
+    health: null,
   };
 }
 

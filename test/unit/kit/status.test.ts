@@ -35,6 +35,9 @@ const one: MachineStatus = {
   viver: '0.1.0',
   rates: { everySeconds: 5, in: [0, 2e6], out: [0, 0] },
   loading: [],
+  images: [],
+  rolls: [],
+  health: null,
 };
 const view = (of: MachineStatus): MachineView => ({
   ...{ state: 'up', why: '', heardSeconds: 0 },

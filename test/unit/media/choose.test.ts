@@ -103,6 +103,16 @@ test('of several images on one disk the one made last comes first', () => {
   expect(chooseMedium(all, ANY).ordered.map((row) => row.candidate.name)).toEqual(['new', 'old']);
 });
 
+test('of several images on one disk the one that is released goes first, whichever was made last', () => {
+  const on = device('sda');
+  const standings = [0, 4, 5, -1];
+  const all = standings.map((standing, i): MeasuredCandidate => {
+    const squashfs = { sizeBytes: 1, madeSeconds: i, superblock: String(i) };
+    return { candidate: candidate(`v${i}`, on, { squashfs }), bytesPerSecond: 1e6, measured: '1 MB/s', standing };
+  });
+  expect(chooseMedium(all, ANY).ordered.map((row) => row.candidate.name)).toEqual(['v2', 'v1', 'v0', 'v3']);
+});
+
 const rowOf = fc.record({
   name: fc.constantFrom('', 'debian', 'knoppix'),
   medium: fc.constantFrom(...MEDIUM_RANKS),

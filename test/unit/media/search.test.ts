@@ -60,7 +60,15 @@ test('images in /viver are found with what lies beside them, and the medium stay
       '/m/sda1/viver/other.sqfs': squashfsStart(2 ** 19),
     },
     folders: {
-      '/m/sda1/viver': ['debian.sqfs', 'debian.caibx', 'debian.caibx.minisig', 'other.sqfs', '.hidden.sqfs', 'notes'],
+      '/m/sda1/viver': [
+        'debian.sqfs',
+        'debian.caibx',
+        'debian.caibx.minisig',
+        'debian.release',
+        'other.sqfs',
+        '.hidden.sqfs',
+        'notes',
+      ],
     },
   });
   const [report] = await findImages([partition('sda', 1)], options);
@@ -72,11 +80,13 @@ test('images in /viver are found with what lies beside them, and the medium stay
       path: '/m/sda1/viver/debian.sqfs',
       indexPath: '/m/sda1/viver/debian.caibx',
       signaturePath: '/m/sda1/viver/debian.caibx.minisig',
+      releasePath: '/m/sda1/viver/debian.release',
       squashfs: { sizeBytes: 2 ** 20, madeSeconds: 1_700_000_000 },
     },
     { name: 'other' },
   ]);
   expect(report?.candidates[1]).not.toHaveProperty('indexPath');
+  expect(report?.candidates[1]).not.toHaveProperty('releasePath');
   expect(report?.seen).toBe('ext2, debian.sqfs, other.sqfs');
   expect([...mounted]).toEqual(['/m/sda1']);
   expect(calls).toEqual(['mount /dev/sda1 ext4 noload']);

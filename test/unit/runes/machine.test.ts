@@ -39,6 +39,9 @@ const status = {
   viver: '0.1.0',
   rates: null,
   loading: [],
+  images: [],
+  rolls: [],
+  health: null,
 };
 
 test("another machine's status is taken when it is one", () => {
@@ -46,8 +49,9 @@ test("another machine's status is taken when it is one", () => {
 });
 
 test('of an older VIVER, what it did not say yet is filled in', () => {
-  const { viver, rates, loading, ...older } = status;
-  expect(checkMachineStatus(older)).toEqual({ ...older, viver: null, rates: null, loading: [] });
+  const { viver, rates, loading, images, rolls, health, ...older } = status;
+  const filled = { viver: null, rates: null, loading: [], images: [], rolls: [], health: null };
+  expect(checkMachineStatus(older)).toEqual({ ...older, ...filled });
 });
 
 test.each([

@@ -103,6 +103,24 @@ function place(list, into, key, build) {
   if (shown.length !== into.children.length || shown.some((card, i) => into.children[i] !== card)) into.replaceChildren(...shown);
 }
 const tile = (value, text, ...more) => make('div', 'tile', make('b', '', value), make('span', '', text), ...more);
+/* Of several machines that know a roll-out, the newest version, by the one that sent most machines to it. */
+function rollsOf(machines) {
+  const newest = new Map();
+  for (const { status, state } of machines) {
+    if (state !== 'up' || status === null) continue;
+    for (const roll of status.rolls ?? []) {
+      const known = newest.get(roll.name);
+      const sent = (one) => one.healthy + one.booting + one.failed.length;
+      const isNewer = known === undefined || roll.version > known.version || (roll.version === known.version && sent(roll) > sent(known));
+      if (isNewer) newest.set(roll.name, roll);
+    }
+  }
+  return [...newest.values()];
+}
+function rollTile({ name, version, image, healthy, booting, failed, stopped, for: whom }) {
+  const counts = healthy + ' healthy, ' + booting + ' booting, ' + failed.length + ' failed';
+  return tile(name + ' ' + version, (stopped === null ? 'rolls out ' : 'STOPPED: ') + image.name + ' for ' + whom.join(', ') + ': ' + counts);
+}
 function sum(machines) {
   const total = { in: Array(POINTS).fill(0), out: Array(POINTS).fill(0) };
   for (const { status, state } of machines) {
@@ -136,6 +154,7 @@ function show({ machines, loading, more, troubles }) {
     tiles.push(tile(min + ' ×', 'every part is held at least; ' + mean.toFixed(1) + ' × in the mean',
       make('div', 'bar', copyStrip(own.strip === null ? [] : own.strip.copies, label))));
   }
+  for (const roll of rollsOf(machines)) tiles.push(rollTile(roll));
   at('tiles').replaceChildren(...tiles, wire);
   at('trouble').replaceChildren(...(troubles.length === 0 ? [make('li', 'fine', 'Nothing is wrong.')] : troubles.map((text) => make('li', '', text))));
   at('loading-title').hidden = loading.length === 0;

@@ -44,4 +44,7 @@ export const METRICS_STATUS: MachineStatus = {
   boot: { medium: 'cd', seconds: 9.86, stages: [] },
   rates: null,
   loading: [],
+  images: [],
+  rolls: [],
+  health: null,
 };
