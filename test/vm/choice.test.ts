@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { bootBehind } from './harness/boot-ways.ts';
 import { viverKernel } from './harness/direct.ts';
 import { madeDisk } from './harness/disks.ts';
 import { changedImage, filesOf, type Image, imageDisk, loaderIso, smallImage } from './harness/images.ts';
@@ -184,11 +185,4 @@ test('images on ext2, vfat, iso9660, xfs, btrfs, exfat and alone on a partition 
   expect(record).toContain('/dev/vda7');
 });
 
-test.each(['lsi', 'megasas', 'pvscsi', 'uas', 'usb2', 'scsi'] as const)('an image behind %s is found', async (bus) => {
-  await runScenario({
-    name: `bus-${bus}`,
-    kernel: viverKernel(),
-    disks: [{ name: 'disk', bus, file: await imageDisk(small) }],
-    steps: [{ wait: rootReady({ image: 'small', device: '/dev/sda1' }), within: 90 }, ...LOGIN, ...POWER_OFF],
-  });
-});
+test.each(['lsi', 'uas', 'scsi'] as const)('an image behind %s is found', bootBehind);
