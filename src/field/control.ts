@@ -70,6 +70,12 @@ export async function askStatus(path: string): Promise<FieldStatus> {
   return (await ask(path, 'status')) as FieldStatus;
 }
 
+/** What the node's image was read like, as a boot profile's text; undefined: nothing is known of it. */
+export async function askProfile(path: string): Promise<string | undefined> {
+  const { profile } = (await ask(path, 'profile')) as { readonly profile?: string };
+  return profile;
+}
+
 /** Asks it what it holds along the image. @throws Error when nobody answers there */
 export async function askStrip(path: string): Promise<FieldStrip> {
   return (await ask(path, 'strip')) as FieldStrip;

@@ -55,6 +55,10 @@ export type FieldEvent =
   | { readonly kind: 'papers' }
   /** A read needs these chunks; `ready` answers once all are held. */
   | { readonly kind: 'read'; readonly read: number; readonly chunks: ChunkRange }
+  /** What a boot will read, as far as boots before it tell: chunks, first read first. */
+  | { readonly kind: 'agenda'; readonly order: readonly number[] }
+  /** A chunk is read for the first time, in whatever way it is answered. */
+  | { readonly kind: 'first read'; readonly chunk: number }
   /** The read has been answered or given up. */
   | { readonly kind: 'unread'; readonly read: number }
   /** A chunk came from an origin, or could not be had there. */

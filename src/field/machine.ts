@@ -8,6 +8,7 @@ import { Neighbours } from './exchange/connections/neighbours.ts';
 import { OriginOrders } from './exchange/connections/origin-orders.ts';
 import { FAULT_MS, LIE_MS } from './exchange/connections/penalties.ts';
 import { Search } from './exchange/connections/search.ts';
+import { LookAhead } from './exchange/fetching/look-ahead.ts';
 import { IndexSeeker } from './exchange/index/index-seeker.ts';
 import { IndexSpreader } from './exchange/index/index-spreader.ts';
 import { PaperSeeker } from './exchange/index/paper-seeker.ts';
@@ -58,6 +59,7 @@ export class FieldMachine {
   readonly #early = new Map<number, ChunkRange>();
   readonly #search: Search;
   readonly #origins: OriginOrders;
+  #agenda: LookAhead | undefined;
   readonly #idleness = new Idleness();
   /** Of the event that is handled. */
   #now = 0;
@@ -251,6 +253,14 @@ export class FieldMachine {
       case 'read':
         this.#read(event.read, event.chunks, now, out);
         return;
+      case 'agenda':
+        if (this.#data !== undefined) this.#agenda = new LookAhead(this.#data, event.order);
+        this.#lookAhead(now, out);
+        return;
+      case 'first read':
+        this.#agenda?.read(event.chunk);
+        this.#lookAhead(now, out);
+        return;
       case 'unread':
         this.#early.delete(event.read);
         this.#data?.reads.remove(event.read);
@@ -359,7 +369,17 @@ export class FieldMachine {
     const data = this.#data;
     if (data?.keeper.gain(chunk, now, out, isPromised) !== true) return;
     this.#search.found(chunk);
+    this.#lookAhead(now, out);
     if (data.held.count === data.lengths.count) this.#say(`holds the whole image, ${data.lengths.count} chunks`);
+  }
+
+  /** What a boot will read next is wanted, too. */
+  #lookAhead(now: number, out: Action[]): void {
+    if (this.#data === undefined || this.#agenda === undefined) return;
+    if (this.#agenda.fill()) this.#origins.ask(this.#data, now, out);
+    if (!this.#agenda.isOver) return;
+    this.#say(this.#agenda.verdict);
+    this.#agenda = undefined;
   }
 
   #mayFill(): boolean {

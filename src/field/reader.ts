@@ -21,6 +21,8 @@ export class FieldReader implements BlockSource {
   readonly #index: ChunkIndex;
   readonly #holder: ChunkHolder;
   readonly #events: ReaderEvents;
+  /** Sees each read, until it says that it has seen enough. */
+  #watch: ((offset: number, end: number) => boolean) | undefined;
   readonly #waiting = new Map<number, () => void>();
   #nextRead = 1;
   /** The chunk of the last read: the next one begins in it more often than not. */
@@ -36,6 +38,11 @@ export class FieldReader implements BlockSource {
     return this.#index.size;
   }
 
+  /** @param watch is told of each read until it answers false */
+  watch(watch: (offset: number, end: number) => boolean): void {
+    this.#watch = watch;
+  }
+
   /** The machine has everything a read waits for. */
   ready(read: number): void {
     this.#waiting.get(read)?.();
@@ -44,6 +51,7 @@ export class FieldReader implements BlockSource {
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> | Uint8Array {
     if (length === 0) return new Uint8Array(0);
     const end = offset + length;
+    if (this.#watch?.(offset, end) === false) this.#watch = undefined;
     const first = this.#locate(offset);
     let last = first;
     while (this.#endOf(last) < end) last++;

@@ -26,6 +26,8 @@ const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
   index: { connect: true, fetch: false, give: false },
   papers: NOTHING,
   read: { connect: true, fetch: true, give: false },
+  agenda: { connect: true, fetch: true, give: false },
+  'first read': { connect: false, fetch: true, give: false },
   unread: NOTHING,
   origin: ALL,
   unheld: { connect: true, fetch: true, give: false },

@@ -31,7 +31,7 @@ export function planRoom(files: readonly StoredFile[], imageBytes: number, budge
   return gone;
 }
 
-/** Makes that room. @returns bytes of chunks that are there then, of all images */
+/** Makes that room. @returns bytes of other images' chunks that are there then */
 export async function makeRoom(store: string, index: ChunkIndex, budget: number): Promise<number> {
   const own = new Set<string>();
   for (let chunk = 0; chunk < index.count; chunk++) own.add(index.digestHex(chunk));
@@ -48,7 +48,7 @@ export async function makeRoom(store: string, index: ChunkIndex, budget: number)
   }
   const gone = new Set(planRoom(files, index.size, budget));
   for (const { path } of gone) await rm(path, { force: true });
-  return files.reduce((sum, file) => sum + (gone.has(file) ? 0 : file.bytes), 0);
+  return files.reduce((sum, file) => sum + (file.isOwn || gone.has(file) ? 0 : file.bytes), 0);
 }
 
 function unless<T>(code: string, instead: T): (error: unknown) => T {

@@ -1,5 +1,5 @@
 import { copyFile, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { hasCode } from '../linux/errno.ts';
 import { libc } from '../linux/libc.ts';
 import type { ChunkIndex } from './chunk-index.ts';
@@ -9,6 +9,14 @@ import type { ImageReader } from './image-file.ts';
 import { readIndexFile, writeIndexFile } from './index-file.ts';
 import { type StoredImage, storeImage } from './store-image.ts';
 import type { ImageWorkOptions } from './verify.ts';
+
+export interface FileBeside {
+  readonly path: string;
+  /** What it is called there. */
+  readonly name: string;
+  /** It lies there by the image's id too: machines know that and no name. */
+  readonly isById?: boolean;
+}
 
 const OF_IMAGE = /^([0-9a-f]{64})\.caibx$/;
 
@@ -23,7 +31,7 @@ export async function addToStore(
   index: ChunkIndex,
   name: string,
   store: ChunkStore,
-  beside: readonly { readonly path: string; readonly name: string }[],
+  beside: readonly FileBeside[],
   options: Omit<ImageWorkOptions, 'pool'> = {},
 ): Promise<StoredImage> {
   const sound = await digestsOf(store.path);
@@ -31,7 +39,10 @@ export async function addToStore(
   // The chunks before the index that says they are there.
   libc().sync();
   await writeIndexFile(join(store.path, `${index.id}.caibx`), index);
-  for (const { path, name } of beside) await replace(path, join(store.path, name));
+  for (const { path, name, isById = false } of beside) {
+    await replace(path, join(store.path, name));
+    if (isById) await replace(path, join(store.path, `${index.id}${extname(name)}`));
+  }
   await writeIndexFile(join(store.path, `${name}.caibx`), index);
   return stored;
 }

@@ -6,7 +6,7 @@ import { imageNameOf } from '../image/image-name.ts';
 import { imagePaths } from '../image/image-reference.ts';
 import { readIndexFile, writeIndexFile } from '../image/index-file.ts';
 import { makeChunkIndex } from '../image/make-index.ts';
-import { addToStore, pruneStore } from '../image/serve-store.ts';
+import { addToStore, type FileBeside, pruneStore } from '../image/serve-store.ts';
 import { type Command, UsageError } from './command.ts';
 import { withProgress } from './progress.ts';
 
@@ -50,9 +50,10 @@ async function store(path: string, directory: string, isPruning: boolean, signal
     throw new Error(`${indexPath} is of an image of ${index.size} bytes, ${path} has ${image.size}`);
   }
   const name = imageNameOf(called) || index.id.slice(0, 12);
-  const beside: { readonly path: string; readonly name: string }[] = [];
+  const beside: FileBeside[] = [];
   for (const suffix of ['.caibx.minisig', '.profile']) {
-    if (await isThere(`${stem}${suffix}`)) beside.push({ path: `${stem}${suffix}`, name: `${name}${suffix}` });
+    if (await isThere(`${stem}${suffix}`))
+      beside.push({ path: `${stem}${suffix}`, name: `${name}${suffix}`, isById: suffix === '.profile' });
   }
   const { added, shared } = await withProgress('store', (onProgress) =>
     addToStore(image, index, name, new ChunkStore(directory), beside, { signal, onProgress }),

@@ -2,12 +2,16 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import { cleanStore } from '../image/clean-store.ts';
 import { writeIndexFile } from '../image/index-file.ts';
 import { makeRoom } from '../image/make-room.ts';
 import { indexPath } from './field-image.ts';
 import { say } from './field-say.ts';
+
+/** How often it is counted what is there. */
+const COUNT_MS = 30_000;
 
 /** A node with a directory is the same node in its next life. */
 export async function nodeIdOf(store: string): Promise<number> {
@@ -30,16 +34,32 @@ export async function settleIn(
   image: { readonly id: string; readonly name: string },
   index: ChunkIndex,
   keep: number,
+  ownBytes: () => number,
 ): Promise<void> {
   try {
-    const bytes = await makeRoom(store, index, keep);
+    const others = await makeRoom(store, index, keep);
     await writeIndexFile(indexPath(store, image.id), index);
-    await replace(join(store, 'bytes'), `${bytes}\n`);
+    void count(store, () => others + ownBytes());
     await replace(join(store, 'last'), `${image.id} ${image.name}\n`);
   } catch (error) {
     say(`${store} is not made ready: ${error instanceof Error ? error.message : String(error)}`);
   }
   void removeStale(store);
+}
+
+/** How much is there is told to the next boot, which knows by it how much of the disk is the store's. */
+async function count(store: string, bytes: () => number): Promise<void> {
+  for (let said = -1; ; await sleep(COUNT_MS, undefined, { ref: false })) {
+    const now = bytes();
+    if (now === said) continue;
+    said = now;
+    try {
+      await replace(join(store, 'bytes'), `${now}\n`);
+    } catch (error) {
+      say(`${store} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+  }
 }
 
 /** What earlier lives began to write and did not end. */

@@ -24,6 +24,7 @@ import { parseResolvConf } from '../net/address-plan.ts';
 import { UsageError } from './command.ts';
 import { indexPath, type OpenedImage, open } from './field-image.ts';
 import { keepSignature, rulesOf } from './field-papers.ts';
+import { lookAhead } from './field-profile.ts';
 import { say } from './field-say.ts';
 import { nodeIdOf, settleIn } from './field-store.ts';
 import { parseBytes, type Values, word } from './field-words.ts';
@@ -106,9 +107,10 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   }
   const index = await waitFor(node.ready(), signal);
   if (values.store !== undefined && opened.file === undefined) {
-    await settleIn(values.store, image, index, keep);
+    await settleIn(values.store, image, index, keep, () => node.machine.data?.keep.bytes ?? 0);
     await keepSignature(indexPath(values.store, opened.id), node.papers.papers.signatures);
   }
+  void lookAhead(node, image, { file: values.profile, store: values.store, origins });
   const served = target === undefined ? undefined : await serve(target, node.source, opened.id);
   if (served !== undefined) stack.defer(served.close);
   const where = served === undefined ? '' : ` nbd=${served.where}`;

@@ -10,6 +10,7 @@ const OPTIONS = {
   listen: { type: 'string' },
   peer: { type: 'string', multiple: true },
   origin: { type: 'string', multiple: true },
+  profile: { type: 'string' },
   keep: { type: 'string' },
   store: { type: 'string' },
   nbd: { type: 'string' },

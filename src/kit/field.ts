@@ -8,7 +8,21 @@ import { onlyTakes, parseOptions } from './field-words.ts';
 const ACTIONS = ['up', 'status', 'limit', 'preheat', 'refuse', 'admit', 'clean'];
 /** Options of `up`. */
 const UP = [
-  ...(['image', 'index', 'id', 'name', 'listen', 'peer', 'origin', 'keep', 'store', 'nbd', 'control', 'key'] as const),
+  ...([
+    'image',
+    'index',
+    'id',
+    'name',
+    'listen',
+    'peer',
+    'origin',
+    'keep',
+    'profile',
+    'store',
+    'nbd',
+    'control',
+    'key',
+  ] as const),
   ...(['keys', 'limit', 'refuse'] as const),
 ];
 
@@ -37,6 +51,8 @@ up       makes this machine a node of the field of one image and stays until SIG
                              with http://USER:PASSWORD@… or http://:TOKEN@…
          --keep BYTES        of the image to keep for oneself and others (K, M, G allowed), default a quarter of the
                              machine's memory
+         --profile FILE      what a boot reads, and in which order (viver profile): it is fetched ahead of demand. Without
+                             it, the one that the store or an origin has beside the image
          --store DIR         keeps the chunks there, over restarts, instead of in memory
          --nbd TARGET        the image as a block device. As long as a kernel device (/dev/nbdN) is mounted, SIGTERM
                              is put off, and a second one changes nothing

@@ -9,6 +9,7 @@ import { initrd } from './initrd.ts';
 import { iso } from './iso.ts';
 import { javascript } from './javascript.ts';
 import { kernelConfig } from './kernel-config.ts';
+import { profile } from './profile.ts';
 import { release } from './release.ts';
 import { role } from './role.ts';
 import { roll } from './roll.ts';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   release,
   roll,
   field,
+  profile,
   status,
   role,
   runes,

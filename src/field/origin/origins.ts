@@ -116,6 +116,21 @@ export class Origins {
     });
   }
 
+  /** A small file beside the image or in its store, by its suffix (`.profile`). @throws Error when no origin has it */
+  beside(id: string, suffix: string, limit: number): Promise<Uint8Array> {
+    return this.#run({
+      haste: { urgent: false },
+      what: `${id.slice(0, 12)}${suffix}`,
+      file: `${id}${suffix}`,
+      bytes: 1 << 16,
+      ask: async ({ place, endpoint }, signal) => {
+        const ofImage = place.url.href.replace(/\.sqfs$/, suffix);
+        const url = place.kind === 'image' ? new URL(ofImage) : new URL(`${id}${suffix}`, place.url);
+        return { value: await this.#visitor.get(place, endpoint, { url, limit, signal }), sent: 0 };
+      },
+    });
+  }
+
   status(): OriginStatus[] {
     const now = performance.now();
     const unknown = this.#directory.faults.map(

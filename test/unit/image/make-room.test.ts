@@ -41,5 +41,6 @@ test('an older image makes room for the new one, chunk by chunk', async () => {
     statSync(folder.at(`s/${name}`)),
   );
   expect(sizes.reduce((sum, stat) => sum + (stat.isFile() ? stat.size : 0), 0)).toBe(left);
+  expect(await makeRoom(store.path, await makeChunkIndex(memoryImage(old)), 1)).toBe(0);
   expect(await makeRoom(folder.at('none'), index, 1)).toBe(0);
 });

@@ -1,0 +1,77 @@
+import type { Stock } from '../stock.ts';
+
+/** Chunks that are fetched ahead at first; with each that is used more, with each read of another less. */
+const AHEAD_FIRST = 4;
+const AHEAD_MOST = 64;
+/** Bytes that are fetched ahead though there is no room to keep them. */
+const AHEAD_BYTES = 2 << 20;
+/** Reads of others in a row, as it were, after which the profile is taken for a wrong one. */
+const PATIENCE = 24;
+
+/**
+ * The chunks that a boot will read next, as those before it did, and how many of them to fetch ahead. What is really read
+ * says how good the list is: one that is right runs far ahead, one that is wrong costs a few chunks and is let go.
+ */
+export class LookAhead {
+  readonly #stock: Pick<Stock, 'held' | 'reads' | 'keep' | 'lengths'>;
+  readonly #order: readonly number[];
+  readonly #named: ReadonlySet<number>;
+  #ahead = AHEAD_FIRST;
+  #doubt = 0;
+  /** Chunks before it are held. */
+  #at = 0;
+  #hits = 0;
+  #misses = 0;
+
+  /** @param order chunks, first read first; none twice */
+  constructor(stock: Pick<Stock, 'held' | 'reads' | 'keep' | 'lengths'>, order: readonly number[]) {
+    this.#stock = stock;
+    this.#order = order;
+    this.#named = new Set(order);
+  }
+
+  /** Nothing more is to come of it. */
+  get isOver(): boolean {
+    return this.#at >= this.#order.length || this.#doubt >= PATIENCE;
+  }
+
+  /** What became of it, for the log. */
+  get verdict(): string {
+    const how = this.#doubt >= PATIENCE ? 'is let go: others are read' : 'is all here';
+    return `profile: what it names ${how} (${this.#hits} of its chunks were read, ${this.#misses} others)`;
+  }
+
+  /** A chunk is read for the first time. */
+  read(chunk: number): void {
+    if (this.#named.has(chunk)) {
+      this.#hits++;
+      this.#doubt = Math.max(0, this.#doubt - 2);
+      this.#ahead = Math.min(AHEAD_MOST, this.#ahead + Math.max(1, this.#ahead >> 1));
+      return;
+    }
+    this.#misses++;
+    this.#doubt++;
+    this.#ahead = Math.max(1, this.#ahead >> 1);
+  }
+
+  /** Has the next chunks wanted. @returns whether any was added */
+  fill(): boolean {
+    if (this.isOver) return false;
+    const { held, reads, keep, lengths } = this.#stock;
+    const most = keep.hasRoom(AHEAD_MOST * (lengths.size / lengths.count))
+      ? this.#ahead
+      : Math.min(this.#ahead, Math.floor(AHEAD_BYTES / (lengths.size / lengths.count)));
+    let wanted = 0;
+    let isNew = false;
+    for (let at = this.#at; at < this.#order.length && wanted < most; at++) {
+      const chunk = this.#order[at] as number;
+      if (held.has(chunk)) {
+        if (at === this.#at) this.#at++;
+        continue;
+      }
+      wanted++;
+      isNew = reads.window.add(chunk) || isNew;
+    }
+    return isNew;
+  }
+}

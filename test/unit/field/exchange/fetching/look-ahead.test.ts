@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { LookAhead } from '../../../../../src/field/exchange/fetching/look-ahead.ts';
+import { ChunkSet } from '../../../../../src/field/wire/chunk-set.ts';
+
+const COUNT = 1000;
+
+function ahead(order: readonly number[], hasRoom = true) {
+  const held = new ChunkSet(COUNT);
+  const window = new ChunkSet(COUNT);
+  const stock = {
+    held,
+    reads: { window },
+    keep: { hasRoom: () => hasRoom },
+    lengths: { count: COUNT, size: COUNT << 16 },
+  };
+  return { held, window, list: new LookAhead(stock as never, order) };
+}
+
+const all = Array.from({ length: COUNT }, (_, i) => i);
+
+test('a profile that is right runs ahead of the reads, more and more', () => {
+  const { held, window, list } = ahead(all);
+  expect(list.fill()).toBe(true);
+  expect(window.count).toBe(4);
+  for (let chunk = 0; chunk < 40; chunk++) {
+    list.read(chunk);
+    held.add(chunk);
+    window.delete(chunk);
+    list.fill();
+  }
+  expect(window.count).toBe(64);
+  expect([...window][0]).toBe(40);
+});
+
+test('a profile that is wrong costs a few chunks and is let go', () => {
+  const { window, list } = ahead(all.filter((i) => i % 2 === 0));
+  for (let read = 0; read < 100 && !list.isOver; read++) {
+    list.fill();
+    list.read(2 * read + 1);
+  }
+  expect(list.isOver).toBe(true);
+  expect(window.count).toBeLessThanOrEqual(4);
+  expect(list.fill()).toBe(false);
+  expect(list.verdict).toContain('let go');
+});
+
+test('one that is stale, right in three reads of four, is used', () => {
+  const { held, list } = ahead(all.slice(0, 400));
+  for (let read = 0; read < 400; read++) {
+    list.fill();
+    if (read % 4 === 3) list.read(600 + (read >> 2));
+    else {
+      list.read(read);
+      held.add(read);
+    }
+  }
+  expect(list.isOver).toBe(false);
+});
+
+test('what there is no room for is fetched ahead by 2 MiB at most; what is all here is done', () => {
+  const { held, window, list } = ahead(all.slice(0, 100), false);
+  for (let chunk = 0; chunk < 100; chunk++) list.read(chunk);
+  list.fill();
+  expect(window.count).toBe(32);
+  for (let chunk = 0; chunk < 100; chunk++) held.add(chunk);
+  list.fill();
+  expect(list.isOver).toBe(true);
+  expect(list.verdict).toContain('is all here (100 of its chunks were read, 0 others)');
+});
