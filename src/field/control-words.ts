@@ -1,4 +1,3 @@
-import { printProfile } from '../image/profile.ts';
 import type { FieldNode } from './node.ts';
 import { formatLimits, parseLimits } from './shares/limits.ts';
 import { fieldStatus } from './status.ts';
@@ -22,10 +21,6 @@ type Answer = (node: FieldNode, image: { id: string; name: string }, words: read
 const ANSWERS: Readonly<Record<string, Answer>> = {
   status: (node, image) => fieldStatus(node, image),
   strip: (node) => fieldStrip(node),
-  profile(node) {
-    const watch = node.bootWatch;
-    return watch === undefined ? {} : { profile: printProfile(watch.profile()), isOver: watch.isOver };
-  },
   limit(node, _, [limits]) {
     if (limits !== undefined) node.limit(parseLimits(limits));
     return { limit: formatLimits(node.machine.limits) };

@@ -1,10 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:net';
 import type { ChunkIndex } from '../image/chunk-index.ts';
-import type { BootProfile } from '../image/profile.ts';
-import { chunkOrder } from '../image/profile-order.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
-import { BootWatch } from './boot-watch.ts';
 import { Alarm } from './edge/alarm.ts';
 import { DatagramPort } from './edge/datagram-port.ts';
 import { Faults } from './edge/faults.ts';
@@ -61,7 +58,6 @@ export class FieldNode {
   readonly #papers: PaperBox;
   #holder: ChunkHolder | undefined;
   #reader: FieldReader | undefined;
-  #watch: BootWatch | undefined;
   #isLookingAhead = false;
   #isRunning = false;
   #isArming = false;
@@ -149,17 +145,21 @@ export class FieldNode {
     return node;
   }
 
-  /** What was read of the image so far, by whoever reads it here. */
-  get bootWatch(): BootWatch | undefined {
-    return this.#watch;
+  /** Has `watch` told of each read [offset, end) until it answers false. */
+  watchReads(watch: (offset: number, end: number) => boolean): void {
+    this.#reader?.watch(watch);
   }
 
-  /** Has fetched ahead what a boot will read. Nothing comes of a profile of another image. */
-  lookAhead(profile: BootProfile): void {
-    const order = this.#index === undefined ? [] : chunkOrder(profile, this.#index);
-    if (order.length === 0) return;
+  /** Has chunks fetched ahead, in this order, as long as those that `firstRead` tells of are among them. None twice. */
+  lookAhead(order: readonly number[]): void {
+    if (order.length === 0 || this.#index === undefined) return;
     this.#isLookingAhead = true;
     this.#feed({ kind: 'agenda', order });
+  }
+
+  /** A chunk is read for the first time. */
+  firstRead(chunk: number): void {
+    if (this.#isLookingAhead) this.#feed({ kind: 'first read', chunk });
   }
 
   get origins(): readonly OriginStatus[] {
@@ -404,11 +404,6 @@ export class FieldNode {
       touched: (first, last) => this.machine.touch(first, last, performance.now()),
       found,
     });
-    const watch = new BootWatch(index, (chunk) => {
-      if (this.#isLookingAhead) this.#feed({ kind: 'first read', chunk });
-    });
-    this.#watch = watch;
-    this.#reader.watch((offset, end) => watch.read(offset, end));
     const lengths = lengthsOf(index, holder.twins);
     this.#feed({ kind: 'layout', lengths, held: holder.initial(), free: medium !== undefined });
     void searchStore(holder, found, this.#options.log).then(() => this.#ready.resolve(index));

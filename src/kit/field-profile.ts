@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FieldNode } from '../field/node.ts';
 import type { Origins } from '../field/origin/origins.ts';
+import type { ChunkIndex } from '../image/chunk-index.ts';
 import { mergeProfiles } from '../image/merge-profiles.ts';
 import { type BootProfile, PROFILE_BYTES_LIMIT, parseProfile, printProfile } from '../image/profile.ts';
+import { chunkOrder } from '../image/profile-order.ts';
 import { hasCode } from '../linux/errno.ts';
 import { regularFileBytes } from '../linux/file.ts';
+import { BootWatch } from './boot-watch.ts';
 import { say } from './field-say.ts';
 
 /** Where a boot is looked at whether it is over. */
@@ -22,14 +25,31 @@ export interface ProfilePlaces {
   readonly origins: Origins;
 }
 
+/** Sees what is read of a node's image from now on. */
+export function watchBoot(node: FieldNode, index: ChunkIndex): BootWatch {
+  const watch = new BootWatch(index, (chunk) => node.firstRead(chunk));
+  node.watchReads((offset, end) => watch.read(offset, end));
+  return watch;
+}
+
+/** What the control socket answers to `profile`; empty while nothing is known. */
+export function profileAnswer(watch: BootWatch | undefined): unknown {
+  return watch === undefined ? {} : { profile: printProfile(watch.profile()), isOver: watch.isOver };
+}
+
 /** Never fails: without a profile, or with a bad one, everything is read as it is asked for. */
-export async function lookAhead(node: FieldNode, image: { readonly id: string }, places: ProfilePlaces): Promise<void> {
+export async function lookAhead(
+  node: FieldNode,
+  index: ChunkIndex,
+  watch: BootWatch,
+  places: ProfilePlaces,
+): Promise<void> {
   const { file, store, origins } = places;
-  const kept = store === undefined ? undefined : join(store, `${image.id}.profile`);
+  const kept = store === undefined ? undefined : join(store, `${index.id}.profile`);
   try {
-    const profile = await find([file, kept], origins, image.id);
-    if (profile !== undefined) node.lookAhead(profile);
-    if (kept !== undefined) await keep(node, kept);
+    const profile = await find([file, kept], origins, index.id);
+    if (profile !== undefined) node.lookAhead(chunkOrder(profile, index));
+    if (kept !== undefined) await keep(watch, kept);
   } catch (error) {
     say(`no boot profile: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -56,9 +76,9 @@ async function find(
 }
 
 /** When the boot is over, what it read is kept beside what those before it did. */
-async function keep(node: FieldNode, path: string): Promise<void> {
-  while (node.bootWatch?.isOver !== true) await sleep(LOOK_MS, undefined, { ref: false });
-  const now = node.bootWatch.profile();
+async function keep(watch: BootWatch, path: string): Promise<void> {
+  while (!watch.isOver) await sleep(LOOK_MS, undefined, { ref: false });
+  const now = watch.profile();
   const before = await regularFileBytes(path, PROFILE_BYTES_LIMIT)
     .then((bytes) => parseProfile(bytes.toString('utf8')))
     .catch(() => undefined); // none, or one that is none: it begins anew

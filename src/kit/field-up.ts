@@ -21,10 +21,11 @@ import { type NbdAddress, NbdServer } from '../nbd/server.ts';
 import { becomeStorageDaemon } from '../nbd/storage-daemon.ts';
 import { type NbdTarget, parseNbdTarget } from '../nbd/target.ts';
 import { parseResolvConf } from '../net/address-plan.ts';
+import type { BootWatch } from './boot-watch.ts';
 import { UsageError } from './command.ts';
 import { indexPath, type OpenedImage, open } from './field-image.ts';
 import { keepSignature, rulesOf } from './field-papers.ts';
-import { lookAhead } from './field-profile.ts';
+import { lookAhead, profileAnswer, watchBoot } from './field-profile.ts';
 import { say } from './field-say.ts';
 import { nodeIdOf, settleIn } from './field-store.ts';
 import { parseBytes, type Values, word } from './field-words.ts';
@@ -101,8 +102,11 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   });
   stack.defer(() => node.close());
   const image = { id: opened.id, name: opened.name };
+  let watch: BootWatch | undefined;
   if (values.control !== undefined) {
-    const control = await serveControl(values.control, (words) => answerControl(node, image, words));
+    const control = await serveControl(values.control, (words) =>
+      words === 'profile' ? profileAnswer(watch) : answerControl(node, image, words),
+    );
     stack.defer(() => void control.close());
   }
   const index = await waitFor(node.ready(), signal);
@@ -110,7 +114,8 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
     await settleIn(values.store, image, index, keep, () => node.machine.data?.keep.bytes ?? 0);
     await keepSignature(indexPath(values.store, opened.id), node.papers.papers.signatures);
   }
-  void lookAhead(node, image, { file: values.profile, store: values.store, origins });
+  watch = watchBoot(node, index);
+  void lookAhead(node, index, watch, { file: values.profile, store: values.store, origins });
   const served = target === undefined ? undefined : await serve(target, node.source, opened.id);
   if (served !== undefined) stack.defer(served.close);
   const where = served === undefined ? '' : ` nbd=${served.where}`;
