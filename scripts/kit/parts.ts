@@ -8,8 +8,8 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sourceDate } from '../../src/kit/source-date.ts';
+import { copyrightLicences, licenceRef, spdxLicence } from '../../src/kit/spdx/licences.ts';
 import { VERSION } from '../../src/runes/version.ts';
-import { copyrightLicences, licenceRef, spdxLicence } from './licences.ts';
 
 const [tree, doc] = process.argv.slice(2);
 if (tree === undefined || doc === undefined) throw new Error('usage: parts.ts TREE DOC');

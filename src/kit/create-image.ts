@@ -29,6 +29,8 @@ export interface CreateOptions extends Pick<SourceOptions, 'rules' | 'isSystem' 
   readonly level?: number;
   /** An image of nearly the same tree, which this one shares as many chunks with as can be. */
   readonly earlier?: EarlierImage;
+  /** Files that are laid out anew, whatever `earlier` has beside them. */
+  readonly order?: ReadonlyMap<string, unknown>;
   /** Told what will be new against `earlier`, before anything is packed, where the source can be read twice. */
   readonly onExpected?: (line: string) => void;
   /** That compress; as many as there are processors. */
@@ -76,7 +78,8 @@ export async function createImage(source: ImageSource, output: string, options: 
       ...(epoch !== undefined && { epoch }),
       ...(earlier !== undefined && {
         blockSize: earlier.blockSize,
-        group: (entry: TreeEntry) => earlier.layout.group(entry),
+        group: (entry: TreeEntry) =>
+          options.order?.has(entry.path.toString('latin1')) ? undefined : earlier.layout.group(entry),
       }),
       onProgress: (done) => onProgress?.('pack', done, total),
     });

@@ -15,6 +15,7 @@ import { isThere } from './image/known-index.ts';
 import { mountImage, unmountImage } from './image/mount-image.ts';
 import { catImage, extractImage, listImage } from './image/read-image.ts';
 import { signImage } from './image/sign-image.ts';
+import { printParts } from './image/spdx-image.ts';
 import { IMAGE_USAGE } from './image/usage.ts';
 import { withProgress } from './progress.ts';
 
@@ -55,6 +56,7 @@ const ACTIONS: Readonly<Record<string, ActionWords>> = {
     options: ['json'],
     paths: 'one',
   },
+  spdx: { run: (path, _options, signal) => printParts(path, signal), options: [] },
   mount: { run: (path, _options, _signal, [directory = '']) => mountImage(path, directory), options: [], paths: 'one' },
   unmount: { run: (path) => unmountImage(path), options: [] },
 };

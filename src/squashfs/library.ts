@@ -40,6 +40,8 @@ const SIGNATURES = {
   },
   sqfs_frag_table_append: { arguments: ['pointer', 'u64', 'u32', 'buffer'], return: 'i32' },
   sqfs_frag_table_create: { arguments: ['u32'], return: 'pointer' },
+  sqfs_frag_table_lookup: { arguments: ['pointer', 'u32', 'buffer'], return: 'i32' },
+  sqfs_frag_table_read: { arguments: ['pointer', 'pointer', 'buffer', 'pointer'], return: 'i32' },
   sqfs_frag_table_write: { arguments: ['pointer', 'pointer', 'buffer', 'pointer'], return: 'i32' },
   sqfs_free: { arguments: ['pointer'], return: 'void' },
   sqfs_id_table_create: { arguments: ['u32'], return: 'pointer' },

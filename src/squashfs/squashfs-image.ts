@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { AttributeReader } from './attribute-reader.ts';
-import { INODE_HEAD, INODE_SIZE, NONE } from './c-structs.ts';
+import { INODE_HEAD, INODE_SIZE, NONE, SIZE_MASK } from './c-structs.ts';
 import { createCompressor, type SquashfsCompressor } from './compressor.ts';
 import { directoryEntry } from './directory-entry.ts';
 import type { FileContent, TreeEntry } from './entry.ts';
@@ -36,6 +36,8 @@ export class SquashfsImage {
   readonly #data: bigint;
   readonly #owners: bigint;
   readonly #attributes: AttributeReader;
+  /** Read when it is asked for. */
+  #fragments: bigint | undefined;
 
   /**
    * @param path a file or a block device
@@ -157,6 +159,35 @@ export class SquashfsImage {
     } finally {
       for (const list of lists) list.return(undefined);
     }
+  }
+
+  /** Bytes [start, end) of the image that a file's bytes are packed in: its own blocks, and a block it shares. */
+  packedSpans({ path, inode }: ImageEntry): { readonly start: number; readonly end: number }[] {
+    const { file } = inode;
+    if (file === undefined) return [];
+    const packed = file.blocks.reduce((sum, size) => sum + (size & SIZE_MASK), 0);
+    const own = packed === 0 ? [] : [{ start: file.start, end: file.start + packed }];
+    return file.fragment === NONE ? own : [...own, this.#fragmentSpan(file.fragment, printable(path))];
+  }
+
+  #fragmentSpan(index: number, name: string): { readonly start: number; readonly end: number } {
+    const {
+      sqfs_frag_table_create: create,
+      sqfs_frag_table_lookup: lookup,
+      sqfs_frag_table_read: read,
+    } = this.#library.f;
+    if (this.#fragments === undefined) {
+      const table = this.#own(create(0));
+      const { pointer } = this.#file;
+      this.#do('the table of fragments', () => read(table, pointer, this.#superblockBytes, this.#unpacker));
+      this.#fragments = table;
+    }
+    const table = this.#fragments;
+    // struct sqfs_fragment_t: start (u64), size (u32), padding.
+    const out = Buffer.alloc(16);
+    this.#do(name, () => lookup(table, index, out));
+    const start = Number(out.readBigUInt64LE(0));
+    return { start, end: start + (out.readUInt32LE(8) & SIZE_MASK) };
   }
 
   /** Of zstd, when the image says it: of any other packer, or when it is the usual one, undefined. */

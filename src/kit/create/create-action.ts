@@ -8,7 +8,8 @@ import { UsageError } from '../command.ts';
 import { type CreatedImage, type CreateOptions, createImage } from '../create-image.ts';
 import { withStages } from '../progress.ts';
 import { type BootReport, withBootFilesOfStream, withBootFilesOfTree, workDirectory } from './boot-files.ts';
-import { actualNews, readEarlierImage } from './earlier-image.ts';
+import { inBootOrder, readBootOrder } from './boot-order.ts';
+import { actualNews, type EarlierImage, readEarlierImage } from './earlier-image.ts';
 import { familyOfTree } from './find-kernels.ts';
 
 /** What `viver image create` takes beside -o, --level and --json. */
@@ -24,6 +25,7 @@ export const CREATE_OPTIONS = {
   viverrd: { type: 'string' },
   'no-kernel': { type: 'boolean' },
   base: { type: 'string' },
+  profile: { type: 'string' },
 } as const;
 
 export interface CreateWords {
@@ -38,10 +40,23 @@ export interface CreateWords {
   readonly viverrd?: string;
   readonly 'no-kernel'?: boolean;
   readonly base?: string;
+  readonly profile?: string;
 }
 
 export interface CreatedReport extends CreatedImage {
   readonly boot: BootReport | undefined;
+}
+
+type Entries = Parameters<NonNullable<CreateOptions['complete']>>[0];
+
+export interface CreateContext {
+  /** Undefined: that of the earlier image, or the usual one. */
+  readonly level: number | undefined;
+  readonly signal: AbortSignal;
+  /** In place of the one that `--base` names. */
+  readonly earlier?: EarlierImage;
+  /** What becomes of the source's entries. */
+  readonly change?: (entries: Entries, rules: Rules) => Entries;
 }
 
 /**
@@ -52,7 +67,7 @@ export async function runCreate(
   word: string,
   output: string,
   words: CreateWords,
-  { level, signal }: { readonly level: number | undefined; readonly signal: AbortSignal },
+  { level, signal, change = (entries) => entries, ...known }: CreateContext,
 ): Promise<CreatedReport> {
   if (words['no-kernel'] === true && (words.kernel ?? words.viverrd) !== undefined) {
     throw new UsageError('--no-kernel goes with neither --kernel nor --viverrd');
@@ -60,8 +75,15 @@ export async function runCreate(
   if (words['no-excludes'] === true && words.excludes !== undefined) {
     throw new UsageError('--no-excludes goes not with --excludes');
   }
+  if (words.profile !== undefined && words.base === undefined) {
+    throw new UsageError('--profile needs --base, the image that the profile was recorded from');
+  }
   const source = await resolveSource(word);
-  const earlier = words.base === undefined ? undefined : await readEarlierImage(words.base, signal);
+  const earlier = known.earlier ?? (words.base === undefined ? undefined : await readEarlierImage(words.base, signal));
+  const order =
+    words.profile === undefined || words.base === undefined || earlier === undefined
+      ? undefined
+      : await readBootOrder(words.profile, words.base, earlier);
   requireRights(source);
   const isSystem = words.system === true || isRunningSystem(source);
   const rules = new Rules(rulesOf(source, isSystem, words));
@@ -78,7 +100,8 @@ export async function runCreate(
       say(`${context.name}: family ${report.family}, ${kernel}`);
     },
   };
-  const complete: NonNullable<CreateOptions['complete']> = (entries) => {
+  const complete: NonNullable<CreateOptions['complete']> = (read) => {
+    const entries = change(read, rules);
     if (words['no-kernel'] === true) return entries;
     return source.kind === 'directory'
       ? withBootFilesOfTree(entries, source.path, context)
@@ -94,7 +117,8 @@ export async function runCreate(
         isSystem,
         crossAll: words.cross === true,
         asked: words.with ?? [],
-        complete,
+        complete: order === undefined ? complete : (read) => inBootOrder(complete(read), order, work.path),
+        ...(order !== undefined && { order }),
         onProgress,
         // To know how much there is takes a look at every file, which only a person who waits has a use for.
         countFirst: process.stderr.isTTY,

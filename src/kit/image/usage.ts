@@ -3,7 +3,7 @@ import { DEFAULT_LEVEL, HIGHEST_LEVEL } from '../create-image.ts';
 /** The words of `viver image`: help, manual page and completion are made of it. */
 export const IMAGE_USAGE = `usage: viver image create SOURCE -o NAME.sqfs [--level N] [--json] [--system] [--with PATH]… [--cross]
            [--exclude PATTERN]… [--include PATTERN]… [--excludes FILE | --no-excludes]
-           [--kernel VERSION|FILE] [--viverrd FILE] [--no-kernel] [--base OLD.sqfs]
+           [--kernel VERSION|FILE] [--viverrd FILE] [--no-kernel] [--base OLD.sqfs [--profile FILE]]
        viver image excludes [TREE]
        viver image info NAME.sqfs [--json]
        viver image verify NAME.sqfs [--id HEX] [--key DIR] [--json]
@@ -13,6 +13,7 @@ export const IMAGE_USAGE = `usage: viver image create SOURCE -o NAME.sqfs [--lev
        viver image cat NAME.sqfs PATH…
        viver image extract NAME.sqfs [PATH…] -C DIR
        viver image diff OLD.sqfs NEW.sqfs [--json]
+       viver image spdx NAME.sqfs
        viver image mount NAME.sqfs DIR
        viver image unmount DIR
 
@@ -34,6 +35,7 @@ create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: / (the runnin
          --no-kernel       puts in neither: others cannot boot from the image
          --base OLD.sqfs   an image of nearly the same tree: what did not change since is packed as it is there, so that
                     who has the old image fetches little of the new one. Says how much is new, before and after
+         --profile FILE    the boot profile of OLD.sqfs (NAME.profile): what a boot reads lies side by side, in its order
 excludes prints the list of what is left out of an installed system, for the distribution of TREE (/ unless given)
 info     what the image is. Without an index beside it the id is computed, which reads the whole image.
 verify   checks the image against the index beside it, byte for byte.
@@ -50,7 +52,9 @@ extract  makes files of what is at and below each PATH, or of everything, in DIR
          Nothing is ever made outside of DIR. As root owners, devices and attributes are kept.
 diff     a line for each file that was added, removed or changed, compared byte by byte, and how much of NEW.sqfs is in
          chunks that OLD.sqfs has, too
-These four read images without mounting them, whatever they are packed by (gzip, lzma, lzo, xz, lz4, zstd).
+spdx     lists the packages in an image of a Debian on standard output: an SPDX 2.3 document (JSON) with version, licences
+         and source package of each, and the sums of kernel and initrd
+These five read images without mounting them, whatever they are packed by (gzip, lzma, lzo, xz, lz4, zstd).
 mount    shows what is in the image at DIR, read-only: as root by the kernel, else by squashfuse
 unmount  ends that; umount does so as well
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { copyrightLicences, licenceRef, spdxLicence } from '../../../scripts/kit/licences.ts';
+import { copyrightLicences, licenceRef, spdxLicence } from '../../../../src/kit/spdx/licences.ts';
 
 test.each([
   ['GPL-2+', 'GPL-2.0-or-later'],
