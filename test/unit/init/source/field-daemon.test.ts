@@ -39,3 +39,11 @@ test('peers that would have to be looked up are left out where the image is at h
     '[::1]:8',
   ]);
 });
+
+test('a store on a local disk is reached through process 1, with what it may take', () => {
+  const store = { path: '/run/viver/private/store/viver/store', keepBytes: 5_000_000 };
+  const request = { name: 'default', id: undefined, imagePath: undefined, keyFile: undefined, hasDevice: true };
+  expect(fieldCommand({ ...asked, ...request, store }).join(' ')).toContain(
+    '--store /proc/1/root/run/viver/private/store/viver/store --keep 5000000',
+  );
+});
