@@ -39,7 +39,8 @@ export interface HealthWatch {
 
 const WATCH: HealthWatch = {
   ...{ busybox: '/bin/busybox', healthy: HEALTHY_FILE, seconds: SECONDS },
-  ...{ log: '/dev/kmsg', trigger: '/proc/sysrq-trigger' },
+  // The initramfs has no /dev of its own after the switch.
+  ...{ log: '/proc/1/root/dev/kmsg', trigger: '/proc/sysrq-trigger' },
 };
 
 /** Program and arguments of the watch; `argv0` is what it must be called by. Pure. */

@@ -66,6 +66,7 @@ export default definePlugin({
       patienceMs: PATIENCE_MS,
     });
     context.defer(() => void control.close());
+    context.defer(() => book.save());
     void again(context, WATCH_MS, 'watching', () => desk.watch());
     void again(context, GATHER_MS, 'asking for releases', () => desk.gather());
     return {};

@@ -20,6 +20,8 @@ export interface RollBookOptions {
   readonly upMs?: () => number;
 }
 
+/** Whoever asks for boot scripts in a storm costs a file now and then, not one for each. */
+const SAVE_AFTER_MS = 500;
 /** Names of roll-outs on one wire. */
 const MOST_LINES = 16;
 
@@ -29,6 +31,7 @@ type Kept = readonly { readonly text: string; readonly stopped?: string; readonl
 export class RollBook {
   readonly #options: RollBookOptions;
   readonly #lines = new Map<string, RollLine>();
+  #saving: NodeJS.Timeout | undefined;
 
   constructor(options: RollBookOptions) {
     this.#options = options;
@@ -100,10 +103,14 @@ export class RollBook {
     const name = nameOf(line);
     if (this.#lines.get(name) === line) return;
     this.#lines.set(name, line);
-    this.#save();
+    this.#saving ??= setTimeout(() => this.save(), SAVE_AFTER_MS).unref();
   }
 
-  #save(): void {
+  /** Writes down what has changed, at once. */
+  save(): void {
+    if (this.#saving === undefined) return;
+    clearTimeout(this.#saving);
+    this.#saving = undefined;
     const { file, log } = this.#options;
     const kept: Kept = [...this.#lines.values()].map(({ read, stopped, attempts }) => ({
       ...{ text: read.text, attempts: [...attempts] },

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { MachineStatus } from '../../../../src/runes/machine-status.ts';
 import type { MachineView } from '../../../../src/runes/overview/overview.ts';
 import { findTroubles } from '../../../../src/runes/overview/troubles.ts';
+import type { RollView } from '../../../../src/runes/roll/view.ts';
 import { simulatedStatus } from '../../../field/status/crowd.ts';
 
 type Change = Partial<MachineStatus>;
@@ -16,6 +17,11 @@ const view = (number: number, change: Change = {}, of: Partial<MachineView> = {}
     status: { ...simulatedStatus(number, address), ...change },
     ...of,
   };
+};
+const stoppedRoll: RollView = {
+  ...{ name: 'class', version: 7, image: { name: 'class-7', id: '07'.repeat(32) }, for: ['all'], when: 'reboot' },
+  ...{ expires: '2026-12-27T16:40:00Z', isExpired: false, keyId: null, instead: null },
+  ...{ stopped: 'pc-3 had no network', healthy: 1, booting: 0, failed: [] },
 };
 const field = (number: number, change: object) => {
   const { field: whole } = simulatedStatus(number, '10.86.0.1');
@@ -37,6 +43,16 @@ test.each<[string, MachineView[], RegExp]>([
     'one machine alone has a part',
     [view(0, field(0, { redundancy: { min: 1, mean: 1 } })), view(1)],
     /are on teacher only: leave it on/,
+  ],
+  [
+    'a roll-out has stopped, as two servers say',
+    [view(0, { rolls: [stoppedRoll] }), view(1, { rolls: [stoppedRoll] })],
+    /^The roll-out of class 7 has stopped: pc-3 had no network\.$/,
+  ],
+  [
+    'one has not come up well',
+    [view(0), view(1, { health: { state: 'failed', why: '/etc/viver/healthy.d/10-net: exit status 1' } })],
+    /^pc-1 has not come up well: \/etc\/viver\/healthy\.d\/10-net: exit status 1$/,
   ],
   ['one is silent', [view(0), view(1, {}, { state: 'silent' })], /^pc-1 does not answer\.$/],
   [

@@ -77,6 +77,7 @@ test('over a restart of the plugins it is known who was healthy, who failed, and
   wait(300_000);
   expect(book.choose(b)[0]?.image).toEqual(OLD);
   expect(lines.join('\n')).toContain('the roll-out of class 7 stops');
+  book.save();
   expect(statSync(file).mode & 0o777).toBe(0o600);
   const again = bookOf({ file });
   expect(again.book.choose(a)[0]?.image).toEqual(NEW);
