@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { wiresOf } from './edge/wires.ts';
 import type { MachineOptions } from './machine-options.ts';
 import type { FieldNodeOptions } from './node-options.ts';
 import { NO_LIMITS } from './shares/limits.ts';
@@ -32,5 +33,7 @@ export function machineOptions(options: FieldNodeOptions, setup: NodeSetup): Mac
     readsFirst: options.readsFirst ?? false,
     hasOrigin: (options.origins?.count ?? 0) > 0,
     limits: options.limits ?? NO_LIMITS,
+    room: options.room ?? 0,
+    isLocal: wiresOf(),
   };
 }

@@ -324,13 +324,12 @@ export class FieldMachine {
 
   #layout({ lengths, held: chunks, free }: FieldEvent & { kind: 'layout' }, now: number, out: Action[]): void {
     const { node: self, random, fill, keep: budget } = this.#options;
-    const mayFill = (): boolean => this.#mayFill();
     const { up, down } = this.#throttles;
-    const origins = this.#origins;
-    const stock = makeStock(
-      { node: self, lengths, held: chunks, free, budget, random, mayFill, up, down, origins },
-      now,
-    );
+    const { table, rooms } = this.gossip;
+    const about = { node: self, lengths, held: chunks, free, budget, random, up, down, table, rooms };
+    const [mayFill, want] = [() => this.#mayFill(), (node: NodeId) => this.#neighbours.want(node)];
+    const stock = makeStock({ ...about, mayFill, want, origins: this.#origins }, now);
+    this.#neighbours.afar = stock.imports;
     const { announced, fetcher, giver } = stock;
     const keeper = new Keeper(stock, {
       node: self,

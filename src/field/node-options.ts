@@ -30,6 +30,8 @@ export interface FieldNodeOptions {
   readonly node?: NodeId | undefined;
   readonly origins?: Origins | undefined;
   readonly limits?: Limits;
+  /** The room that this machine is in (`roomNumber`); 0, and undefined: nobody said. */
+  readonly room?: number;
   /** Whom this node has nothing to do with; changed by `refuse` and `admit` from then on. */
   readonly refusals?: Refusals;
   /** What is signed, from files of this machine, for others. */

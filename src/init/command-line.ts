@@ -36,6 +36,8 @@ export interface BootOptions {
   readonly origins: readonly string[];
   /** What the field may send and fetch, as `parseLimits` reads it. */
   readonly limit: string | undefined;
+  /** Which room or wire this machine is in: those of one room fetch the image into it once. */
+  readonly site: string | undefined;
   readonly hostname: string | undefined;
   /** `dhcp`, or ADDR/LEN[,gateway]. */
   readonly ip: string | undefined;
@@ -117,6 +119,10 @@ const WORDS: Readonly<Record<string, Word>> = {
     } catch {
       return 'wants UP[/DOWN] in bytes per second (10M, none/512K)';
     }
+  },
+  site(draft, value) {
+    if (!NAME.test(value)) return 'wants the name of a room or wire';
+    draft.site = value;
   },
   hostname(draft, value) {
     // RFC 1123, section 2.1.
@@ -231,6 +237,7 @@ export function parseCommandLine(text: string): BootOptions {
     peers: [],
     origins: [],
     limit: undefined,
+    site: undefined,
     hostname: undefined,
     ip: undefined,
     waitSeconds: undefined,

@@ -4,6 +4,7 @@ import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serveControl } from '../field/control.ts';
 import { answerControl } from '../field/control-words.ts';
+import { roomNumber } from '../field/members/rooms.ts';
 import { FieldNode } from '../field/node.ts';
 import { Origins } from '../field/origin/origins.ts';
 import { NO_LIMITS, parseLimits } from '../field/shares/limits.ts';
@@ -98,6 +99,7 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
     key,
     limits: values.limit === undefined ? NO_LIMITS : word('limit', () => parseLimits(values.limit ?? '')),
     refusals: await refusals(values.refuse ?? []),
+    room: values.site === undefined ? 0 : roomNumber(values.site),
     log: say,
   });
   stack.defer(() => node.close());

@@ -17,6 +17,7 @@ const OPTIONS = {
   control: { type: 'string' },
   key: { type: 'string' },
   keys: { type: 'string' },
+  site: { type: 'string' },
   limit: { type: 'string' },
   refuse: { type: 'string', multiple: true },
   'dry-run': { type: 'boolean' },

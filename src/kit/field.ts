@@ -23,7 +23,7 @@ const UP = [
     'control',
     'key',
   ] as const),
-  ...(['keys', 'limit', 'refuse'] as const),
+  ...(['keys', 'site', 'limit', 'refuse'] as const),
 ];
 
 export const field: Command = {
@@ -32,7 +32,7 @@ export const field: Command = {
   usage: `usage: viver field up (--image FILE.sqfs | --id HEX) [--listen ADDR:PORT] [--peer ADDR:PORT]…
                       [--origin URL]… [--keep BYTES] [--store DIR] [--nbd unix:PATH|tcp:ADDR:PORT|/dev/nbdN]
                       [--control PATH] [--key FILE] [--keys DIR] [--name NAME] [--index FILE]
-                      [--limit UP[/DOWN]] [--refuse ADDRESS[/LENGTH]|FILE]…
+                      [--site NAME] [--limit UP[/DOWN]] [--refuse ADDRESS[/LENGTH]|FILE]…
        viver field status [--json] [--control PATH]
        viver field limit [UP[/DOWN]] [--control PATH]
        viver field preheat [--control PATH]
@@ -65,6 +65,9 @@ up       makes this machine a node of the field of one image and stays until SIG
          --index FILE        the image's chunk index, when it is not beside the image; with --id: it need not be fetched
          --limit UP[/DOWN]   bytes per second sent to all peers, and fetched from peers and origins (K, M, G allowed;
                              none: no limit, as for DOWN when it is left away). What reads wait for goes first
+         --site NAME         the room or wire this machine is in; nodes of the same name are near, others are not. What
+                             is far is fetched into a room once, and passed on there. Without it nodes on a wire of
+                             this machine are near, and others that answer as soon as these
          --refuse WHO        has nothing to do with these addresses; WHO is ADDRESS, ADDRESS/LENGTH, or a file with one
                              of these a line
 status   what a running node knows of itself and the field. With --json one object:

@@ -1,10 +1,13 @@
 import type { Lengths } from '../event.ts';
+import type { Rooms } from '../members/rooms.ts';
+import type { VTable } from '../members/v-table.ts';
 import type { Throttle } from '../shares/throttle.ts';
 import { ChunkSet } from '../wire/chunk-set.ts';
 import type { NodeId } from '../wire/record.ts';
 import { REGIONS_LIMIT, regionRange } from '../wire/regions.ts';
 import type { OriginOrders } from './connections/origin-orders.ts';
 import { Fetcher } from './fetching/fetcher.ts';
+import { Imports } from './fetching/imports.ts';
 import { ReadQueue } from './fetching/read-queue.ts';
 import { Giver } from './giving/giver.ts';
 import { Duty, shareOf } from './keeping/duty.ts';
@@ -27,6 +30,7 @@ export interface Stock {
   readonly swaps: ChunkSet;
   /** What this node keeps for the field of an image that is more than it has room for. */
   readonly duty: Duty | undefined;
+  readonly imports: Imports;
 }
 
 export interface StockOptions {
@@ -45,10 +49,14 @@ export interface StockOptions {
   readonly down: Throttle;
   /** What comes from origins. */
   readonly origins?: Pick<OriginOrders, 'isComing' | 'bring'>;
+  readonly table: VTable;
+  readonly rooms: Rooms;
+  /** Has a node dialled. */
+  readonly want: (node: NodeId) => void;
 }
 
 export function makeStock(
-  { node, lengths, held: chunks, free, budget, random, mayFill, up, down, origins }: StockOptions,
+  { node, lengths, held: chunks, free, budget, random, mayFill, up, down, origins, table, rooms, want }: StockOptions,
   now: number,
 ): Stock {
   const held = new ChunkSet(lengths.count);
@@ -63,6 +71,8 @@ export function makeStock(
   const reads = new ReadQueue(held, Math.max(AHEAD_BYTES, budget / 4) * (lengths.count / lengths.size));
   const hasRoom = (bytes: number): boolean => mayFill() && keep.hasRoom(bytes);
   const duty = budget >= lengths.size ? undefined : makeDuty(lengths, node, budget);
+  const share = shareOf(budget, lengths.size);
+  const imports = new Imports({ node, table, rooms, share, chunks: lengths.count });
   const fetcher = new Fetcher({
     lengths,
     held,
@@ -72,16 +82,24 @@ export function makeStock(
     swaps,
     duty: duty?.chunks,
     limit: down,
+    imports,
+    want,
+    promised: () => giver.promised(),
   });
-  const giver = new Giver({
+  const isFromAfar = (chunk: number): boolean => origins?.isComing(chunk) === true;
+  const giver: Giver = new Giver({
     lengths,
     held,
-    isComing: (chunk) => fetcher.isOrdered(chunk) || origins?.isComing(chunk) === true,
-    isFromAfar: (chunk) => origins?.isComing(chunk) === true,
+    isComing: (chunk) => fetcher.isOrdered(chunk) || fetcher.willImport(chunk) || isFromAfar(chunk),
+    isFromAfar,
     bring: (chunk, now) => origins?.bring(chunk, lengths.count, now) === true,
     limit: up,
+    roomOf: (other) => {
+      const record = table.get(other);
+      return record === undefined ? 0 : rooms.roomOf(record);
+    },
   });
-  return { lengths, held, announced: held.copy(), reads, keep, fetcher, giver, swaps, duty };
+  return { lengths, held, announced: held.copy(), reads, keep, fetcher, giver, swaps, duty, imports };
 }
 
 /** Of small images, whose regions are single chunks, it is counted how often each is held instead. */

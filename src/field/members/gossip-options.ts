@@ -12,6 +12,10 @@ export interface GossipOptions {
   /** Named peers: asked to let us in for as long as they are not in the table. */
   readonly peers: readonly Address[];
   readonly multicast: boolean;
+  /** Which room this node was told that it is in; 0, and undefined: it was not. */
+  readonly room?: number;
+  /** Whether a host is on a wire of this machine. */
+  readonly isLocal?: (host: string) => boolean;
   readonly random: () => number;
   /** Makes the cookie of an address: only who receives there can know it. */
   readonly cookie: (address: Address) => Uint8Array;

@@ -17,6 +17,7 @@ import { Liveness, type Question } from './liveness.ts';
 import { Members } from './members.ts';
 import { Namesakes } from './namesakes.ts';
 import { OwnRecord } from './own-record.ts';
+import { Rooms } from './rooms.ts';
 import { Rumours } from './rumours.ts';
 import { Suspicion } from './suspicion.ts';
 import { exchange, RECORD_BYTES } from './table-exchange.ts';
@@ -59,6 +60,7 @@ export class Gossip {
   readonly #answers: Answers;
   readonly #joining: Joining;
   readonly #suspicion: Suspicion;
+  readonly rooms: Rooms;
   #isDirty = false;
   #publishAt = 0;
   #publishedAt = 0;
@@ -69,10 +71,16 @@ export class Gossip {
   constructor(options: GossipOptions, links: GossipLinks) {
     this.#options = options;
     this.#links = links;
-    this.own = new OwnRecord(options.node, options.life, options.address);
+    this.own = new OwnRecord(options.node, options.life, options.address, options.room);
     this.#liveness = new Liveness(options.random);
     this.#members = new Members(this.table, options.node, options.random, (record) => !this.#isRefused(record.address));
     this.#joining = new Joining(options.peers, options.random);
+    this.rooms = new Rooms({
+      room: options.room ?? 0,
+      isLocal: options.isLocal ?? (() => true),
+      rtt: (node) => this.#liveness.leastRtts.get(node),
+      leastRtt: () => this.#liveness.leastRtt,
+    });
     this.#belief = new Belief({
       ...links,
       node: options.node,

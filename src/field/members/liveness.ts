@@ -27,6 +27,9 @@ interface Suspect {
 /** Who answers and who does not: round trip times, suspects. */
 export class Liveness {
   readonly rtts = new Map<NodeId, number>();
+  /** The shortest one to each, which no queue on the way has made longer. */
+  readonly leastRtts = new Map<NodeId, number>();
+  leastRtt = Number.POSITIVE_INFINITY;
   readonly #questions = new Map<number, Question>();
   /** Those of them whose time is over. */
   readonly #overdue = new Set<number>();
@@ -67,6 +70,8 @@ export class Liveness {
     this.#silences.delete(by);
     const rtt = now - question.at;
     this.#usualRtt = 0.8 * this.#usualRtt + 0.2 * rtt;
+    this.leastRtts.set(by, Math.min(rtt, this.leastRtts.get(by) ?? rtt));
+    this.leastRtt = Math.min(this.leastRtt, rtt);
     const known = this.rtts.get(by);
     this.rtts.set(by, known === undefined ? rtt : known * 0.8 + rtt * 0.2);
     return question;
@@ -96,6 +101,7 @@ export class Liveness {
     this.#silences.delete(node);
     this.#heardAt.delete(node);
     this.rtts.delete(node);
+    this.leastRtts.delete(node);
   }
 
   /** Nodes that owe an answer since too long. */

@@ -14,6 +14,7 @@ import { emptySummary, type Summary, summarize, UNKNOWN } from '../wire/summary.
 /** What this node says of itself, and how it takes what others say of it. */
 export class OwnRecord {
   readonly node: NodeId;
+  readonly #room: number;
   #life: number;
   #version = 0;
   #state = STATE_UP;
@@ -24,7 +25,8 @@ export class OwnRecord {
   /** Of the version that is said: one version never says two things. */
   #summary: Summary = UNKNOWN;
 
-  constructor(node: NodeId, life: number, address: Address) {
+  constructor(node: NodeId, life: number, address: Address, room = 0) {
+    this.#room = room;
     this.node = node;
     this.#life = life;
     this.#address = address;
@@ -79,6 +81,7 @@ export class OwnRecord {
       life: this.#life,
       version: this.#version,
       state: this.#state,
+      room: this.#room,
       address: this.#address,
       summary: this.#summary,
     });

@@ -1,4 +1,4 @@
-import { type Codec, CodecError, u8 } from '../../codec/struct.ts';
+import { type Codec, CodecError, u8, u32be } from '../../codec/struct.ts';
 import { type Address, addressCodec } from './address.ts';
 import { regionCount } from './regions.ts';
 import { type Summary, summaryCodec } from './summary.ts';
@@ -30,13 +30,17 @@ export interface NodeRecord {
   readonly version: number;
   readonly state: number;
   readonly address: Address;
+  /** Which room, site or wire the node was told that it is in (`roomNumber`); 0: it was not. */
+  readonly room: number;
   readonly summary: Summary;
   /** Over node, life, version and state, equal for equal rows: what tables are compared by. */
   readonly hash: number;
 }
 
-export function makeRecord(fields: Omit<NodeRecord, 'hash'>): NodeRecord {
-  return { ...fields, hash: hashOf(fields.node, fields.life, fields.version, fields.state) };
+type Fields = Omit<NodeRecord, 'hash' | 'room'> & Partial<Pick<NodeRecord, 'room'>>;
+
+export function makeRecord(fields: Fields): NodeRecord {
+  return { room: 0, ...fields, hash: hashOf(fields.node, fields.life, fields.version, fields.state) };
 }
 
 export function formatNode(node: NodeId): string {
@@ -65,15 +69,16 @@ export function mix(value: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** node (6) · life (6) · version · state (1) · address · summary */
+/** node (6) · life (6) · version · state (1) · room (4) · address · summary */
 export const recordCodec: Codec<NodeRecord> = {
   sizeOf: (record) =>
-    13 + varint.sizeOf(record.version) + addressCodec.sizeOf(record.address) + summaryCodec.sizeOf(record.summary),
+    17 + varint.sizeOf(record.version) + addressCodec.sizeOf(record.address) + summaryCodec.sizeOf(record.summary),
   write(record, target, offset) {
     let next = u48.write(record.node, target, offset);
     next = u48.write(record.life, target, next);
     next = varint.write(record.version, target, next);
     next = u8.write(record.state, target, next);
+    next = u32be.write(record.room, target, next);
     next = addressCodec.write(record.address, target, next);
     return summaryCodec.write(record.summary, target, next);
   },
@@ -85,9 +90,10 @@ export const recordCodec: Codec<NodeRecord> = {
     if (life === 0 || life >= LIFE_LIMIT) throw new CodecError(`life ${life}`);
     if (version >= VERSION_LIMIT) throw new CodecError(`version ${version}`);
     if (state > STATE_DOWN) throw new CodecError(`unknown state ${state}`);
-    const [address, afterAddress] = addressCodec.read(source, afterState);
+    const [room, afterRoom] = u32be.read(source, afterState);
+    const [address, afterAddress] = addressCodec.read(source, afterRoom);
     const [summary, end] = summaryCodec.read(source, afterAddress);
-    return [makeRecord({ node, life, version, state, address, summary }), end];
+    return [makeRecord({ node, life, version, state, room, address, summary }), end];
   },
 };
 

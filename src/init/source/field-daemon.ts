@@ -39,6 +39,8 @@ export interface FieldDaemonRequest {
   readonly store?: { readonly path: string; readonly keepBytes: number } | undefined;
   /** `UP[/DOWN]`, bytes per second. */
   readonly limit: string | undefined;
+  /** Which room this machine is in. */
+  readonly site?: string | undefined;
   readonly keyFile: string | undefined;
   /** Public keys of the initrd: no image from others counts that is not signed by one of them. */
   readonly keysDirectory?: string | undefined;
@@ -48,7 +50,8 @@ export interface FieldDaemonRequest {
 
 /** The daemon's command line, in the initramfs. Pure. */
 export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
-  const { name, id, imagePath, indexPath, peers, origins, limit, keyFile, keysDirectory, hasDevice, store } = request;
+  const { name, id, imagePath, indexPath, peers, origins, store, limit, site } = request;
+  const { keyFile, keysDirectory, hasDevice } = request;
   return [
     ...['/init', 'field', 'up', '--name', name, '--control', FIELD_SOCKET],
     ...(id === undefined ? [] : ['--id', id]),
@@ -59,6 +62,7 @@ export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
     ...origins.flatMap((origin) => ['--origin', origin]),
     ...(store === undefined ? [] : ['--store', seenFromInitramfs(store.path), '--keep', String(store.keepBytes)]),
     ...(limit === undefined ? [] : ['--limit', limit]),
+    ...(site === undefined ? [] : ['--site', site]),
     ...(keyFile === undefined ? [] : ['--key', keyFile]),
     ...(keysDirectory === undefined ? [] : ['--keys', keysDirectory]),
     ...(hasDevice ? ['--nbd', FIELD_DEVICE] : []),
@@ -72,13 +76,29 @@ function seenFromInitramfs(path: string): string {
 /** What a machine that has the image itself gives to its field. */
 export function localDaemon(
   image: { readonly name: string; readonly id: string; readonly path: string; readonly indexPath?: string | undefined },
-  { peers, origins, limit }: Pick<BootOptions, 'peers' | 'origins' | 'limit'>,
+  {
+    peers,
+    origins,
+    limit,
+    site,
+  }: Pick<BootOptions, 'peers' | 'origins' | 'limit'> & Partial<Pick<BootOptions, 'site'>>,
   hasDevice: boolean,
 ): FieldDaemonRequest {
   const { name, id, path, indexPath } = image;
   // A name could be looked up only with a network, and this machine does not depend on its peers.
   const numeric = peers.filter((peer) => peer.startsWith('[') || isIP(peer.split(':')[0] ?? '') === 4);
-  return { name, id, imagePath: path, indexPath, peers: numeric, origins, limit, keyFile: fieldKeyFile(), hasDevice };
+  return {
+    name,
+    id,
+    imagePath: path,
+    indexPath,
+    peers: numeric,
+    origins,
+    limit,
+    site,
+    keyFile: fieldKeyFile(),
+    hasDevice,
+  };
 }
 
 const POLL_MS = 50;

@@ -103,10 +103,10 @@ async function join(
 ): Promise<StageDone<SoundImage>> {
   const { name, id, peers, provenIndex } = field;
   await drivers.ensureModules(['nbd']);
-  const { origins, limit } = options;
+  const { origins, limit, site } = options;
   const daemon = startFieldDaemon(
     {
-      ...{ name, id, imagePath: undefined, peers, origins, limit, keyFile: fieldKeyFile(), hasDevice: true },
+      ...{ name, id, imagePath: undefined, peers, origins, limit, site, keyFile: fieldKeyFile(), hasDevice: true },
       indexPath: provenIndex,
       keysDirectory: provenIndex === undefined ? undefined : KEYS,
       store: field.store,

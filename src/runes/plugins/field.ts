@@ -44,6 +44,7 @@ function limitOf(commandLine: string): string | undefined {
 async function startOwn(context: Context<'address'>, address: string): Promise<void> {
   const { image, commandLine } = context.machine;
   const limit = limitOf(commandLine);
+  const site = wordOf(commandLine, 'viver.site');
   if (image?.path === undefined) throw new Error('no image on a medium of this machine, and no daemon answers');
   const { command, args } = keptProgram('/init');
   if (args.length === 0) throw new Error('no initramfs was kept: the field daemon is in it');
@@ -55,6 +56,7 @@ async function startOwn(context: Context<'address'>, address: string): Promise<v
       ...['field', 'up', '--image', image.path, '--name', image.name],
       ...['--listen', `${address}:${DEFAULT_PORT}`, '--control', FIELD_SOCKET],
       ...(limit === undefined ? [] : ['--limit', limit]),
+      ...(site === undefined ? [] : ['--site', site]),
       ...fieldKeyWords(),
     ],
     // it hands over what only it holds

@@ -58,12 +58,18 @@ function safe(word: string): string {
   return word;
 }
 
-/** Words of this machine's command line that hold for the machines it boots: consoles and what follows a failure. */
+/**
+ * Words of this machine's command line that hold for the machines it boots: consoles, what follows a failure, and what
+ * is so of their common wire: its name, and what the field may take of it.
+ */
 export function inheritedWords(commandLine: string): string[] {
   const [kernels = ''] = commandLine.split(/\s--(?:\s|$)/);
   return kernels
     .split(/\s+/)
-    .filter((word) => /^(console|panic|viver\.verify|viver\.debug)(=|$)/.test(word) && SAFE.test(word));
+    .filter(
+      (word) =>
+        /^(console|panic|viver\.verify|viver\.debug|viver\.limit|viver\.site)(=|$)/.test(word) && SAFE.test(word),
+    );
 }
 
 /**

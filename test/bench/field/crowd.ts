@@ -6,9 +6,9 @@
 import type { Lengths } from '../../../src/field/event.ts';
 import { generator, Simulator } from './simulator.ts';
 
-const RATE = 20e6 / 8;
+const LINK = 20e6 / 8;
 const GOODPUT = 0.945;
-const SIZE = 48 << 20;
+const IMAGE = 48 << 20;
 /** What nbdcopy has in flight: 64 requests of 256 KiB. */
 const READS = 64;
 const READ = 256 << 10;
@@ -28,7 +28,11 @@ export interface CrowdResult {
   readonly nodes: number;
   readonly lastSeconds: number;
   readonly medianSeconds: number;
+  /** Of those in the holder's room. */
+  readonly lastInFirstRoom: number;
   readonly ratio: number;
+  /** Bytes that went from one room to the other, headers and all. */
+  readonly crossedImages: number;
   readonly holderImages: number;
   readonly controlShare: number;
   readonly wasted: number;
@@ -36,7 +40,19 @@ export interface CrowdResult {
   readonly work: ReadonlyMap<string, number>;
 }
 
-export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): CrowdResult {
+/** A crowd in two rooms, the holder in the first one, and a link between them. Bytes a second. */
+export interface TwoRooms {
+  readonly rate: number;
+  readonly uplink: number;
+  readonly latencyMs: number;
+  /** Nodes know which room they are in. */
+  readonly isTold: boolean;
+  readonly size: number;
+}
+
+export function simulateCrowd(nodes: number, seed = 1, isVerbose = false, rooms?: TwoRooms): CrowdResult {
+  const SIZE = rooms?.size ?? IMAGE;
+  const RATE = rooms?.rate ?? LINK;
   const lengths = makeLengths(SIZE, 7);
   const starts: number[] = [0];
   for (let i = 0; i < lengths.count; i++) starts.push((starts[i] as number) + lengths.length(i));
@@ -50,9 +66,11 @@ export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): Crowd
     }
     return low;
   };
-  const simulator = new Simulator({ seed, lengths, latencyMs: 0.3 });
+  const uplink = rooms && { rate: rooms.uplink, latencyMs: rooms.latencyMs };
+  const simulator = new Simulator({ seed, lengths, latencyMs: 0.3, ...(uplink === undefined ? {} : { uplink }) });
   const link = { up: RATE, down: RATE };
-  const holder = simulator.add(link, [], 0, true);
+  const placed = (room: number) => (rooms === undefined ? link : { ...link, room, isTold: rooms.isTold });
+  const holder = simulator.add(placed(1), [], 0, true);
   simulator.event(holder, {
     kind: 'layout',
     lengths,
@@ -60,7 +78,9 @@ export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): Crowd
     free: true,
   });
   simulator.event(holder, { kind: 'start' });
-  const readers = Array.from({ length: nodes }, () => simulator.add(link, [holder.address]));
+  const readers = Array.from({ length: nodes }, (_, i) =>
+    simulator.add(placed(i < (nodes - 1) / 2 ? 1 : 2), [holder.address]),
+  );
   const progress = new Map(readers.map((reader) => [reader, { next: 0, done: 0 }]));
   const total = Math.ceil(SIZE / READ);
   let finished = 0;
@@ -186,7 +206,8 @@ export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): Crowd
       );
   }
   const times = readers.map((reader) => (reader.doneAt ?? Number.POSITIVE_INFINITY) / 1000).sort((a, b) => a - b);
-  const limit = (SIZE / (RATE * GOODPUT)) * Math.max(1, nodes / (nodes + 1));
+  const slowest = Math.min(RATE, rooms?.uplink ?? RATE);
+  const limit = (SIZE / (slowest * GOODPUT)) * Math.max(1, rooms === undefined ? nodes / (nodes + 1) : 1);
   const all = [holder, ...readers];
   const sum = (value: (node: (typeof all)[0]) => number): number => all.reduce((total, node) => total + value(node), 0);
   if (isVerbose) {
@@ -198,7 +219,9 @@ export function simulateCrowd(nodes: number, seed = 1, isVerbose = false): Crowd
     nodes,
     lastSeconds: times.at(-1) ?? 0,
     medianSeconds: times[times.length >> 1] ?? 0,
+    lastInFirstRoom: Math.max(...readers.filter(({ room }) => room < 2).map(({ doneAt = Infinity }) => doneAt)) / 1000,
     ratio: (times.at(-1) ?? 0) / limit,
+    crossedImages: simulator.crossed / SIZE,
     holderImages: holder.chunkBytes / SIZE,
     controlShare: sum((node) => node.controlBytes + node.datagramBytes) / sum((node) => node.chunkBytes),
     wasted: sum((node) => node.chunkBytes) / (nodes * SIZE) - 1,

@@ -24,6 +24,12 @@ function batch(program: 'ip' | 'tc', lines: readonly string[], namespace?: strin
   execFileSync(program, args, { input: `${lines.join('\n')}\n`, stdio: ['pipe', 'inherit', 'inherit'] });
 }
 
+/** Two switches joined by a slow link: the first hosts are at one, the others at the other. */
+export interface Rooms {
+  readonly first: number;
+  readonly uplink: LinkShape;
+}
+
 let labs = 0;
 
 /** @param first its bit 1 says that it is given by the machine's administrator */
@@ -45,7 +51,7 @@ export class Lab implements Disposable {
   }
 
   /** @param shape undefined: links as fast as the machine */
-  static create(hosts: number, shape: LinkShape | undefined): Lab {
+  static create(hosts: number, shape: LinkShape | undefined, rooms?: Rooms): Lab {
     const prefix = `vf${process.pid}n${++labs}`;
     const lab = new Lab(prefix, hosts);
     const numbers = Array.from({ length: hosts }, (_, i) => i);
@@ -53,12 +59,14 @@ export class Lab implements Disposable {
     try {
       batch('ip', [`netns add ${sw}`, ...numbers.map((i) => `netns add ${prefix}h${i}`)]);
       batch('ip', ['link add br0 type bridge', 'link set br0 up'], sw);
+      if (rooms !== undefined) joinRooms(rooms.uplink, sw);
+      const bridgeOf = (host: number): string => (rooms === undefined || host < rooms.first ? 'br0' : 'br1');
       letPass(sw);
       batch(
         'ip',
         numbers.flatMap((i) => [
           `link add p${i} address ${macAddress('02', i)} gso_max_size ${BUNCH} type veth peer name eth0 address ${macAddress('06', i)} netns ${prefix}h${i}`,
-          `link set p${i} master br0 up`,
+          `link set p${i} master ${bridgeOf(i)} up`,
         ]),
         sw,
       );
@@ -118,6 +126,18 @@ export class Lab implements Disposable {
     return link.stats64.tx.bytes;
   }
 
+  /** Bytes that have gone from room to room so far, both ways. */
+  crossedBytes(): number {
+    const sent = (end: string): number => {
+      const text = execFileSync('ip', ['-n', `${this.#prefix}s`, '-s', '-j', 'link', 'show', end], {
+        encoding: 'utf8',
+      });
+      const [link] = JSON.parse(text) as [{ stats64: { tx: { bytes: number } } }];
+      return link.stats64.tx.bytes;
+    };
+    return sent('up0') + sent('up1');
+  }
+
   spawn(host: number, command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     return spawn('ip', ['netns', 'exec', this.namespace(host), command, ...args], options);
   }
@@ -130,6 +150,17 @@ export class Lab implements Disposable {
     for (let i = 0; i < this.#hosts; i++) removeNamespace(this.namespace(i));
     removeNamespace(`${this.#prefix}s`);
   }
+}
+
+function joinRooms({ mbit, burst, limit }: LinkShape, sw: string): void {
+  const ends = [
+    'link add br1 type bridge',
+    'link set br1 up',
+    `link add up0 gso_max_size ${BUNCH} type veth peer name up1`,
+  ];
+  batch('ip', [...ends, 'link set up0 master br0 up', `link set up1 gso_max_size ${BUNCH} master br1 up`], sw);
+  const qdisc = `root tbf rate ${mbit}mbit burst ${burst} limit ${limit}`;
+  batch('tc', [`qdisc add dev up0 ${qdisc}`, `qdisc add dev up1 ${qdisc}`], sw);
 }
 
 /** A switch is no firewall: what passes the bridge does not go through the packet filter, which would cost every packet. */

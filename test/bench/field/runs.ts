@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askStatus } from '../../../src/field/control.ts';
-import { Lab, type LinkShape } from './lab.ts';
+import { Lab, type LinkShape, type Rooms } from './lab.ts';
 
 export interface RunResult {
   readonly nodes: number;
@@ -14,6 +14,8 @@ export interface RunResult {
   readonly medianSeconds: number;
   /** Bytes the holder's interface sent, in images. */
   readonly holderImages: number;
+  /** Bytes that went from room to room. */
+  readonly crossedImages?: number;
   /** CPU seconds of all processes of the system under test, and the largest resident size of one, in MB. */
   readonly cpuSeconds: number;
   /** Of these, what the kernel did for them. */
@@ -125,13 +127,15 @@ export interface FieldRunOptions {
   readonly blow?: { readonly atSeconds: number; readonly killed: number; readonly holderLeaves: boolean };
   /** So many nodes more that give false chunks. */
   readonly liars?: number;
+  /** In two rooms; each node is told which one it is in. */
+  readonly rooms?: Rooms;
 }
 
 /** All nodes are up and have nothing; the barrier is the holder being let go. */
 export async function runField(options: FieldRunOptions): Promise<RunResult> {
-  const { image, id, nodes, shape, verbose, sha256, blow, liars = 0 } = options;
+  const { image, id, nodes, shape, verbose, sha256, blow, liars = 0, rooms } = options;
   const directory = mkdtempSync(join(tmpdir(), 'vf-'));
-  const lab = Lab.create(nodes + 1 + liars, shape);
+  const lab = Lab.create(nodes + 1 + liars, shape, rooms);
   const processes: ChildProcess[] = [];
   /** Settled by each node's line on standard output: it serves reads. */
   const ready: Promise<void>[] = [];
@@ -144,6 +148,7 @@ export async function runField(options: FieldRunOptions): Promise<RunResult> {
         `${lab.address(host)}:20070`,
         '--control',
         join(directory, `c${host}`),
+        ...(rooms === undefined ? [] : ['--site', host < rooms.first ? 'first' : 'second']),
         ...words,
       ];
       const child = lab.spawn(host, VIVER, args, {
@@ -175,6 +180,7 @@ export async function runField(options: FieldRunOptions): Promise<RunResult> {
     await new Promise((resolve) => setTimeout(resolve, liars > 0 ? 5000 : 500));
     const before = total(processes);
     const sentBefore = lab.sentBytes(0);
+    const crossedBefore = rooms === undefined ? 0 : lab.crossedBytes();
     const machineBefore = machineCpuSeconds();
     const start = performance.now();
     holder?.kill('SIGCONT');
@@ -197,6 +203,7 @@ export async function runField(options: FieldRunOptions): Promise<RunResult> {
       clearTimeout(strike);
       clearInterval(watch);
     });
+    const crossedBytes = rooms === undefined ? 0 : lab.crossedBytes() - crossedBefore;
     const holderBytes = lab.sentBytes(0) - sentBefore;
     const usage = total(processes.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null));
     if (verbose === true) {
@@ -220,6 +227,7 @@ export async function runField(options: FieldRunOptions): Promise<RunResult> {
       lastSeconds: sorted.at(-1) ?? 0,
       medianSeconds: sorted[sorted.length >> 1] ?? 0,
       holderImages: holderBytes / size,
+      crossedImages: crossedBytes / size,
       cpuSeconds,
       systemSeconds: usage.systemSeconds - before.systemSeconds,
       peakMb: usage.peakMb,

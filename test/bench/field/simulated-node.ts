@@ -8,6 +8,9 @@ export interface LinkRates {
   /** Bytes a second. */
   readonly up: number;
   readonly down: number;
+  /** Which room it is in, where there are several; and whether it was told so. */
+  readonly room?: number;
+  readonly isTold?: boolean;
 }
 
 export interface Piece {
@@ -39,7 +42,7 @@ export interface Connection {
 }
 
 /** A link's sending or receiving side: first come, first served at a rate. */
-class Pipe {
+export class Pipe {
   readonly rate: number;
   #freeAt = 0;
 
@@ -63,6 +66,7 @@ export class SimulatedNode {
   readonly address: Address;
   readonly up: Pipe;
   readonly down: Pipe;
+  readonly room: number;
   readonly connections = new Map<ConnectionId, Connection>();
   isAlive = true;
   isFull = false;
@@ -88,5 +92,6 @@ export class SimulatedNode {
     this.address = address;
     this.up = new Pipe(link.up);
     this.down = new Pipe(link.down);
+    this.room = link.room ?? 0;
   }
 }

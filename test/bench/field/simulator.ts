@@ -13,8 +13,9 @@ import {
   encodeControlFrame,
   FrameDecoder,
 } from '../../../src/field/wire/frame.ts';
+import { NO_PAPERS } from '../../../src/field/wire/papers.ts';
 import { Agenda } from './agenda.ts';
-import { type Connection, type LinkRates, SimulatedNode, type Stream } from './simulated-node.ts';
+import { type Connection, type LinkRates, Pipe, SimulatedNode, type Stream } from './simulated-node.ts';
 
 /** Bytes of headers: Ethernet, IPv4 and UDP; and of a small TCP segment with timestamps. */
 const UDP_OVERHEAD = 42 + 4;
@@ -37,6 +38,8 @@ export interface SimulatorOptions {
   readonly duplicateRate?: number;
   readonly jitterMs?: number;
   readonly fill?: boolean;
+  /** Between rooms everything goes through a link of each room: bytes a second out of it and into it, and its delay. */
+  readonly uplink?: { readonly rate: number; readonly latencyMs: number };
   /** Every datagram and control frame goes through its encoder and decoder, as between real nodes. */
   readonly isStrict?: boolean;
 }
@@ -61,6 +64,9 @@ export class Simulator {
   lossRate: number;
   jitterMs: number;
   readonly #agenda = new Agenda();
+  readonly #uplinks = new Map<number, { readonly out: Pipe; readonly in: Pipe }>();
+  /** Bytes that went from one room to another. */
+  crossed = 0;
   readonly #byAddress = new Map<Address, SimulatedNode>();
   readonly logs: string[] = [];
   onReady: (node: SimulatedNode, read: number) => void = () => {};
@@ -104,6 +110,7 @@ export class Simulator {
       keep,
       fill: this.#options.fill ?? true,
       hasOrigin: false,
+      room: link.isTold === true ? (link.room ?? 0) : 0,
       isRefused: (host) => this.refuses(address, host),
     });
     const node = new SimulatedNode(machine, address, link);
@@ -172,7 +179,6 @@ export class Simulator {
         const { latencyMs, duplicateRate = 0 } = this.#options;
         const arrive = (): void => {
           if (!to.isAlive || !this.reachable(node, to)) return;
-          const arrived = to.down.take(size + UDP_OVERHEAD, this.now);
           const event = {
             kind: 'datagram',
             from: node.address,
@@ -180,7 +186,7 @@ export class Simulator {
             size,
             isMulticast: false,
           } as const;
-          this.at(arrived, () => this.event(to, event));
+          this.#cross(node, to, size + UDP_OVERHEAD, () => this.event(to, event));
         };
         for (const isLost of duplicateRate > this.random() ? [false, false] : [this.lossRate > this.random()]) {
           if (!isLost) this.at(left + latencyMs + this.jitterMs * this.random(), arrive);
@@ -200,6 +206,9 @@ export class Simulator {
         break;
       case 'give':
         this.#give(node, action.conn, action.chunk, action.chosen);
+        break;
+      case 'give papers':
+        this.#sendFrame(node, action.conn, { kind: 'papers', ...NO_PAPERS });
         break;
       case 'give index':
         this.#giveIndex(node, action.conn, action.piece);
@@ -320,6 +329,25 @@ export class Simulator {
     });
   }
 
+  /** Runs when bytes that have come to the switch now are at their receiver. */
+  #cross(from: SimulatedNode, to: SimulatedNode, bytes: number, arrived: () => void): void {
+    const { uplink } = this.#options;
+    if (uplink === undefined || from.room === to.room) {
+      this.at(to.down.take(bytes, this.now), arrived);
+      return;
+    }
+    this.crossed += bytes;
+    const left = this.#uplinkOf(from.room, uplink.rate).out.take(bytes, this.now);
+    const entered = this.#uplinkOf(to.room, uplink.rate).in.take(bytes, left);
+    this.at(entered + uplink.latencyMs, () => this.at(to.down.take(bytes, this.now), arrived));
+  }
+
+  #uplinkOf(room: number, rate: number): { readonly out: Pipe; readonly in: Pipe } {
+    const known = this.#uplinks.get(room) ?? { out: new Pipe(rate), in: new Pipe(rate) };
+    this.#uplinks.set(room, known);
+    return known;
+  }
+
   #push(stream: Stream, bytes: number, arrive: (() => void) | undefined): void {
     stream.queue.push({ bytes, stream, arrive });
     this.#drain(stream);
@@ -340,8 +368,7 @@ export class Simulator {
         this.#drain(stream);
       });
       this.at(left + this.#options.latencyMs, () => {
-        const arrived = stream.to.down.take(piece.bytes, this.now);
-        this.at(arrived, () => {
+        this.#cross(stream.from, stream.to, piece.bytes, () => {
           piece.arrive?.();
           this.at(this.now + this.#options.latencyMs, () => {
             stream.onNetwork -= piece.bytes;

@@ -54,6 +54,7 @@ export const anyRecord: fc.Arbitrary<NodeRecord> = fc
       life: fc.integer({ min: 1, max: LIFE_LIMIT - 1 }),
       version: fc.integer({ min: 0, max: VERSION_LIMIT - 1 }),
       state: fc.nat(2),
+      room: u32,
       address: anyAddress,
       summary: anySummary,
     },

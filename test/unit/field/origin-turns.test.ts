@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import type { Action } from '../../../src/field/event.ts';
 import { OriginOrders } from '../../../src/field/exchange/connections/origin-orders.ts';
 import { makeStock } from '../../../src/field/exchange/stock.ts';
+import { Rooms } from '../../../src/field/members/rooms.ts';
+import { VTable } from '../../../src/field/members/v-table.ts';
 import { Throttle } from '../../../src/field/shares/throttle.ts';
 import { ChunkSet } from '../../../src/field/wire/chunk-set.ts';
 import { LEVEL, summarize } from '../../../src/field/wire/summary.ts';
@@ -28,7 +30,9 @@ function node(self: number, holder?: number) {
   });
   const throttle = { up: new Throttle(), down: new Throttle() };
   const options = { node: self, lengths, held: [], free: false, budget: 1 << 30, random: () => 0.5, ...throttle };
-  const stock = makeStock({ ...options, mayFill: () => true, origins: orders }, 0);
+  const rooms = new Rooms({ room: 0, isLocal: () => true, rtt: () => undefined, leastRtt: () => 1 });
+  const alone = { table: new VTable(), rooms, want: () => {} };
+  const stock = makeStock({ ...options, ...alone, mayFill: () => true, origins: orders }, 0);
   const ask = (now: number): number[] => {
     const out: Action[] = [];
     orders.ask(stock, now, out);

@@ -38,6 +38,10 @@ describe('the kernel command line', () => {
 
   test('limits what the field sends and fetches; what is no rate is warned of', () => {
     expect(parseCommandLine('viver.limit=10M/none').limit).toBe('10M/none');
+    expect(parseCommandLine('viver.site=room-3').site).toBe('room-3');
+    expect(parseCommandLine('viver.site=-').warnings).toEqual([
+      expect.stringContaining('viver.site=-: wants the name'),
+    ]);
     const { limit, warnings } = parseCommandLine('viver.limit=fast');
     expect(limit).toBeUndefined();
     expect(warnings).toEqual([expect.stringContaining('viver.limit=fast: wants UP[/DOWN]')]);

@@ -9,6 +9,8 @@ import type { Fetcher } from '../fetching/fetcher.ts';
 /** Nodes fetched from at a time, and as many more for what only they have. */
 const SOURCES = 6;
 const SOURCES_LIMIT = 12;
+/** Beside these, nodes of other rooms that something is fetched from. */
+const FAR_SOURCES = 2;
 /** Dials under way at once. */
 const DIALS = 6;
 /** A node that could not be reached, or had no room, is left alone so long. */
@@ -24,6 +26,12 @@ interface Dial {
   uselessSince: number;
 }
 
+/** Who is in another room, and whether anything is to be fetched from there. */
+export interface Afar {
+  isFar(node: NodeId): boolean;
+  readonly isWanted: boolean;
+}
+
 /** Which nodes to fetch from. */
 export class Neighbours {
   readonly #table: VTable;
@@ -35,6 +43,8 @@ export class Neighbours {
   readonly #avoided = new Map<NodeId, number>();
   /** Nodes that somebody pointed at, or that alone have what a read waits for: dialled first. */
   readonly #wanted = new Map<NodeId, Address>();
+  /** What is known of other rooms; undefined: nothing yet. */
+  afar: Afar | undefined;
   #nextConn = 1;
   #planAt = 0;
 
@@ -122,12 +132,15 @@ export class Neighbours {
   /** Sources that hold nothing we lack while others do. @param interest what is wanted; undefined: anything */
   useless(fetcher: Fetcher, held: ChunkSet, interest: ChunkSet | undefined, now: number): ConnectionId[] {
     const found: ConnectionId[] = [];
+    let farLeft = this.afar?.isWanted === false ? 0 : FAR_SOURCES;
     for (const source of fetcher.sources.values()) {
       const dial = this.#dials.get(source.conn);
       if (dial === undefined || !source.known) continue;
+      const isTooMany = this.#isFar(dial.node) && --farLeft < 0;
       const isUseful =
         source.bytesOnOrder > 0 ||
-        source.has.words.some((word, i) => (word & ~(held.words[i] as number) & (interest?.words[i] ?? -1)) !== 0);
+        (!isTooMany &&
+          source.has.words.some((word, i) => (word & ~(held.words[i] as number) & (interest?.words[i] ?? -1)) !== 0));
       if (isUseful) dial.uselessSince = now;
       else if (now - dial.uselessSince > USELESS_MS && this.#table.size > SOURCES) found.push(source.conn);
     }
@@ -137,17 +150,20 @@ export class Neighbours {
   /** Whom to dial now. `held` undefined: any node that has an index will do. */
   plan(held: ChunkSet | undefined, now: number, interest?: ChunkSet): { conn: ConnectionId; address: Address }[] {
     const limit = held === undefined ? 2 : SOURCES;
-    if (this.#wanted.size === 0 && (this.#dials.size >= limit || now < this.#planAt)) return [];
-    let room = Math.min(DIALS - this.#dialling(), limit - this.#dials.size);
+    const most = limit + (this.afar?.isWanted === true ? FAR_SOURCES : 0);
+    if (this.#wanted.size === 0 && (this.#dials.size >= most || now < this.#planAt)) return [];
+    let room = DIALS - this.#dialling();
     const planned = this.planWanted(now);
     room -= planned.length;
     if (room <= 0 || now < this.#planAt) return planned;
+    const left = this.#placesLeft(limit);
+    const hasPlace = (node: NodeId): boolean => (this.#isFar(node) ? left.far : left.near) > 0;
     const holders: NodeId[] = [];
     const others: NodeId[] = [];
     const own = held && summarize(held);
     const wanted = interest && summarize(interest);
     for (const { node, address, summary } of this.#table.rows()) {
-      if (!this.#isDialable(node, address, now)) continue;
+      if (!hasPlace(node) || !this.#isDialable(node, address, now)) continue;
       if (own === undefined) {
         // Who knows how many regions there are knows the index.
         if (summary.regions > 0) holders.push(node);
@@ -159,7 +175,8 @@ export class Neighbours {
       const at = Math.floor(this.#random() * from.length);
       const [node] = from.splice(at, 1);
       const record = node === undefined ? undefined : this.#table.get(node);
-      if (node !== undefined && record !== undefined && this.#isDialable(node, record.address, now)) {
+      if (node !== undefined && record !== undefined && hasPlace(node) && this.#isDialable(node, record.address, now)) {
+        left[this.#isFar(node) ? 'far' : 'near']--;
         planned.push(this.#dial(node, record.address, now));
       }
     }
@@ -177,6 +194,18 @@ export class Neighbours {
       if (this.#isDialable(node, address, now)) planned.push(this.#dial(node, address, now));
     }
     return planned;
+  }
+
+  /** How many more may be dialled. Where no other room is known of, all are near. @param limit of those that are near */
+  #placesLeft(limit: number): { near: number; far: number } {
+    let far = 0;
+    for (const { node } of this.#dials.values()) if (this.#isFar(node)) far++;
+    const farLimit = this.afar?.isWanted === false ? 0 : FAR_SOURCES;
+    return { near: limit - (this.#dials.size - far), far: farLimit - far };
+  }
+
+  #isFar(node: NodeId): boolean {
+    return this.afar?.isFar(node) === true;
   }
 
   #dialling(): number {

@@ -1,6 +1,7 @@
 import type { Lengths } from '../../event.ts';
 import { type ChunkRange, ChunkSet } from '../../wire/chunk-set.ts';
 import type { Copies } from './copies.ts';
+import type { Imports } from './imports.ts';
 import type { ReadQueue } from './read-queue.ts';
 import type { Source } from './source.ts';
 
@@ -25,6 +26,8 @@ export interface ChoiceOptions {
   readonly swaps: ChunkSet;
   /** Of all else, what to fetch in idle time; undefined: anything. */
   readonly duty?: ChunkSet | undefined;
+  /** What may be fetched from another room. */
+  readonly imports?: Imports | undefined;
   readonly random: () => number;
 }
 
@@ -129,8 +132,9 @@ export class ChunkChoice {
   }
 
   #candidates(source: Source, index: number): number {
-    const { held, ordered } = this.#options;
+    const { held, ordered, imports } = this.#options;
     const has = source.has.words[index] as number;
-    return has & ~(held.words[index] as number) & ~(ordered.words[index] as number);
+    const word = has & ~(held.words[index] as number) & ~(ordered.words[index] as number);
+    return imports === undefined ? word : imports.mayTake(source, index, word);
   }
 }

@@ -9,11 +9,12 @@ import type { NodeId } from '../../wire/record.ts';
 import { ChunkChoice } from './chunk-choice.ts';
 import { Copies } from './copies.ts';
 import { Demand } from './demand.ts';
+import type { Imports } from './imports.ts';
 import { type Basket, basketOf, shipBasket } from './order-basket.ts';
 import { Orders } from './orders.ts';
 import { RateMeter } from './rate-meter.ts';
 import type { ReadQueue } from './read-queue.ts';
-import { measureSource, newSource, noteCancelled, type Source } from './source.ts';
+import { isOverdue, measureSource, newSource, noteCancelled, type Source } from './source.ts';
 
 /** Bytes on order in all, at least, and in time of the measured rate: enough that the pipe never runs empty. */
 const ON_ORDER_CHUNKS = 12;
@@ -28,8 +29,6 @@ const SOURCE_LIMIT = 8 << 20;
 const ORDERS_LIMIT = 2048;
 /** A source that has sent nothing for so long has us in its queue; what it owes no longer fills our pipe. */
 const QUEUED_MS = 300;
-/** An order is given up, and counted against the source, after so long without a byte from it. */
-const DEADLINE_MS = 4000;
 /** Chunks confirmed together: every message costs both sides more than its bytes. */
 const CONFIRMED_TOGETHER = 5;
 const CONFIRMED_BYTES = 320 << 10;
@@ -54,6 +53,12 @@ export interface FetcherOptions {
   readonly duty?: ChunkSet | undefined;
   /** What may come from peers and origins together. */
   readonly limit?: Throttle;
+  /** Who of our room fetches what from other rooms. */
+  readonly imports?: Imports | undefined;
+  /** Has a node dialled that is to bring something into our room. */
+  readonly want?: (node: NodeId) => void;
+  /** Chunks that others wait for us to get. */
+  readonly promised?: () => Iterable<number>;
 }
 
 /** The fetching side: which chunk to ask whom for, and when to give up waiting. */
@@ -70,6 +75,7 @@ export class Fetcher {
   readonly #orders: Orders;
   readonly #demand: Demand;
   readonly #limit: Throttle;
+  readonly #imports: Imports | undefined;
   /** How many others have each chunk. */
   readonly copies: Copies;
   readonly #choice: ChunkChoice;
@@ -91,6 +97,7 @@ export class Fetcher {
     // Of the usual chunks each is ordered as soon as there is room.
     this.#orderedTogether = this.#mean < SMALL_CHUNK ? ORDERED_BYTES : 1;
     this.#confirmedTogether = Math.min(CONFIRMED_MOST, Math.max(CONFIRMED_TOGETHER, CONFIRMED_BYTES / this.#mean));
+    this.#imports = options.imports;
     this.#orders = new Orders(options.lengths, this.sources);
     this.#limit = options.limit ?? new Throttle();
     this.#demand = new Demand({
@@ -99,6 +106,9 @@ export class Fetcher {
       reads: options.reads,
       delay: (source) => this.#delay(source),
       mayOrder: (now) => this.#limit.isOpen('read', this.#onOrder(now), now),
+      imports: options.imports,
+      want: options.want ?? (() => {}),
+      promised: options.promised ?? (() => []),
     });
     this.copies = new Copies(options.lengths.count);
     this.#choice = new ChunkChoice({ ...options, ordered: this.#orders.chunks, copies: this.copies });
@@ -127,6 +137,11 @@ export class Fetcher {
 
   isOrdered(chunk: number): boolean {
     return this.#orders.chunks.has(chunk);
+  }
+
+  /** Whether we are to bring a chunk into our room, and can: others of the room may wait for it here. */
+  willImport(chunk: number): boolean {
+    return this.#imports?.isOn === true && this.#imports.importerOf(chunk) === undefined && this.hasSource(chunk);
   }
 
   connected(conn: ConnectionId, node: NodeId, address: Address, now: number): void {
@@ -228,6 +243,7 @@ export class Fetcher {
         this.#rate.add(bytes, now);
       }
     }
+    this.#imports?.arrived(now);
     this.#demand.arrived(chunk, order && now - order.at);
     if (!good) return [];
     this.#swaps.delete(chunk);
@@ -245,6 +261,7 @@ export class Fetcher {
   /** Orders what should be ordered now. */
   pump(now: number, out: Action[]): void {
     if (this.sources.size === 0) return;
+    this.#imports?.look(this.sources.values(), now);
     const baskets = new Map<Source, Basket>();
     this.#demand.pump(now, baskets);
     this.#pumpRest(now, baskets);
@@ -273,14 +290,7 @@ export class Fetcher {
 
   /** Sources that owe us something and have been silent for too long; their orders are free to go elsewhere. */
   overdue(now: number): Source[] {
-    const late: Source[] = [];
-    for (const source of this.sources.values()) {
-      let oldest = Number.POSITIVE_INFINITY;
-      for (const order of source.orders.values()) oldest = Math.min(oldest, order.at);
-      if (source.choices > 0) oldest = Math.min(oldest, source.choiceAt);
-      if (now - Math.max(oldest, source.lastArrival) > DEADLINE_MS && oldest < now) late.push(source);
-    }
-    return late;
+    return [...this.sources.values()].filter((source) => isOverdue(source, now));
   }
 
   /** Takes every order back from a source. */

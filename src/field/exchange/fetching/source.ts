@@ -86,3 +86,13 @@ export function measureSource(source: Source, bytes: number, orderedAt: number, 
   source.delivered++;
   source.strikes = 0;
 }
+
+/** An order is given up, and counted against the source, after so long without a byte from it. */
+const DEADLINE_MS = 4000;
+
+/** It owes us something and has been silent for too long. */
+export function isOverdue({ orders, choices, choiceAt, lastArrival }: Source, now: number): boolean {
+  let oldest = choices > 0 ? choiceAt : Number.POSITIVE_INFINITY;
+  for (const { at } of orders.values()) oldest = Math.min(oldest, at);
+  return now - Math.max(oldest, lastArrival) > DEADLINE_MS && oldest < now;
+}

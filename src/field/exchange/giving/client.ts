@@ -10,6 +10,13 @@ export interface Wish {
   readonly at: number;
 }
 
+export function wishOf({ urgent, insist }: Pick<Wish, 'urgent' | 'insist'>, chunk: number, at: number): Wish {
+  return { chunk, urgent, insist, at };
+}
+
+/** How long a request for a chunk that is on its way to us may wait. */
+const PROMISE_MS = 3000;
+
 /** What a client has asked for by number. To find the next one to serve costs the same for one wish and for thousands. */
 export class Wishes {
   /** A read waits for these. */
@@ -38,6 +45,15 @@ export class Wishes {
 
   delete(chunk: number): boolean {
     return this.urgent.delete(chunk) || this.calm.delete(chunk) || this.promised.delete(chunk);
+  }
+
+  /** Forgets promised chunks that are not on their way to us any more, or were waited for too long. @returns these */
+  giveUp(isComing: (chunk: number) => boolean, mayTakeTime: (chunk: number) => boolean, now: number): number[] {
+    const isBroken = ({ chunk, at }: Wish): boolean =>
+      !isComing(chunk) || (now - at > PROMISE_MS && !mayTakeTime(chunk));
+    const broken = [...this.promised.values()].filter(isBroken).map(({ chunk }) => chunk);
+    for (const chunk of broken) this.promised.delete(chunk);
+    return broken;
   }
 
   /** A chunk is here now. */

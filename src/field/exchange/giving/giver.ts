@@ -7,7 +7,7 @@ import { packHoldings, windowsOf } from '../../wire/holdings.ts';
 import { countIn, inMessages, NAMED_LIMIT, toRanges } from '../../wire/ranges.ts';
 import type { NodeId } from '../../wire/record.ts';
 import { Chains } from './chains.ts';
-import { type Client, creditOf, isGivenUp, isStuck, newClient, WISHES_LIMIT } from './client.ts';
+import { type Client, creditOf, isGivenUp, isStuck, newClient, WISHES_LIMIT, wishOf } from './client.ts';
 import { SendWindow } from './send-window.ts';
 
 /** News of new chunks are gathered for so long: to read them costs every client more than their bytes. */
@@ -15,8 +15,6 @@ const NEWS_MS = 500;
 const RARE_NEWS_MS = 5;
 /** So many, those served least lately, hear of a rare chunk at once: they will have it for the others. */
 const RARE_TOLD = 3;
-/** How long a request for a chunk that is on its way to us may wait. */
-const PROMISE_MS = 3000;
 /** Of what a node gives while it has chunks that nobody was given yet, the share that may be repeats. */
 const REPEAT_SHARE = 0.02;
 /** A node sows until so long after the last new chunk it gave. */
@@ -37,6 +35,8 @@ export interface GiverOptions {
   readonly bring?: (chunk: number, now: number) => boolean;
   /** What may go to all peers together. */
   readonly limit?: Throttle;
+  /** The room that a node is in, as a number; 0: ours. */
+  readonly roomOf?: (node: NodeId) => number;
 }
 
 /** The giving side: whom to serve next, and whom to point at somebody else. */
@@ -54,6 +54,7 @@ export class Giver {
   readonly #chains = new Chains();
   readonly #window = new SendWindow();
   readonly #limit: Throttle;
+  readonly #roomOf: (node: NodeId) => number;
   #serial = 0;
   /** Repeats that may go before chunks never given yet. */
   #credit = 1;
@@ -72,6 +73,7 @@ export class Giver {
     this.#isFromAfar = options.isFromAfar ?? (() => false);
     this.#bring = options.bring ?? (() => false);
     this.#limit = options.limit ?? new Throttle();
+    this.#roomOf = options.roomOf ?? (() => 0);
     this.#given = new Uint8Array(options.lengths.count);
     this.#fresh = options.held.copy();
   }
@@ -139,12 +141,11 @@ export class Giver {
       return true;
     }
     if (client.wishes.size + countIn(request.ranges) > 2 * WISHES_LIMIT) return false;
-    const { urgent, insist } = request;
     const lacking: number[] = [];
     for (const { start, end } of request.ranges) {
       for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
         if (!this.#held.has(chunk) && !this.#isComing(chunk) && !this.#bring(chunk, now)) lacking.push(chunk);
-        else client.wishes.add({ chunk, urgent, insist, at: now }, this.#held.has(chunk));
+        else client.wishes.add(wishOf(request, chunk, now), this.#held.has(chunk));
       }
     }
     if (lacking.length === 0) return true;
@@ -200,6 +201,11 @@ export class Giver {
       client.lacking.push(chunk);
       client.newsAt = now;
     }
+  }
+
+  /** Chunks that others wait for us to get. */
+  *promised(): Generator<number> {
+    for (const { wishes } of this.#clients.values()) yield* wishes.promised.keys();
   }
 
   /** When news are due at the latest, or a chunk that the limit holds back; Infinity when there are none. */
@@ -275,11 +281,13 @@ export class Giver {
     let offer: { chunk: number; chosen: boolean; rank: number } | undefined;
     const pointers: Pointer[] = [];
     let looked = 0;
+    const room = this.#roomOf(client.node);
     for (const wish of client.wishes.urgent.values()) {
       if (++looked > LOOKED_AT) break;
       const given = this.#given[wish.chunk] as number;
-      if (!wish.insist && given > 0 && load > 0) {
-        const pointer = this.#chains.pointer(wish.chunk, client);
+      const isNewThere = room !== 0 && !this.#chains.isKnown(wish.chunk, room);
+      if (!wish.insist && given > 0 && (load > 0 || room !== 0)) {
+        const pointer = this.#chains.pointer(wish.chunk, room, client);
         if (pointer !== undefined) {
           if (pointers.length < POINTERS_IN_FRAME) {
             pointers.push(pointer);
@@ -288,7 +296,7 @@ export class Giver {
           continue;
         }
       }
-      const isFirst = given === 0 || (wish.insist && this.#credit >= 1);
+      const isFirst = given === 0 || isNewThere || (wish.insist && this.#credit >= 1);
       const rank = isFirst ? 0 : 2;
       if (offer === undefined || rank < offer.rank) offer = { chunk: wish.chunk, chosen: false, rank };
       if (rank === 0) break;
@@ -351,7 +359,7 @@ export class Giver {
       if (chosen) this.#sownAt = now;
     } else if (!chosen) this.#credit = Math.max(0, this.#credit - 1);
     this.#given[chunk] = Math.min((this.#given[chunk] as number) + 1, 255);
-    this.#chains.given(chunk, client);
+    this.#chains.given(chunk, this.#roomOf(client.node), client);
     this.sent += bytes;
     this.#limit.took(bytes, now);
     // News that ride on a chunk wake nobody.
@@ -386,13 +394,8 @@ export class Giver {
   /** Requests for chunks that did not come to us after all. */
   breakPromises(now: number, out: Action[]): void {
     for (const client of this.#clients.values()) {
-      const broken: number[] = [];
-      for (const wish of client.wishes.promised.values()) {
-        const isLate = now - wish.at > PROMISE_MS && !this.#isFromAfar(wish.chunk);
-        if (isLate || !this.#isComing(wish.chunk)) broken.push(wish.chunk);
-      }
+      const broken = client.wishes.giveUp(this.#isComing, this.#isFromAfar, now);
       if (broken.length === 0) continue;
-      for (const chunk of broken) client.wishes.delete(chunk);
       client.lacking.push(...broken);
       this.#sendNews(client, out);
     }

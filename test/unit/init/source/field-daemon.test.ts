@@ -12,12 +12,13 @@ test('a machine without the image joins by its id, and its root is the device', 
     peers: ['10.0.0.1:20070'],
     origins: ['http://10.0.0.9/default.castr'],
     limit: '10M/none',
+    site: 'room-3',
     keyFile: '/etc/viver/field.key',
     hasDevice: true,
   });
   expect(command.join(' ')).toBe(
     `/init field up --name debian --control /run/viver/field.sock --id ${ID} --peer 10.0.0.1:20070 ` +
-      '--origin http://10.0.0.9/default.castr --limit 10M/none --key /etc/viver/field.key --nbd /dev/nbd0',
+      '--origin http://10.0.0.9/default.castr --limit 10M/none --site room-3 --key /etc/viver/field.key --nbd /dev/nbd0',
   );
 });
 

@@ -174,6 +174,11 @@ describe('the boot script', () => {
   });
 });
 
+test('the name of the wire and the limit of the field on it are handed on', () => {
+  const line = 'viver.limit=10M/none viver.site=room-3 viver.hostname=one viver.ip=10.0.0.2/24';
+  expect(inheritedWords(line)).toEqual(['viver.limit=10M/none', 'viver.site=room-3']);
+});
+
 test('consoles and what follows a failure are handed on, the rest of the command line is not', () => {
   const line =
     'BOOT_IMAGE=/boot/vmlinuz console=ttyS0,115200 console=tty0 panic=30 viver.toram quiet root=x -- console=no';
