@@ -47,12 +47,12 @@ build/viverrd.zst: build/viver build/.programs build/.asked-initrd $(wildcard $(
 	scripts/initrd.sh $(ROOTFS) "$(KERNEL)" build/viver $@ $(COMPRESS) $(if $(filter yes,$(FIRMWARE)),build/firmware)
 
 build/.programs: scripts/programs.sh scripts/keymaps.ts initrd/binaries.list initrd/keymaps.list $(wildcard initrd/*.c) | build/.setup
-	scripts/programs.sh build/programs
+	scripts/programs.sh build/programs build/first-stage
 	@touch $@
 
 image: build/debian.sqfs ## build/debian.sqfs and build/debian.caibx: a small Debian with kernel and viverrd inside (IMAGE_LEVEL=1..22: of compression)
 build/debian.sqfs: build/.asked-image
-build/%.sqfs: build/%.tar build/viverrd.zst scripts/image.sh
+build/%.sqfs: build/%.tar build/viverrd.zst build/.loaders scripts/image.sh
 	$(BIN) scripts/image.sh $< $@ $(IMAGE_LEVEL)
 # Only the tests boot this one: sooner made counts for more than small.
 build/sysvinit.sqfs: IMAGE_LEVEL := 3

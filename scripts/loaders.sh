@@ -24,3 +24,7 @@ grub-mkimage -O i386-pc -p /boot/grub -o "$out/core.img" biosdisk $modules
 cat $lib/i386-pc/cdboot.img "$out/core.img" > "$out/eltorito.img"
 rm "$out/core.img"
 cp $lib/i386-pc/boot_hybrid.img "$out/"
+# The same for machines that boot by network: GRUB's build for that. Where Debian's package lacks it, only they go without.
+network=$lib/x86_64-efi-signed/grubnetx64.efi.signed
+if [ -e "$network" ]; then cp "$network" "$out/grubnetx64.efi"
+else echo "loaders: no $network: machines with Secure Boot on cannot boot by network" >&2; fi

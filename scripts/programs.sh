@@ -1,9 +1,10 @@
 #!/bin/sh
 # Lays out what every initrd has besides modules and firmware: programs of initrd/binaries.list with their libraries,
-# BusyBox' links, keymaps, and the small libraries in C.
-# usage: programs.sh TREE
+# BusyBox' links, keymaps, and the small libraries in C. Likewise, what the first stage has besides modules.
+# usage: programs.sh TREE FIRST-STAGE-TREE
 set -eu
 tree=$(realpath -m "$1")
+first=$(realpath -m "$2")
 here=$(cd "$(dirname "$0")/.." && pwd)
 keymaps=$here/build/keymaps
 
@@ -41,3 +42,16 @@ done
   [ -e "$tree/bin/$applet" ] || ln -s busybox "$tree/bin/$applet"
 done
 chmod -R u=rwX,go=rX "$tree"
+
+# zstd with its own libraries, apart from those that take their place.
+rm -rf "$first"
+mkdir -p "$first/bin" "$first/first-stage/lib"
+cp "$tree/bin/busybox" "$first/bin/busybox"
+cp -L /usr/bin/zstd "$first/first-stage/zstd"
+libraries /usr/bin/zstd | while read -r library; do
+  case $library in
+    */ld-linux*) cp -L "$library" "$first/first-stage/ld.so" ;;
+    *) cp -L "$library" "$first/first-stage/lib/" ;;
+  esac
+done
+chmod -R u=rwX,go=rX "$first"

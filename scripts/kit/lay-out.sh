@@ -8,6 +8,7 @@ kit=$tree/lib/viver
 rm -rf "$tree"
 mkdir -p "$tree/bin" "$kit/tools" "$tree/share/doc/viver"
 cp -a "$here/build/programs" "$kit/programs"
+cp -a "$here/build/first-stage" "$kit/first-stage"
 cp "$here/build/viver" "$kit/programs/init"
 cp -r "$here/build/loaders" "$kit/loaders"
 # What a person edits. A secret of whoever builds the kit is none of it.

@@ -153,6 +153,8 @@ const WORDS: Readonly<Record<string, Word>> = {
     if (match === null) return 'wants NAME@VERSION';
     draft.isTrial = match[1] === undefined;
   },
+  // Read by the first stage (initrd/first-stage.init), which has done its work.
+  first: () => undefined,
   // Read by RUNES (runes/plugins/dhcp.ts).
   serve(_, value) {
     if (!/^(all|none|([0-9a-f]{2}:){5}[0-9a-f]{2}|[A-Za-z][\w.@-]{0,14})$/i.test(value))

@@ -10,7 +10,7 @@ export const initrd: Command = {
   name: 'initrd',
   summary: 'make the initrd for a kernel',
   usage: `usage: viver initrd -o FILE [--kernel VERSION] [--root TREE] [--compress zstd|gzip|xz|none] [--level N]
-                    [--firmware TREE]… [--add DIR]… [--json]
+                    [--firmware TREE]… [--add DIR]… [--first-stage FILE] [--json]
 
 Makes VIVER's initrd (viverrd): /init, its programs, and the drivers that a machine may need to find its image. The lists
 of modules and firmware are files to be edited, in the directory initrd of the kit or of a checkout.
@@ -22,6 +22,7 @@ of modules and firmware are files to be edited, in the directory initrd of the k
 --level N           of zstd, 1 to ${HIGHEST_LEVEL}, default ${DEFAULT_LEVEL}
 --firmware TREE     one more tree with lib/firmware
 --add DIR           lay the contents of DIR over the initrd: keys in DIR/etc/viver/keys, a program in DIR/bin
+--first-stage FILE  also make what machines with Secure Boot on load first when they boot by network
 --json              {kernel, path, size, modules, firmwareFiles, memoryMiB} on standard output
 
 The same inputs give the same bytes. Times are 1970 or SOURCE_DATE_EPOCH. No root is needed.
@@ -41,6 +42,7 @@ The same inputs give the same bytes. Times are 1970 or SOURCE_DATE_EPOCH. No roo
         tree: values.root ?? '/',
         ...(values.kernel === undefined ? {} : { kernel: values.kernel }),
         output,
+        ...(values['first-stage'] === undefined ? {} : { firstStage: values['first-stage'] }),
         compression: compress,
         level: Number(level),
         firmware: values.firmware ?? [],
@@ -80,6 +82,7 @@ function parseWords(args: readonly string[]) {
         level: { type: 'string' },
         firmware: { type: 'string', multiple: true },
         add: { type: 'string', multiple: true },
+        'first-stage': { type: 'string' },
         json: { type: 'boolean' },
       },
     });

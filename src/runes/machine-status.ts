@@ -23,6 +23,11 @@ export interface MachineStatus {
   readonly image: { readonly name: string; readonly id: string | null } | null;
   /** Whether it has the kernel and initrd that others boot by. */
   readonly canServe: boolean;
+  /**
+   * Whether Secure Boot is on (null: no UEFI, or not known), and why machines that have it on cannot boot from here (null:
+   * they can). Null from a VIVER that did not say it yet.
+   */
+  readonly secureBoot: { readonly on: boolean | null; readonly lack: string | null } | null;
   /** What its DHCP does; null without that plugin. */
   readonly dhcp: DhcpDecision | null;
   /** Boot loaders given by TFTP, and requests refused; null without that plugin. */
@@ -135,7 +140,7 @@ const isOffered = (value: unknown): boolean =>
   typeof value.isKept === 'boolean';
 
 /** Parts that came later: what an older VIVER lacks is filled in. */
-const LATER = { viver: null, rates: null, loading: [], images: [], rolls: [], health: null };
+const LATER = { viver: null, secureBoot: null, rates: null, loading: [], images: [], rolls: [], health: null };
 const MOST_LOADING = 1024;
 const MOST_IMAGES = 16;
 const MOST_ROLLS = 16;
@@ -155,6 +160,12 @@ const PARTS: Readonly<Record<Exclude<keyof MachineStatus, 'version'>, (value: un
       ['full', 'proxy', 'standby'].some((mode) => mode === value.mode) &&
       isText(value.why) &&
       (value.never === undefined || typeof value.never === 'boolean'),
+  ),
+  secureBoot: orNull(
+    (value) =>
+      isRecord(value) &&
+      (value.on === null || typeof value.on === 'boolean') &&
+      (value.lack === null || isText(value.lack)),
   ),
   tftp: orNull((value) => isRecord(value) && isCount(value.sent) && isCount(value.refused)),
   load: (value) => isRecord(value) && Number.isSafeInteger(value.transfers) && isCount(value.sentBytes),

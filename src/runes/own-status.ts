@@ -30,7 +30,18 @@ function readBoot(path: string): MachineStatus['boot'] {
 /** What changes while the machine runs. */
 export type LiveStatus = Pick<
   MachineStatus,
-  'role' | 'canServe' | 'dhcp' | 'tftp' | 'load' | 'refused' | 'plugins' | 'loading' | 'images' | 'rolls' | 'health'
+  | 'role'
+  | 'canServe'
+  | 'secureBoot'
+  | 'dhcp'
+  | 'tftp'
+  | 'load'
+  | 'refused'
+  | 'plugins'
+  | 'loading'
+  | 'images'
+  | 'rolls'
+  | 'health'
 >;
 
 /** What it is made of. */

@@ -61,15 +61,18 @@ declare module 'viver:runes' {
   export interface BootLoaderInterface {
     /** Where the boot loaders lie; every file in it may be given to anybody. */
     directory(): Promise<string>;
-    /** The file in that directory for a machine of this kind. */
+    /** The file in that directory for a machine of this kind; empty for `secure64` where there is none. */
     file(architecture: BootArchitecture): Promise<string>;
   }
 
-  /** PXE's names for what a machine starts with (RFC 4578, section 2.1). */
-  export type BootArchitecture = 'bios' | 'efi64';
+  /**
+   * What a machine starts with, by PXE's names (RFC 4578, section 2.1). `secure64` is `efi64` with Secure Boot on or off: the
+   * server learns only later which.
+   */
+  export type BootArchitecture = 'bios' | 'efi64' | 'secure64';
 
   export interface TftpInterface {
-    /** The path by which the boot loader is to be had from this machine. */
+    /** The path by which the boot loader is to be had from this machine; empty for `secure64` where there is none. */
     path(architecture: BootArchitecture): Promise<string>;
   }
 
@@ -84,6 +87,8 @@ declare module 'viver:runes' {
     answer(path: string, answer: (from: string) => Promise<unknown>): Promise<void>;
     /** Adds a part to this machine's status; `value` is asked each time. */
     publish<N extends keyof PublishedStatus>(name: N, value: () => PublishedStatus[N]): Promise<void>;
+    /** What GRUB is to run on the machine of that MAC at that address. */
+    grubScript(mac: string, address: string): Promise<string>;
     /** Tells where a machine that boots by network is, for the status. */
     hear(news: BootNews): Promise<void>;
     /** Says from now on which image each machine boots that boots by network. */

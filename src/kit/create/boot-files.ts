@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chooseKernel } from '../../image/sources/families/choose-kernel.ts';
@@ -7,6 +7,7 @@ import { kernelImageVersion } from '../../image/sources/families/kernel-image.ts
 import { FileReading } from '../../image/sources/tree/file-reading.ts';
 import type { TreeEntry } from '../../squashfs/entry.ts';
 import { inTree } from '../initrd/find-modules.ts';
+import { findKit } from '../initrd/kit-files.ts';
 import { makeInitrd } from '../initrd/make-initrd.ts';
 import { requireFolder } from '../output-file.ts';
 import { sourceDate } from '../source-date.ts';
@@ -16,6 +17,8 @@ import { tapKernel } from './kernel-tap.ts';
 /** What every machine serves to others that boot from it (docs/kit.md). */
 const KERNEL = 'boot/vmlinuz';
 const INITRD = 'boot/viverrd.zst';
+/** What a machine with Secure Boot on loads before these: shim, GRUB for networks, the first stage. */
+const NET = 'boot/viver-net';
 
 export interface BootWishes {
   /** A version (uname -r), or a file (with a slash in its name); undefined: the newest of the tree. */
@@ -111,11 +114,35 @@ async function bootFiles(tree: string, family: Family, context: Context): Promis
     given !== undefined ? `${given}, as asked` : kernel === undefined ? 'the newest with modules' : 'as asked';
   tell({ family: family.name, kernel: release, why: how });
   const output = initrd ?? join(work, 'viverrd.zst');
+  const signed = initrd === undefined ? signedLoaders() : undefined;
+  const firstStage = join(work, 'first-stage.zst');
   if (initrd === undefined) {
-    await makeInitrd({ tree, kernel: release, output, signal, ...(onProgress === undefined ? {} : { onProgress }) });
+    const more = { ...(signed && { firstStage }), ...(onProgress && { onProgress }) };
+    await makeInitrd({ tree, kernel: release, output, signal, ...more });
   }
-  return [fileEntry(KERNEL, file), fileEntry(INITRD, output)];
+  const net =
+    signed === undefined
+      ? []
+      : [
+          directoryEntry(NET),
+          fileEntry(`${NET}/first-stage.zst`, firstStage),
+          fileEntry(`${NET}/grubx64.efi`, signed.grub),
+          fileEntry(`${NET}/shimx64.efi`, signed.shim),
+        ];
+  return [fileEntry(KERNEL, file), fileEntry(INITRD, output), ...net];
 }
+
+/** Debian's, as the kit has them; undefined where it lacks one, and machines with Secure Boot on go without. */
+function signedLoaders(): { readonly shim: string; readonly grub: string } | undefined {
+  const { loaders } = findKit();
+  const [shim, grub] = [join(loaders, 'BOOTX64.EFI'), join(loaders, 'grubnetx64.efi')];
+  return existsSync(shim) && existsSync(grub) ? { shim, grub } : undefined;
+}
+
+const directoryEntry = (path: string): TreeEntry => {
+  const mtime = sourceDate() ?? 0;
+  return { path: Buffer.from(path), kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime };
+};
 
 /** Whatever rights the file has here: who serves it must be able to read it. */
 function fileEntry(path: string, from: string): TreeEntry {

@@ -14,6 +14,8 @@ export interface KitFiles {
   readonly tables: string;
   /** Programs and libraries of every initrd, laid out as they lie there. */
   readonly programs: string;
+  /** What the first stage of a boot with Secure Boot by network has besides modules, laid out as in its archive. */
+  readonly firstStage: string;
   /** The executable that becomes /init. */
   readonly executable: string;
   /** Boot loaders of an ISO. */
@@ -28,6 +30,7 @@ export function kitAt(directory: string): KitFiles {
   return {
     tables: join(directory, 'initrd'),
     programs,
+    firstStage: join(directory, 'first-stage'),
     executable: join(programs, 'init'),
     loaders: join(directory, 'loaders'),
     tools: join(directory, 'tools'),
@@ -40,6 +43,7 @@ export function checkoutAt(directory: string): KitFiles {
   return {
     tables: join(directory, 'initrd'),
     programs: join(build, 'programs'),
+    firstStage: join(build, 'first-stage'),
     executable: join(build, 'viver'),
     loaders: join(build, 'loaders'),
     tools: undefined,

@@ -31,6 +31,9 @@ export interface LaidModules {
 export interface LayRequest {
   readonly kit: KitFiles;
   readonly modules: KernelModules;
+  /** Of the kit's tables, the one that chooses; and one that says which are not compressed, all of them without it. */
+  readonly list: string;
+  readonly uncompressed?: string;
   /** The tree that `lib/modules/VERSION` is made in. */
   readonly into: string;
   /** Of zstd, for each module. */
@@ -46,9 +49,11 @@ export interface LayRequest {
  * that nearly every boot loads. However a distribution packs its modules, their own bytes, and so their signatures, stay.
  */
 export async function layModules(request: LayRequest): Promise<LaidModules> {
-  const { kit, modules, into, level, signal, onProgress } = request;
-  const chosen = chooseModules(modules.directory, join(kit.tables, 'modules.list'));
-  const plain = new Set(chooseModules(modules.directory, join(kit.tables, 'uncompressed.list')));
+  const { kit, modules, list, uncompressed, into, level, signal, onProgress } = request;
+  const chosen = chooseModules(modules.directory, join(kit.tables, list));
+  const plain = new Set(
+    uncompressed === undefined ? chosen : chooseModules(modules.directory, join(kit.tables, uncompressed)),
+  );
   const target = join(into, 'lib/modules', modules.version);
   for (const directory of new Set(chosen.map((file) => dirname(file)))) {
     await mkdir(join(target, directory), { recursive: true });

@@ -10,18 +10,11 @@ import { partialName } from '../output-file.ts';
 import { sourceDate } from '../source-date.ts';
 import { type Compression, writeCompressed } from './compress.ts';
 import { findModules, inTree } from './find-modules.ts';
+import { makeFirstStage } from './first-stage.ts';
 import { findKit, type KitFiles, kitTool } from './kit-files.ts';
 import { layModules } from './lay-modules.ts';
 import { listRows } from './list-rows.ts';
-import {
-  addEntry,
-  addTree,
-  archiveEntries,
-  DEVICE_NODES,
-  fileEntry,
-  type TreeEntries,
-  unpackedMib,
-} from './tree-entries.ts';
+import { addEntry, addTree, bothArchives, fileEntry, type TreeEntries, unpackedMib } from './tree-entries.ts';
 
 /** Of zstd: a tenth larger than with 19, made in a tenth of the time. */
 export const DEFAULT_LEVEL = 9;
@@ -46,6 +39,8 @@ export interface InitrdRequest {
   readonly kernel?: string;
   /** The file to be made; appears whole or not at all. */
   readonly output: string;
+  /** A file for the first stage of a boot with Secure Boot by network; not made without it. */
+  readonly firstStage?: string;
   readonly compression?: Compression;
   /** Of zstd, 1 to 22; DEFAULT_LEVEL. */
   readonly level?: number;
@@ -89,7 +84,10 @@ export async function makeInitrd(request: InitrdRequest): Promise<MadeInitrd> {
   const work = mkdtempSync(join(tmpdir(), 'viver-initrd-'));
   try {
     const laid = join(work, 'modules');
-    const { count, firmware } = await layModules({ kit, modules, into: laid, level, signal, onProgress });
+    const { count, firmware } = await layModules({
+      ...{ kit, modules, list: 'modules.list', uncompressed: 'uncompressed.list' },
+      ...{ into: laid, level, signal, onProgress },
+    });
     const entries = baseEntries(kit, request.overlays ?? []);
     addTree(entries, laid);
     const trees = [tree, ...(request.firmware ?? []).map((each) => resolve(each))];
@@ -104,6 +102,8 @@ export async function makeInitrd(request: InitrdRequest): Promise<MadeInitrd> {
     addEntry(entries, 'etc/viver/memory-needed', { kind: 'text', text: `${memoryMib}\n` });
     const seconds = sourceDate() ?? 0;
     await writeCompressed(partial, bothArchives(entries, seconds), { kit, compression, level, signal });
+    if (request.firstStage !== undefined)
+      await makeFirstStage({ kit, modules, output: resolve(request.firstStage), level, signal });
     const keyPlace = join(dirname(output), KEY_ARCHIVE);
     const keyArchive = await writeKeyArchive(kit, keyPlace, seconds);
     const otherKey = keyArchive === undefined && existsSync(keyPlace) ? keyPlace : undefined;
@@ -177,11 +177,6 @@ async function xzFirmware(kit: KitFiles, source: string, copy: string): Promise<
   const { command, args } = kitTool(kit, 'xz', 'xz-utils');
   await promisify(execFile)(command, [...args, '-T1', '--check=crc32', copy]);
   return `${copy}.xz`;
-}
-
-function* bothArchives(entries: TreeEntries, seconds: number): Generator<Uint8Array> {
-  yield* cpioArchive(archiveEntries(entries, seconds));
-  yield* cpioArchive(DEVICE_NODES);
 }
 
 /** A secret: the initrd is served to whoever asks, so it goes into an archive of its own. */

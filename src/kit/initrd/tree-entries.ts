@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CpioEntry } from '../../codec/cpio.ts';
+import { type CpioEntry, cpioArchive } from '../../codec/cpio.ts';
 
 /** What a path of the archive is made of. */
 export type TreeEntry =
@@ -13,7 +13,7 @@ export type TreeEntry =
 export type TreeEntries = Map<string, TreeEntry>;
 
 /** A file of this machine, links followed. */
-export function fileEntry(source: string): TreeEntry {
+export function fileEntry(source: string): TreeEntry & { readonly kind: 'file' } {
   const { mode, size } = lstatSync(source);
   return { kind: 'file', source, executable: (mode & 0o111) !== 0, sizeBytes: size };
 }
@@ -105,3 +105,9 @@ export const DEVICE_NODES: readonly CpioEntry[] = [
   { name: 'dev/console', mode: 0o020600, mtimeSeconds: 0, device: { major: 5, minor: 1 } },
   { name: 'dev/null', mode: 0o020666, mtimeSeconds: 0, device: { major: 1, minor: 3 } },
 ];
+
+/** All of an initrd: the tree's archive, and behind it that of the nodes. */
+export function* bothArchives(entries: TreeEntries, seconds: number): Generator<Uint8Array> {
+  yield* cpioArchive(archiveEntries(entries, seconds));
+  yield* cpioArchive(DEVICE_NODES);
+}

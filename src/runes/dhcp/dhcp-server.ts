@@ -89,6 +89,7 @@ export class DhcpServer {
   async #serve(mode: ServingMode): Promise<() => Promise<void>> {
     const { context, network, address, everybody } = this.#options;
     const tftp = context.ask('tftp');
+    const secure64 = await tftp.path('secure64');
     const configuration = `${RUN_DIRECTORY}/dnsmasq-dhcp.conf`;
     await mkdir(RUN_DIRECTORY, { recursive: true });
     const text = dhcpConfig({
@@ -97,6 +98,7 @@ export class DhcpServer {
       range: await address.range(),
       bios: await tftp.path('bios'),
       efi64: await tftp.path('efi64'),
+      ...(secure64 ? { secure64 } : {}),
       scriptUrl: await context.ask('http').scriptUrl(),
       leaseFile: LEASE_FILE,
       machines: MACHINES_DIRECTORY,

@@ -18,6 +18,11 @@ export interface DhcpConfig {
   /** Paths by TFTP. */
   readonly bios: string;
   readonly efi64: string;
+  /**
+   * For UEFI x64 with Secure Boot on or off, where this server gives the address: shim and GRUB read its answer, and no
+   * other server's beside it. Undefined: `efi64` alone.
+   */
+  readonly secure64?: string;
   /** What iPXE is told to load. */
   readonly scriptUrl: string;
   readonly leaseFile: string;
@@ -113,14 +118,26 @@ export function leasesWith(
 }
 
 export function dhcpConfig(config: DhcpConfig): string {
-  const { mode, network, range, bios, efi64, scriptUrl, leaseFile, machines, relays = [], everybody = false } = config;
+  const {
+    mode,
+    network,
+    range,
+    bios,
+    efi64,
+    secure64,
+    scriptUrl,
+    leaseFile,
+    machines,
+    relays = [],
+    everybody = false,
+  } = config;
   const base = scriptUrl.replace(/\/[^/]*$/, '');
   // What clients say of themselves is in the log then: why one is not answered (firmware-refusals.ts).
   const tags = [...answered(everybody), 'log-dhcp'];
   const boot = [
     // iPXE takes the answer beside another server's only with a next server in it (dhcp_has_pxeopts in its net/udp/dhcp.c)
     `dhcp-boot=tag:ipxe,${scriptUrl},,${network.address}`,
-    `dhcp-boot=tag:!ipxe,tag:efi64,${efi64}`,
+    `dhcp-boot=tag:!ipxe,tag:efi64,${mode === 'full' ? (secure64 ?? efi64) : efi64}`,
     `dhcp-boot=tag:!ipxe,tag:!efi64,tag:!efihttp,${bios}`,
     'dhcp-option-force=tag:efihttp,tag:!ipxe,60,HTTPClient',
     `dhcp-boot=tag:!ipxe,tag:efihttp,${base}/${efi64}`,

@@ -81,8 +81,12 @@ export function dhcpNews(line: string): BootNews | undefined {
 
 /** A line of dnsmasq's about a file it sent by TFTP: `sent /path/undionly.kpxe to 10.86.0.7`. */
 export function tftpNews(line: string): BootNews | undefined {
-  const [, address = ''] = /^sent \S.* to (\d+\.\d+\.\d+\.\d+)$/.exec(line) ?? [];
-  return isIPv4(address) ? { address, step: 'loader' } : undefined;
+  const [, file = '', address = ''] = /^sent \S*\/(\S+) to (\d+\.\d+\.\d+\.\d+)$/.exec(line) ?? [];
+  if (!isIPv4(address)) return undefined;
+  // GRUB, with Secure Boot on, has the kernel by TFTP; the first stage loads the initrd.
+  if (file === 'vmlinuz') return { address, step: 'kernel', share: 1 };
+  if (file === 'first-stage.zst') return { address, step: 'initrd', share: 0 };
+  return { address, step: /^(grub\.cfg|([0-9a-f]{2}:){5}[0-9a-f]{2})$/.test(file) ? 'script' : 'loader' };
 }
 
 /** What a machine does that asks for a boot file; undefined for files that are not its system's. */

@@ -54,6 +54,8 @@ export function describeMachine({ state, why, heardSeconds, status }: MachineVie
   const parts = [
     starting.length > 0 ? `starts ${starting.join(', ')}` : `up ${describeSeconds(status.uptimeSeconds)}`,
     ...(status.dhcp === null || status.dhcp.mode === 'standby' ? [] : [`boots others (${status.dhcp.mode} DHCP)`]),
+    // Nothing that is checked by nobody is to look checked.
+    ...(status.secureBoot?.on === true ? ['Secure Boot on (loader and kernel checked, not initrd and words)'] : []),
     ...(status.load.transfers === 0 ? [] : [`sends ${status.load.transfers} boot files`]),
   ];
   return parts.join(', ');

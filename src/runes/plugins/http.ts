@@ -11,18 +11,10 @@ import { type BootNews, BootProgress, fileNews } from '../overview/boot-progress
 import { ownStatus } from '../own-status.ts';
 import { type Extent, fetchStatuses } from '../peers.ts';
 import { HTTP_PORT } from '../places.ts';
+import { isSecureBoot } from '../secure-boot.ts';
 import { findBootFiles, LOWER } from '../web/boot-files.ts';
-import {
-  againToDiskScript,
-  askMacScript,
-  bootScript,
-  inheritedWords,
-  keyedFieldScript,
-  noImageScript,
-  notHereScript,
-  ownersScript,
-  toDiskScript,
-} from '../web/boot-script.ts';
+import { type BootPlan, grubOf, ipxeOf, sha256OfFile } from '../web/boot-plan.ts';
+import { againToDiskScript, type BootScript, inheritedWords, toDiskScript } from '../web/boot-script.ts';
 import { clientHostname, clientRole, imageHostname, macOf } from '../web/client-role.ts';
 import { ownerOf } from '../web/image-owner.ts';
 import { PasswordGate } from '../web/password.ts';
@@ -30,7 +22,8 @@ import { type BootableImage, mergeImages, pickWanted } from '../web/pick-image.t
 import { SentToDisk } from '../web/sent-to-disk.ts';
 import { type FileServer, leastLoaded } from '../web/spread.ts';
 import { StatusRoutes } from '../web/status-routes.ts';
-import { type Answer, WebServer } from '../web/web-server.ts';
+import { secureLack } from '../web/tftp-tree.ts';
+import { type Answer, parsePart, WebServer } from '../web/web-server.ts';
 
 /** Names on a command line that is at most 2048 bytes on x86; more nodes are found by those. */
 const MOST_PEERS = 8;
@@ -60,6 +53,7 @@ export default definePlugin({
     const isKeyed = fieldKeyWords().length > 0;
     if (isKeyed)
       context.log('this field has a key, which is never sent by network: machines that boot from here are told so');
+    const secureBoot = { on: isSecureBoot() ?? null, lack: secureLack(files) ?? null };
     const published: { -readonly [N in keyof PublishedStatus]?: () => PublishedStatus[N] } = {};
 
     const fieldStatus = async (): Promise<FieldStatus | undefined> => {
@@ -82,6 +76,7 @@ export default definePlugin({
         {
           role: context.role,
           canServe: lacking.length === 0,
+          secureBoot,
           dhcp: published.dhcp?.() ?? null,
           tftp: published.tftp?.() ?? null,
           load: { transfers: server.transfers, sentBytes: server.sentBytes },
@@ -101,21 +96,16 @@ export default definePlugin({
     });
     const named = imageHostname(LOWER);
 
-    const script = async (query: URLSearchParams, from: string, isMenu: boolean): Promise<Answer> => {
-      const text = (script: string): Answer => ({ kind: 'text', type: 'text/plain', text: script });
-      if (isKeyed) return text(keyedFieldScript);
+    /** What a machine that boots by network is to start; `mac` is unknown where iPXE asks for the first time. */
+    const plan = async (mac: string | undefined, from: string, isMenu: boolean): Promise<BootPlan> => {
+      if (isKeyed) return { kind: 'keyed' };
       if (lacking.length > 0) return { kind: 'unavailable', why: `no ${lacking.join(', ')} in the image` };
-      const mac = macOf(query.get('mac'));
       const { own: claims, others: neighbours } = published.neighbours?.() ?? { own: [], others: [] };
       const isClaimed = neighbours.some((neighbour) => neighbour.claims.length > 0);
       if (mac === undefined && (context.roles.length > 0 || isClaimed || steering?.isActive() === true))
-        return text(askMacScript(base, query.has('menu')));
+        return { kind: 'ask-mac' };
       // A machine of another cluster's is booted as that one's roles say.
       const owner = mac === undefined || isMenu ? undefined : ownerOf(mac, claims, neighbours);
-      const forMachine = (script: string): Answer =>
-        text(
-          owner === undefined || mac === undefined ? script : ownersScript(`http://${owner}:${HTTP_PORT}`, mac, script),
-        );
       const field = await fieldStatus();
       if (field === undefined) return { kind: 'unavailable', why: 'the image is not shared yet' };
       const chosen = mac === undefined ? undefined : clientRole(context.roles, { mac, address: from, hostname: named });
@@ -123,7 +113,7 @@ export default definePlugin({
       if (!settings.boot) {
         progress.forget(from);
         context.log(`${mac} (${from}) is sent away: its role is ${role}, ${chosen?.why}`);
-        return forMachine(notHereScript(role));
+        return { kind: 'not-here', role, owner };
       }
       const own = { name: machine.image?.name ?? field.image.name, id: field.image.id };
       const offered = context.has('images') ? await context.ask('images').list() : [];
@@ -158,7 +148,7 @@ export default definePlugin({
       const isOwn = fits(own);
       if (!isOwn && !others.some(fits)) {
         context.log(`${mac} (${from}): no image ${wanted?.name} is here, which its role ${role} wants`);
-        return forMachine(noImageScript(role, wanted?.name ?? ''));
+        return { kind: 'no-image', role, image: wanted?.name ?? '', owner };
       }
       const peers = field.peers.map(({ address }) => address).slice(0, MOST_PEERS - 1);
       // It loads from another machine, and comes up in another field: not heard of here any more.
@@ -171,23 +161,47 @@ export default definePlugin({
       ];
       const steered = isSteered ? (steering?.words(picked) ?? []) : [];
       const isLocked = settings.menuPassword !== undefined && settings.menu !== 'none' && !isMenu;
-      return forMachine(
-        bootScript({
-          base,
-          image: own,
-          others: others.map((other) => {
-            const isFirst = !isOwn && fits(other);
-            // who chose it by hand does not roll it out
-            const released = isFirst && picked !== undefined ? [...words, ...steered] : (other.words ?? words);
-            return { ...other, isFirst, words: released };
-          }),
-          peers: [network.address, ...peers],
-          words: isOwn ? [...words, ...steered] : words,
-          hasMemtest: files.has('memtest.bin') && files.has('memtest.efi'),
-          menu: isMenu ? 'open' : settings.menu,
-          ...(isLocked ? { lockedMenu: `/boot/menu.ipxe?mac=${mac}` } : {}),
+      const script: BootScript = {
+        base,
+        image: own,
+        others: others.map((other) => {
+          const isFirst = !isOwn && fits(other);
+          // who chose it by hand does not roll it out
+          const released = isFirst && picked !== undefined ? [...words, ...steered] : (other.words ?? words);
+          return { ...other, isFirst, words: released };
         }),
-      );
+        peers: [network.address, ...peers],
+        words: isOwn ? [...words, ...steered] : words,
+        hasMemtest: files.has('memtest.bin') && files.has('memtest.efi'),
+        menu: isMenu ? 'open' : settings.menu,
+        ...(isLocked ? { lockedMenu: `/boot/menu.ipxe?mac=${mac}` } : {}),
+      };
+      return { kind: 'boot', script, owner };
+    };
+
+    const script = async (query: URLSearchParams, from: string, isMenu: boolean): Promise<Answer> => {
+      const mac = macOf(query.get('mac'));
+      const found = await plan(mac, from, isMenu);
+      if (found.kind === 'unavailable') return found;
+      return { kind: 'text', type: 'text/plain', text: ipxeOf(found, { base, mac, isMenu: query.has('menu') }) };
+    };
+
+    let initrdSum: Promise<string> | undefined;
+    const grub = async (mac: string, from: string): Promise<string> => {
+      const found = await plan(mac, from, false);
+      const initrd = files.get('viverrd.zst');
+      if (found.kind === 'boot' && initrd !== undefined) {
+        hear({ address: from, mac, step: 'script' });
+        // Read once, when the first machine wants it.
+        initrdSum ??= sha256OfFile(initrd.path);
+        initrdSum.catch(() => {
+          initrdSum = undefined;
+        });
+        const { sizeBytes } = initrd;
+        const givers = [base, ...(await around()).helpers.map((helper) => helper.base)];
+        return grubOf(found, mac, { sha256: await initrdSum, sizeBytes }, givers);
+      }
+      return grubOf(found, mac);
     };
 
     const gates = new Map<string, PasswordGate>();
@@ -220,12 +234,17 @@ export default definePlugin({
         ),
       };
     });
-    const file = async (name: string, here: boolean, from: string): Promise<Answer | undefined> => {
+    const file = async (name: string, query: URLSearchParams, from: string): Promise<Answer | undefined> => {
       const found = files.get(name);
       if (found === undefined) return undefined;
-      const onProgress = (share: number): void => hear(fileNews(from, name, share));
+      const { sizeBytes } = found;
+      const here = query.has('here');
+      const part = parsePart(query.get('bytes'), sizeBytes);
+      const { start, end } = part ?? { start: 0, end: sizeBytes };
+      const onProgress = (share: number): void =>
+        hear(fileNews(from, name, (start + share * (end - start)) / sizeBytes));
       onProgress(0);
-      const own: Answer = { kind: 'file', path: found.path, sizeBytes: found.sizeBytes, onProgress };
+      const own: Answer = { kind: 'file', path: found.path, sizeBytes, onProgress, ...(part && { part }) };
       if (here || found.sizeBytes < SPREAD_BYTES) return own;
       const { helpers: others } = await around();
       const chosen: FileServer = leastLoaded({ base, transfers: server.transfers }, others);
@@ -273,7 +292,7 @@ export default definePlugin({
         }
         if (path === '/boot/menu.ipxe') return await menu(query, from, authorization);
         const name = path.slice('/boot/'.length);
-        return name.includes('/') ? await otherFile(name) : await file(name, query.has('here'), from);
+        return name.includes('/') ? await otherFile(name) : await file(name, query, from);
       },
     });
     await server.listen(network.address, HTTP_PORT);
@@ -291,6 +310,7 @@ export default definePlugin({
         publish: async (name, value) => {
           Object.assign(published, { [name]: value });
         },
+        grubScript: grub,
         hear: async (news) => hear(news),
         steer: async (steers) => {
           steering = steers;

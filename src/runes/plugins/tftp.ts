@@ -7,6 +7,8 @@ import { endLeftovers, supervise } from '../engine/supervised.ts';
 import { keptProgram } from '../kept-program.ts';
 import { tftpNews } from '../overview/boot-progress.ts';
 import { RUN_DIRECTORY } from '../places.ts';
+import { macOfGrubPath } from '../web/grub-script.ts';
+import { GrubScripts } from '../web/grub-scripts.ts';
 
 const LONGEST_LINE = 200;
 
@@ -24,6 +26,8 @@ export default definePlugin({
     await mkdir(RUN_DIRECTORY, { recursive: true });
     await writeFile(configuration, tftpConfig(network, directory));
     const counted = { sent: 0, refused: 0 };
+    const grub = new GrubScripts(directory);
+    context.defer(() => grub.close());
     if (context.has('http')) await context.ask('http').publish('tftp', () => ({ ...counted }));
     await endLeftovers(`--conf-file=${configuration}`);
     const { command, args } = keptProgram('/usr/sbin/dnsmasq');
@@ -34,6 +38,16 @@ export default definePlugin({
       onLine: (line) => {
         const told = /dnsmasq-tftp\[\d+\]: (.*?)\s*$/.exec(line)?.[1];
         if (told === undefined || told.startsWith('TFTP root')) return;
+        const [, path = '', from = ''] = /^file (\S+) not found for ([\d.]+)$/.exec(told) ?? [];
+        const mac = macOfGrubPath(path);
+        if (mac !== undefined && context.has('http')) {
+          grub
+            .write(mac, () => context.ask('http').grubScript(mac, from))
+            .catch((error: unknown) => context.log(`${mac} (${from}): ${describeError(error)}`));
+          return;
+        }
+        // GRUB's own search for a file of this machine's address
+        if (path.includes('/grub/')) return;
         const news = tftpNews(told);
         if (news !== undefined && context.has('http'))
           context
@@ -47,6 +61,6 @@ export default definePlugin({
         else if (counted.refused === 1) context.log(`${told.slice(0, LONGEST_LINE)} (what follows is counted only)`);
       },
     });
-    return { tftp: { path: (architecture) => loader.file(architecture) } };
+    return { tftp: { path: async (architecture) => (await loader.file(architecture)) ?? '' } };
   },
 });

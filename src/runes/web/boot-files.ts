@@ -25,6 +25,9 @@ function places(lower: string): readonly (readonly [name: string, paths: readonl
   return [
     ['vmlinuz', [...inImage('/boot/vmlinuz'), '/boot/vmlinuz', '/vmlinuz']],
     ['viverrd.zst', [...inImage('/boot/viverrd.zst'), '/boot/viverrd.zst']],
+    ...['shimx64.efi', 'grubx64.efi', 'first-stage.zst'].map(
+      (name) => [name, inImage(`/boot/viver-net/${name}`)] as const,
+    ),
     ['memtest.bin', [keptFile('/boot/memtest86+x64.bin')]],
     ['memtest.efi', [keptFile('/boot/memtest86+x64.efi')]],
     ['undionly.kpxe', [keptFile('/usr/lib/ipxe/undionly.kpxe')]],

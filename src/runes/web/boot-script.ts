@@ -53,7 +53,8 @@ function ipxe(name: string): string {
   return `\${${name}}`;
 }
 
-function safe(word: string): string {
+/** @throws Error for what iPXE, GRUB or the kernel could take for something else */
+export function safeWord(word: string): string {
   if (!SAFE.test(word)) throw new Error(`boot script: ${JSON.stringify(word)} cannot be a word of the command line`);
   return word;
 }
@@ -84,7 +85,7 @@ export function againToDiskScript(base: string): string {
     '#!ipxe',
     `prompt --timeout ${PROMPT_MS} This machine's own disk is next: press any key for the menu && goto menu || exit 1`,
     ':menu',
-    `chain ${safe(base)}/boot/boot.ipxe?menu || exit 1`,
+    `chain ${safeWord(base)}/boot/boot.ipxe?menu || exit 1`,
     '',
   ].join('\n');
 }
@@ -102,24 +103,34 @@ export const keyedFieldScript = [
   '',
 ].join('\n');
 
-function kernelLine(image: ScriptImage, { peers, words }: Pick<BootScript, 'peers' | 'words'>): string {
+/**
+ * The words of a started machine's command line.
+ * @param mac of the card that it was booted by: hexadecimal with hyphens, as PXELINUX writes it
+ */
+export function kernelWords(
+  image: ScriptImage,
+  { peers, words }: Pick<BootScript, 'peers' | 'words'>,
+  mac: string,
+): string[] {
   const pin = image.id === undefined ? '' : `@sha256:${image.id}`;
   return [
-    // by UEFI the kernel asks for its initrd by name
-    'initrd=viverrd.zst',
-    safe(`viver.image=${image.name}${pin}`),
+    safeWord(`viver.image=${image.name}${pin}`),
     'viver.media=net',
-    ...(peers.length === 0 ? [] : [safe(`viver.peer=${peers.join(',')}`)]),
-    // a hexadecimal MAC with hyphens, as PXELINUX writes it
-    `BOOTIF=01-${ipxe('netX/mac:hexhyp')}`,
-    ...words.map(safe),
-  ].join(' ');
+    ...(peers.length === 0 ? [] : [safeWord(`viver.peer=${peers.join(',')}`)]),
+    `BOOTIF=01-${mac}`,
+    ...words.map(safeWord),
+  ];
+}
+
+function kernelLine(image: ScriptImage, more: Pick<BootScript, 'peers' | 'words'>): string {
+  // by UEFI the kernel asks for its initrd by name
+  return ['initrd=viverrd.zst', ...kernelWords(image, more, ipxe('netX/mac:hexhyp'))].join(' ');
 }
 
 /** What a server wants to know of a machine whose image or role others may have. */
 export function askMacScript(base: string, isMenu: boolean): string {
   const more = isMenu ? '&menu' : '';
-  return `#!ipxe\nchain ${safe(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}${more} || exit 1\n`;
+  return `#!ipxe\nchain ${safeWord(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}${more} || exit 1\n`;
 }
 
 /**
@@ -128,19 +139,19 @@ export function askMacScript(base: string, isMenu: boolean): string {
  */
 export function ownersScript(base: string, mac: string, script: string): string {
   const hyphened = mac.replaceAll(':', '-');
-  return script.replace('#!ipxe\n', `#!ipxe\nchain ${safe(base)}/boot/boot.ipxe?mac=${safe(hyphened)} ||\n`);
+  return script.replace('#!ipxe\n', `#!ipxe\nchain ${safeWord(base)}/boot/boot.ipxe?mac=${safeWord(hyphened)} ||\n`);
 }
 
 /** For a machine whose role says that it does not boot from here: it goes on with its next boot entry. */
 export function notHereScript(role: string): string {
-  return `#!ipxe\necho VIVER: this machine does not boot here: its role is ${safe(role)}, which says "boot no".\nsleep 3\nexit 1\n`;
+  return `#!ipxe\necho VIVER: this machine does not boot here: its role is ${safeWord(role)}, which says "boot no".\nsleep 3\nexit 1\n`;
 }
 
 /** For a machine whose role names an image that is not here: it asks again, since a medium may come. */
 export function noImageScript(role: string, image: string): string {
   return [
     '#!ipxe',
-    `echo VIVER: this machine's role, ${safe(role)}, wants the image ${safe(image)}, which is not here; asking again in 10 seconds`,
+    `echo VIVER: this machine's role, ${safeWord(role)}, wants the image ${safeWord(image)}, which is not here; asking again in 10 seconds`,
     'sleep 10',
     'dhcp ||',
     `chain ${ipxe('filename')} || exit 1`,
@@ -154,9 +165,9 @@ function toMenu({ base, menu = 'ask', lockedMenu }: BootScript, first: { label: 
   if (menu === 'open') return ['goto menu'];
   if (typeof menu === 'number' && lockedMenu === undefined) return ['goto menu'];
   const goal = lockedMenu === undefined ? 'menu' : 'login';
-  const ask = `prompt --timeout ${typeof menu === 'number' ? menu * 1000 : PROMPT_MS} VIVER ${safe(first.name)}: press any key for the menu && goto ${goal} || goto ${first.label}`;
+  const ask = `prompt --timeout ${typeof menu === 'number' ? menu * 1000 : PROMPT_MS} VIVER ${safeWord(first.name)}: press any key for the menu && goto ${goal} || goto ${first.label}`;
   if (lockedMenu === undefined) return [ask];
-  const url = safe(base).replace('http://', `http://${ipxe('username:uristring')}:${ipxe('password:uristring')}@`);
+  const url = safeWord(base).replace('http://', `http://${ipxe('username:uristring')}:${ipxe('password:uristring')}@`);
   return [
     ask,
     ':login',
@@ -197,20 +208,20 @@ export function bootScript(script: BootScript): string {
   ];
   const own = `${BASE}/boot`;
   // memtest86+ takes these as the kernel does
-  const serial = script.words.filter((word) => word.startsWith('console=ttyS')).map((word) => ` ${safe(word)}`);
+  const serial = script.words.filter((word) => word.startsWith('console=ttyS')).map((word) => ` ${safeWord(word)}`);
   const memtest = (file: string) => `${BASE}/boot/${file}${serial.join('')}`;
   const mine = others.findIndex(({ isFirst }) => isFirst === true);
   const first =
     mine < 0 ? { label: 'viver', name: image.name } : { label: `other${mine}`, name: others[mine]?.name ?? '' };
-  const fromOf = ({ from }: OtherScriptImage) => (from === undefined ? '' : ` from ${safe(from)}`);
+  const fromOf = ({ from }: OtherScriptImage) => (from === undefined ? '' : ` from ${safeWord(from)}`);
   const timeout = typeof script.menu === 'number' ? `--timeout ${script.menu * 1000} ` : '';
-  const head = ['#!ipxe', '# Served by VIVER.', `set base ${safe(base)}`, ...toMenu(script, first), ''];
+  const head = ['#!ipxe', '# Served by VIVER.', `set base ${safeWord(base)}`, ...toMenu(script, first), ''];
   const boots = [
     ...start('viver', own, kernelLine(image, script)),
     ...others.flatMap((other, i) =>
       start(
         `other${i}`,
-        safe(other.directory),
+        safeWord(other.directory),
         kernelLine(other, { peers: other.peers, words: other.words ?? script.words }),
       ),
     ),
@@ -222,7 +233,7 @@ export function bootScript(script: BootScript): string {
     ':menu',
     `menu VIVER from ${base} || goto ${first.label}`,
     item('v', 'viver', `VIVER ${image.name}`),
-    ...others.map((other, i) => item(String(i + 1), `other${i}`, `VIVER ${safe(other.name)}${fromOf(other)}`)),
+    ...others.map((other, i) => item(String(i + 1), `other${i}`, `VIVER ${safeWord(other.name)}${fromOf(other)}`)),
     item('l', 'local', "This machine's own disk"),
     ...(hasMemtest ? [item('m', 'memtest', 'Memory test (memtest86+)')] : []),
     item('r', 'rescue', 'VIVER, rescue prompt'),

@@ -10,6 +10,8 @@ export type Answer =
       readonly kind: 'file';
       readonly path: string;
       readonly sizeBytes: number;
+      /** Only this of it is sent. */
+      readonly part?: { readonly start: number; readonly end: number };
       /** Told while it is sent: how much of the file is on its way, 0 to 1. */
       readonly onProgress?: (share: number) => void;
     }
@@ -231,10 +233,10 @@ export class WebServer {
   async #file(
     request: IncomingMessage,
     response: ServerResponse,
-    { path, sizeBytes, onProgress }: Answer & { kind: 'file' },
+    { path, sizeBytes, part, onProgress }: Answer & { kind: 'file' },
   ): Promise<void> {
-    const range = parseRange(request.headers.range, sizeBytes);
-    const { start, end } = range ?? { start: 0, end: sizeBytes };
+    const range = part === undefined ? parseRange(request.headers.range, sizeBytes) : undefined;
+    const { start, end } = range ?? part ?? { start: 0, end: sizeBytes };
     response.setHeader('Content-Type', 'application/octet-stream');
     response.setHeader('Accept-Ranges', 'bytes');
     response.setHeader('Content-Length', end - start);
@@ -253,7 +255,7 @@ export class WebServer {
         for await (const part of parts) {
           yield part;
           at += part.length; // taken, when the next is asked for
-          onProgress?.(at / sizeBytes);
+          onProgress?.(part === undefined ? at / sizeBytes : (at - start) / (end - start));
         }
       };
       await pipeline(file, counted, response);
@@ -280,4 +282,11 @@ export function parseRange(header: string | undefined, sizeBytes: number): { sta
   const start = Number(first);
   const end = last === '' ? sizeBytes : Math.min(sizeBytes, Number(last) + 1);
   return start < end ? { start, end } : undefined;
+}
+
+/** `START-END` of a query, half-open: for who cannot send a Range header. undefined for none, and for what is no part. */
+export function parsePart(text: string | null, sizeBytes: number): { start: number; end: number } | undefined {
+  const [, first, last] = /^(\d{1,15})-(\d{1,15})$/.exec(text ?? '') ?? [];
+  const [start, end] = [Number(first), Number(last)];
+  return first !== undefined && start < end && end <= sizeBytes ? { start, end } : undefined;
 }

@@ -43,6 +43,7 @@ export function simulatedStatus(number: number, address: string): MachineStatus 
     booted: isServer ? 'medium' : 'network',
     image: { name: 'debian', id: '0927a6bc09d4'.padEnd(64, '0') },
     canServe: true,
+    secureBoot: null,
     dhcp: isServer
       ? { mode: 'full', why: 'no other machine is there; no other DHCP server answers here' }
       : { mode: 'standby', why: 'aaaa serves' },

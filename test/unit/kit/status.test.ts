@@ -13,6 +13,7 @@ const one: MachineStatus = {
   booted: 'medium',
   image: { name: 'debian', id: 'abcdef0123456789' },
   canServe: true,
+  secureBoot: null,
   dhcp: { mode: 'full', why: '' },
   tftp: null,
   load: { transfers: 0, sentBytes: 0 },

@@ -22,15 +22,23 @@ export const BOOT_SECONDS = 400;
 export async function servingImage(base?: Image, name = 'serving'): Promise<Image> {
   base ??= await smallImage();
   const boot = [product('vmlinuz'), product('viverrd.zst')];
+  // For machines with Secure Boot on.
+  const net = {
+    'shimx64.efi': product('loaders/BOOTX64.EFI'),
+    'grubx64.efi': product('loaders/grubnetx64.efi'),
+    'first-stage.zst': product('first-stage.zst'),
+  };
   const sqfs = await made(
     `${name}.sqfs`,
-    { description: 'boot', files: [base.sqfs, ...boot] },
+    { description: 'boot and net', files: [base.sqfs, ...boot, ...Object.values(net)] },
     async (target, work) => {
       const image = join(work, 'image');
       const directory = join(work, 'boot');
       await copyFile(base.sqfs, image);
       await mkdir(directory);
       for (const file of boot) await copyFile(file, join(directory, basename(file)));
+      await mkdir(join(directory, 'viver-net'));
+      for (const [name, file] of Object.entries(net)) await copyFile(file, join(directory, 'viver-net', name));
       // Appended: /boot is new in it. Its files are compressed already.
       const options = ['-quiet', '-no-progress', '-all-root', '-all-time', '0', '-noD', '-keep-as-directory'];
       await run('mksquashfs', [directory, image, ...options]);
@@ -96,7 +104,7 @@ export interface PxeMachine {
   readonly name: string;
   readonly number: number;
   readonly image: Image;
-  readonly firmware?: 'bios' | 'uefi';
+  readonly firmware?: 'bios' | 'uefi' | 'secure-boot';
   readonly model?: Nic['model'];
   /** See Nic. */
   readonly pxeBy?: 'rom' | 'firmware';

@@ -49,6 +49,9 @@ beforeAll(() => {
   put(join(kit.programs, 'lib64/ld-linux-x86-64.so.2'), 'loader', 0o755);
   symlinkSync('busybox', join(kit.programs, 'bin/sh'));
   put(kit.executable, 'viver', 0o755);
+  put(join(kit.tables, 'first-stage.list'), 'drivers/net/ethernet/broadcom/tg3*\n');
+  put(join(kit.tables, 'first-stage.init'), '#!/bin/busybox sh\n');
+  put(join(kit.firstStage, 'bin/busybox'), 'busybox', 0o755);
 });
 
 async function make(name: string, more: Partial<InitrdRequest> = {}) {
@@ -103,6 +106,17 @@ test('the initrd has the programs, the tables’ files and the chosen modules, i
   const table = (name: string) => readFileSync(join(root, `lib/modules/${version}`, name), 'utf8');
   expect(table('modules.firmware')).toMatch(/^bnx2: bnx2\//m);
   expect(table('modules.early')).toMatch(/^\* \S*\/squashfs\.ko async_probe=1\n$/);
+});
+
+test('the first stage has its script as /init, network drivers as they are, and nothing of the initrd', async () => {
+  const firstStage = join(folder, 'first-stage.zst');
+  await make('beside', { firstStage });
+  const rows = list(zstdDecompressSync(readFileSync(firstStage)));
+  for (const row of ['-rwxr-xr-x init', '-rwxr-xr-x bin/busybox']) expect(rows).toContain(row);
+  expect(rows.filter((row) => /\.ko/.test(row)).map((row) => row.replace(/.*\//, ''))).toEqual(
+    expect.arrayContaining(['tg3.ko', 'libphy.ko']),
+  );
+  expect(rows.some((row) => /\.ko\.|bnx2|lib64|usr\/bin/.test(row))).toBe(false);
 });
 
 test('the same inputs give the same bytes, and the time is the one asked for', async () => {

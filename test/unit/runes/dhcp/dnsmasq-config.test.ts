@@ -170,3 +170,12 @@ test('TFTP gives one directory on one interface', () => {
   expect(text).not.toContain('dhcp');
   expect(() => isAccepted(text.replace(/tftp-root=.*/, `tftp-root=${tmpdir()}`))).not.toThrow();
 });
+
+test('UEFI x64 gets shim where this server gives the address; beside another one, by HTTP and by relay iPXE as it is', () => {
+  const secure = { ...config, secure64: 'shimx64.efi', relays: ['10.51.0.1'] };
+  const full = lines(dhcpConfig(secure));
+  expect(full).toContain('dhcp-boot=tag:!ipxe,tag:efi64,shimx64.efi');
+  expect(full.filter((line) => line.includes('shim'))).toHaveLength(1);
+  expect(dhcpConfig({ ...secure, mode: 'proxy' })).not.toContain('shim');
+  isAccepted(dhcpConfig(secure));
+});

@@ -61,6 +61,13 @@ test('lines of dnsmasq that are about something else are no news, whatever they 
   assert(property(string(), (line) => dhcpNews(line) === undefined && tftpNews(line) === undefined));
 });
 
+test('with Secure Boot on the kernel comes by TFTP, and the initrd after it by the first stage', () => {
+  const step = (file: string) => tftpNews(`sent /run/viver/tftp/${file} to ${address}`)?.step;
+  expect(
+    ['shimx64.efi', 'grubx64.efi', 'grub/grub.cfg', `grub/mac/${mac}`, 'vmlinuz', 'first-stage.zst'].map(step),
+  ).toEqual(['loader', 'loader', 'script', 'script', 'kernel', 'initrd']);
+});
+
 test('of two servers the one that heard last is believed, and either knows the MAC', () => {
   const old: LoadingMachine = { address, mac, step: 'initrd', share: 0.9, silentSeconds: 200, seconds: 230 };
   const now: LoadingMachine = { address, mac: null, step: 'kernel', share: 0.1, silentSeconds: 1, seconds: 5 };

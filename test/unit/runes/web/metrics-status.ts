@@ -11,6 +11,7 @@ export const METRICS_STATUS: MachineStatus = {
   booted: 'medium',
   image: { name: 'debian', id: 'abcdef' },
   canServe: true,
+  secureBoot: null,
   dhcp: { mode: 'full', why: 'nobody else gives addresses' },
   tftp: { sent: 4, refused: 1 },
   load: { transfers: 2, sentBytes: 1e9 },

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { HTTP_PORT } from '../places.ts';
+import {
+  askMacScript,
+  type BootScript,
+  bootScript,
+  kernelWords,
+  keyedFieldScript,
+  noImageScript,
+  notHereScript,
+  ownersScript,
+} from './boot-script.ts';
+import { type GrubStart, grubScript } from './grub-script.ts';
+
+/** What a machine that boots by network is to start, before it is said in its loader's language. */
+export type BootPlan =
+  /** The field has a key, which is never sent by network. */
+  | { readonly kind: 'keyed' }
+  | { readonly kind: 'unavailable'; readonly why: string }
+  /** It depends on its MAC. */
+  | { readonly kind: 'ask-mac' }
+  /** `owner`: another cluster's first machine, whose word comes before this one's. */
+  | { readonly kind: 'not-here'; readonly role: string; readonly owner: string | undefined }
+  | { readonly kind: 'no-image'; readonly role: string; readonly image: string; readonly owner: string | undefined }
+  | { readonly kind: 'boot'; readonly script: BootScript; readonly owner: string | undefined };
+
+export interface Asker {
+  readonly base: string;
+  readonly mac: string | undefined;
+  /** It wants the menu. */
+  readonly isMenu: boolean;
+}
+
+/** For iPXE. Pure. */
+export function ipxeOf(plan: Exclude<BootPlan, { kind: 'unavailable' }>, { base, mac, isMenu }: Asker): string {
+  if (plan.kind === 'keyed') return keyedFieldScript;
+  if (plan.kind === 'ask-mac') return askMacScript(base, isMenu);
+  const text =
+    plan.kind === 'not-here'
+      ? notHereScript(plan.role)
+      : plan.kind === 'no-image'
+        ? noImageScript(plan.role, plan.image)
+        : bootScript(plan.script);
+  const { owner } = plan;
+  return owner === undefined || mac === undefined ? text : ownersScript(`http://${owner}:${HTTP_PORT}`, mac, text);
+}
+
+/** Machines that give the initrd at the same time: more make it no faster, and each is named on the command line. */
+const MOST_GIVERS = 4;
+
+/**
+ * For GRUB, on a machine with Secure Boot on. It shows no menu: what it may start is the kernel that this server has.
+ * Pure.
+ * @param initrd its SHA-256 and size; must be there for a plan to boot
+ * @param givers `http://ADDRESS:PORT` of the machines that have it
+ */
+export function grubOf(
+  plan: BootPlan,
+  mac: string,
+  initrd?: { readonly sha256: string; readonly sizeBytes: number },
+  givers: readonly string[] = [],
+): string {
+  const owner = 'owner' in plan ? plan.owner : undefined;
+  return grubScript(startOf(plan, mac, initrd, givers), owner);
+}
+
+function startOf(
+  plan: BootPlan,
+  mac: string,
+  initrd: { readonly sha256: string; readonly sizeBytes: number } | undefined,
+  givers: readonly string[],
+): GrubStart {
+  if (plan.kind === 'keyed')
+    return { kind: 'away', why: 'the machines here share their image by a key, which is never sent by network' };
+  if (plan.kind === 'unavailable') return { kind: 'wait', why: plan.why };
+  if (plan.kind === 'not-here')
+    return { kind: 'away', why: `this machine does not boot here: its role is ${plan.role}, which says boot no` };
+  if (plan.kind === 'no-image')
+    return {
+      kind: 'wait',
+      why: `the role of this machine, ${plan.role}, wants the image ${plan.image}, which is not here`,
+    };
+  if (plan.kind === 'ask-mac' || initrd === undefined) return { kind: 'wait', why: 'the server is not ready' };
+  const { script } = plan;
+  const other = script.others.find(({ isFirst }) => isFirst === true);
+  if (other !== undefined)
+    return {
+      kind: 'away',
+      why: `the role of this machine wants the image ${other.name}, which needs Secure Boot off (its kernel is not served to GRUB)`,
+    };
+  const from = givers.slice(0, MOST_GIVERS).map((giver) => giver.replace('http://', ''));
+  const words = kernelWords(script.image, script, mac.replaceAll(':', '-'));
+  return { kind: 'boot', name: script.image.name, words, initrd, from };
+}
+
+/** @returns in hexadecimal */
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest('hex');
+}

@@ -1,0 +1,77 @@
+/**
+ * What Debian's signed GRUB runs on a UEFI machine that boots by network. Pure. With Secure Boot off it starts iPXE; with
+ * Secure Boot on (GRUB then says `lockdown`, and starts what is signed only) the kernel, and the first stage for initrd.
+ */
+import { safeWord } from './boot-script.ts';
+
+/** Below the directory of TFTP: GRUB's own prefix. */
+export const GRUB_DIRECTORY = 'grub';
+
+const variable = (name: string): string => `$${name}`;
+
+/** The same for all machines. What is to start is asked for by MAC, until the server has written it. */
+export function grubConfig(ipxe: string): string {
+  return [
+    '# Served by VIVER.',
+    `if [ "${variable('lockdown')}" != y ]; then`,
+    `  chainloader /${ipxe}`,
+    '  boot',
+    'fi',
+    'while true; do',
+    `  source /${GRUB_DIRECTORY}/mac/${variable('net_default_mac')}`,
+    '  echo "VIVER: asking the server what this machine is to start"',
+    '  sleep 1',
+    'done',
+    '',
+  ].join('\n');
+}
+
+/** The MAC whose file GRUB asks for; undefined for any other path. */
+export function macOfGrubPath(path: string): string | undefined {
+  return /(?:^|\/)grub\/mac\/([0-9a-f]{2}(?::[0-9a-f]{2}){5})$/.exec(path)?.[1];
+}
+
+export type GrubStart =
+  | {
+      readonly kind: 'boot';
+      readonly name: string;
+      /** The kernel's command line. */
+      readonly words: readonly string[];
+      /** SHA-256 of the initrd, in hexadecimal, and its size in bytes. */
+      readonly initrd: { readonly sha256: string; readonly sizeBytes: number };
+      /** Machines that give it, `ADDRESS:PORT`. */
+      readonly from: readonly string[];
+    }
+  /** To the next boot entry of the firmware. */
+  | { readonly kind: 'away'; readonly why: string }
+  /** Asked again after ten seconds. */
+  | { readonly kind: 'wait'; readonly why: string };
+
+/** @param owner another cluster's first machine, whose own word comes first */
+export function grubScript(start: GrubStart, owner?: string): string {
+  const theirs =
+    owner === undefined
+      ? []
+      : [
+          `set root=(tftp,${safeWord(owner)})`,
+          `source (tftp,${safeWord(owner)})/${GRUB_DIRECTORY}/mac/${variable('net_default_mac')}`,
+        ];
+  return ['# Served by VIVER.', ...theirs, ...linesOf(start), ''].join('\n');
+}
+
+function linesOf(start: GrubStart): string[] {
+  if (start.kind === 'away') return [echo(start.why), 'sleep 3', 'exit'];
+  if (start.kind === 'wait') return [echo(`${start.why}; asking again in 10 seconds`), 'sleep 10'];
+  const { name, words, initrd, from } = start;
+  const first = `viver.first=${initrd.sha256}/${initrd.sizeBytes}@${from.join(',')}`;
+  return [
+    echo(`Secure Boot is on: loading the kernel of ${safeWord(name)} and the first stage`),
+    // "failed" is said by GRUB itself, with what and why
+    `if linux /vmlinuz ${[...words, first].map(safeWord).join(' ')}; then`,
+    '  if initrd /first-stage.zst; then boot; fi',
+    'fi',
+    'sleep 5',
+  ];
+}
+
+const echo = (text: string): string => `echo "VIVER: ${text.replace(/[^\w .,:;+()/@-]/g, '')}"`;
