@@ -66,8 +66,8 @@ declare module 'viver:runes' {
   }
 
   /**
-   * What a machine starts with, by PXE's names (RFC 4578, section 2.1). `secure64` is `efi64` with Secure Boot on or off: the
-   * server learns only later which.
+   * What a machine starts with, by PXE's names (RFC 4578, section 2.1). `secure64` is `efi64` that refuses a loader which
+   * is not signed.
    */
   export type BootArchitecture = 'bios' | 'efi64' | 'secure64';
 

@@ -11,6 +11,7 @@ import { RUN_DIRECTORY } from '../places.ts';
 import { dhcpConfig, leasesWith, MOST_RELAYS, machinesFile, relaySubnets } from './dnsmasq-config.ts';
 import { dnsmasqUser } from './dnsmasq-user.ts';
 import { FirmwareRefusals } from './firmware-refusals.ts';
+import { RefusedLoaders } from './refused-loaders.ts';
 
 /** For dnsmasq's dhcp-hostsdir. */
 const MACHINES_DIRECTORY = `${RUN_DIRECTORY}/dhcp-machines`;
@@ -38,6 +39,7 @@ export interface DhcpServerOptions {
 export class DhcpServer {
   readonly #options: DhcpServerOptions;
   readonly #refusals = new FirmwareRefusals();
+  readonly #refused = new RefusedLoaders();
   #running: { readonly stop: () => Promise<void>; readonly mode: ServingMode } | undefined;
   /** Routers that have handed on a question, and how many dnsmasq was told of. */
   readonly #relays = new Set<string>();
@@ -71,7 +73,7 @@ export class DhcpServer {
 
   /** Tells dnsmasq, when something has changed, whose addresses are not to be given to others. */
   async writeMachines(): Promise<void> {
-    const text = machinesFile(this.#options.machines());
+    const text = machinesFile(this.#options.machines(), this.#refused.macs);
     if (text === this.#written) return;
     await mkdir(MACHINES_DIRECTORY, { recursive: true });
     await writeFile(`${MACHINES_DIRECTORY}/machines`, text);
@@ -136,6 +138,11 @@ export class DhcpServer {
     if (relay !== undefined && this.#relays.size < MOST_RELAYS) this.#hearRelay(relay);
     const noLoader = this.#refusals.hear(line);
     if (noLoader !== undefined) context.log(noLoader);
+    const secure = this.#refused.hear(line, performance.now());
+    if (secure !== undefined) {
+      context.log(`${secure} did not start the loader that it was sent: it gets the signed one (Secure Boot)`);
+      this.writeMachines().catch((error: unknown) => context.log(describeError(error)));
+    }
     const given = /^dnsmasq-dhcp\[\d+\]: (?:\d+ )?DHCP(?:OFFER|ACK)\(\S+\) (\S+)/.exec(line)?.[1];
     if (given !== undefined) onGiven(given);
     const [, told, kind, mac] =

@@ -19,8 +19,8 @@ export interface DhcpConfig {
   readonly bios: string;
   readonly efi64: string;
   /**
-   * For UEFI x64 with Secure Boot on or off, where this server gives the address: shim and GRUB read its answer, and no
-   * other server's beside it. Undefined: `efi64` alone.
+   * For UEFI x64 that refuses `efi64`, where this server gives the address: shim and GRUB read its answer, and no other
+   * server's beside it. Undefined: there is none.
    */
   readonly secure64?: string;
   /** What iPXE is told to load. */
@@ -92,9 +92,18 @@ const FIRMWARE_LEASE = '5m';
 /** Of machines whose root may hang on it. */
 const MACHINE_LEASE = '1h';
 
-/** VIVER's own machines: each keeps its address, whoever gave it, and is answered whatever asks on it. */
-export function machinesFile(machines: readonly { readonly mac: string; readonly address: string }[]): string {
-  return machines.map(({ mac, address }) => `${mac},set:own,${address},${MACHINE_LEASE}\n`).join('');
+/**
+ * VIVER's own machines: each keeps its address, whoever gave it, and is answered whatever asks on it.
+ * @param secure MACs of machines that get a signed loader
+ */
+export function machinesFile(
+  machines: readonly { readonly mac: string; readonly address: string }[],
+  secure: ReadonlySet<string> = new Set(),
+): string {
+  const known = new Set(machines.map(({ mac }) => mac));
+  const tags = (mac: string) => `set:own${secure.has(mac) ? ',set:secure' : ''}`;
+  const rows = machines.map(({ mac, address }) => `${mac},${tags(mac)},${address},${MACHINE_LEASE}\n`);
+  return [...rows, ...[...secure].filter((mac) => !known.has(mac)).map((mac) => `${mac},set:secure\n`)].join('');
 }
 
 /** The longest lease that another server of VIVER's may have given. */
@@ -137,7 +146,9 @@ export function dhcpConfig(config: DhcpConfig): string {
   const boot = [
     // iPXE takes the answer beside another server's only with a next server in it (dhcp_has_pxeopts in its net/udp/dhcp.c)
     `dhcp-boot=tag:ipxe,${scriptUrl},,${network.address}`,
-    `dhcp-boot=tag:!ipxe,tag:efi64,${mode === 'full' ? (secure64 ?? efi64) : efi64}`,
+    ...(mode === 'full' && secure64 !== undefined
+      ? [`dhcp-boot=tag:!ipxe,tag:efi64,tag:secure,${secure64}`, `dhcp-boot=tag:!ipxe,tag:efi64,tag:!secure,${efi64}`]
+      : [`dhcp-boot=tag:!ipxe,tag:efi64,${efi64}`]),
     `dhcp-boot=tag:!ipxe,tag:!efi64,tag:!efihttp,${bios}`,
     'dhcp-option-force=tag:efihttp,tag:!ipxe,60,HTTPClient',
     `dhcp-boot=tag:!ipxe,tag:efihttp,${base}/${efi64}`,

@@ -46,5 +46,5 @@ export function layTftpTree(
     const flags = MS.BIND | MS.REMOUNT | MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC;
     mount({ source: 'none', target, flags });
   }
-  writeFileSync(join(directory, GRUB_DIRECTORY, 'grub.cfg'), grubConfig('snponly.efi'));
+  writeFileSync(join(directory, GRUB_DIRECTORY, 'grub.cfg'), grubConfig());
 }

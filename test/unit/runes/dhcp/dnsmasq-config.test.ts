@@ -171,11 +171,15 @@ test('TFTP gives one directory on one interface', () => {
   expect(() => isAccepted(text.replace(/tftp-root=.*/, `tftp-root=${tmpdir()}`))).not.toThrow();
 });
 
-test('UEFI x64 gets shim where this server gives the address; beside another one, by HTTP and by relay iPXE as it is', () => {
+test('UEFI x64 that refuses iPXE gets shim where this server gives the address; all others iPXE', () => {
   const secure = { ...config, secure64: 'shimx64.efi', relays: ['10.51.0.1'] };
   const full = lines(dhcpConfig(secure));
-  expect(full).toContain('dhcp-boot=tag:!ipxe,tag:efi64,shimx64.efi');
+  expect(full).toContain('dhcp-boot=tag:!ipxe,tag:efi64,tag:secure,shimx64.efi');
+  expect(full).toContain('dhcp-boot=tag:!ipxe,tag:efi64,tag:!secure,snponly.efi');
   expect(full.filter((line) => line.includes('shim'))).toHaveLength(1);
   expect(dhcpConfig({ ...secure, mode: 'proxy' })).not.toContain('shim');
   isAccepted(dhcpConfig(secure));
+  const macs = new Set(['52:54:00:00:00:01', '52:54:00:00:00:02']);
+  const text = machinesFile([{ mac: '52:54:00:00:00:01', address: '10.86.0.1' }], macs);
+  expect(text).toBe('52:54:00:00:00:01,set:own,set:secure,10.86.0.1,1h\n52:54:00:00:00:02,set:secure\n');
 });
