@@ -105,12 +105,12 @@ function ofMachine({
 }
 
 function ofField({ image, node, peers, redundancy, traffic, shutOut, limits, refused }: FieldStatus): Metric[] {
-  const volume = (peer: FieldStatus['peers'][number]): number => peer.traffic.from + peer.traffic.to;
+  const volume = (peer: Peer): number => peer.traffic.from + peer.traffic.to;
   const met = peers
     .filter((peer) => volume(peer) + peer.traffic.rejected > 0)
     .sort((left, right) => volume(right) - volume(left))
     .slice(0, PEERS_LIMIT);
-  const perPeer = (value: (peer: FieldStatus['peers'][number]) => number | null): Sample[] =>
+  const perPeer = (value: (peer: Peer) => number | null): Sample[] =>
     met.flatMap((peer) => {
       const found = value(peer);
       return found === null ? [] : [[{ peer: peer.id, address: peer.address }, found] as const];
@@ -141,21 +141,36 @@ function ofField({ image, node, peers, redundancy, traffic, shutOut, limits, ref
       ...limited(['up', limits.up]),
       ...limited(['down', limits.down]),
     ),
-    counter(
-      'field_peer_received_bytes',
-      'Bytes of chunks that came from a peer.',
-      ...perPeer((peer) => peer.traffic.from),
-    ),
-    counter('field_peer_sent_bytes', 'Bytes of chunks sent to a peer.', ...perPeer((peer) => peer.traffic.to)),
-    counter(
-      'field_peer_rejected_bytes',
-      'Bytes from a peer that were false.',
-      ...perPeer((peer) => peer.traffic.rejected),
-    ),
-    gauge(
-      'field_peer_round_trip_seconds',
-      'Round trip time to a peer.',
-      ...perPeer(({ rttMs }) => (rttMs === null ? null : rttMs / 1000)),
-    ),
+    ...PER_PEER.map(({ of, name, help, value }) => of(`field_peer_${name}`, help, ...perPeer(value))),
   ];
 }
+
+type Peer = FieldStatus['peers'][number];
+
+/** What is said of each peer; null: not known. */
+const PER_PEER: readonly {
+  readonly of: typeof counter;
+  readonly name: string;
+  readonly help: string;
+  readonly value: (peer: Peer) => number | null;
+}[] = [
+  {
+    of: counter,
+    name: 'received_bytes',
+    help: 'Bytes of chunks that came from a peer.',
+    value: (peer) => peer.traffic.from,
+  },
+  { of: counter, name: 'sent_bytes', help: 'Bytes of chunks sent to a peer.', value: (peer) => peer.traffic.to },
+  {
+    of: counter,
+    name: 'rejected_bytes',
+    help: 'Bytes from a peer that were false.',
+    value: (peer) => peer.traffic.rejected,
+  },
+  {
+    of: gauge,
+    name: 'round_trip_seconds',
+    help: 'Round trip time to a peer.',
+    value: ({ rttMs }) => (rttMs === null ? null : rttMs / 1000),
+  },
+];
