@@ -76,6 +76,7 @@ async function attempt(machine: Machine, policy: ErrorPolicy, signal: AbortSigna
   const { options } = machine;
   if (machine.drivers === undefined) {
     machine.drivers = await stage('hardware', () => startDrivers(options, pool, log));
+    if (options.vlan !== undefined) await machine.drivers.ensureModules(['8021q']);
     machine.network = new Network(options, log);
     if (options.rescue) await policy.prompt('asked for by viver.rescue');
   }

@@ -10,6 +10,7 @@ import { MEDIUM_RANKS } from '../media/choose.ts';
 import { type DeviceName, parseDeviceName } from '../media/find-device.ts';
 import { parseIpSetting } from '../net/address-plan.ts';
 import { bootMacOf } from '../net/interfaces.ts';
+import { parseVlan } from '../net/vlan.ts';
 
 /** Stages of the boot, in their order; `viver.break=` takes one of them. */
 export const STAGES = ['filesystems', 'hardware', 'media', 'image', 'root', 'handover'] as const;
@@ -41,6 +42,8 @@ export interface BootOptions {
   readonly hostname: string | undefined;
   /** `dhcp`, or ADDR/LEN[,gateway]. */
   readonly ip: string | undefined;
+  /** The VLAN of the boot card that everything goes by. */
+  readonly vlan: number | undefined;
   /** How long to wait for a medium that nothing announces. */
   readonly waitSeconds: number | undefined;
   readonly break: StageName | undefined;
@@ -137,6 +140,11 @@ const WORDS: Readonly<Record<string, Word>> = {
     } catch {
       return 'wants dhcp or ADDR/LEN[,gateway] with IPv4 addresses';
     }
+  },
+  vlan(draft, value) {
+    const id = parseVlan(value);
+    if (id === undefined) return 'wants the number of a VLAN, 1 to 4094';
+    draft.vlan = id;
   },
   wait(draft, value) {
     if (!/^\d{1,6}$/.test(value)) return 'wants seconds, a whole number';
@@ -242,6 +250,7 @@ export function parseCommandLine(text: string): BootOptions {
     site: undefined,
     hostname: undefined,
     ip: undefined,
+    vlan: undefined,
     waitSeconds: undefined,
     break: undefined,
     rescue: false,

@@ -1,5 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeError } from '../linux/describe-error.ts';
+import { SyscallError } from '../linux/errno.ts';
 import { type Link, Rtnetlink, watchLinks } from '../linux/netlink/rtnetlink.ts';
 import { type AddressPlan, type IpSetting, planLease, resolvConf } from './address-plan.ts';
 import { patienceMs, refusalOf } from './choose-lease.ts';
@@ -10,6 +12,7 @@ import { readIpv6Links } from './ipv6-links.ts';
 import { type Lease, parseLease } from './lease.ts';
 import { writeLeaseFacts } from './lease-facts.ts';
 import { type LinkDevice, readLinkDevice } from './link-device.ts';
+import { isVlanOf, vlanName } from './vlan.ts';
 
 export interface BringUpOptions {
   readonly ip: IpSetting;
@@ -17,6 +20,8 @@ export interface BringUpOptions {
   readonly hostname?: string;
   /** The link the machine was booted by (bootMacOf): a static address goes to it, and its lease is the one that counts. */
   readonly bootMac?: string;
+  /** The VLAN that is used, of the card that the machine was booted by, else of each; made where it is not there. */
+  readonly vlan?: number;
   /** Only this link is used, by its index. Default: any. */
   readonly only?: number;
   /** What udhcpc runs at its events. Default: where the initrd has it. */
@@ -65,6 +70,14 @@ interface Attempt {
   held: Held | undefined;
 }
 
+/** A card that carries the VLAN: switched on for that, and asked for nothing itself. */
+interface Carrier {
+  readonly card: Link;
+  readonly raised: boolean;
+  /** Made by us, so deleted again when another one wins. */
+  made: boolean;
+}
+
 /** What may become the network. */
 type Held = Omit<NetworkUp, 'clientPid' | 'device'>;
 
@@ -102,6 +115,7 @@ class BringUp {
   readonly #options: BringUpOptions;
   readonly #network = new Rtnetlink();
   readonly #attempts = new Map<number, Attempt>();
+  readonly #carriers = new Map<number, Carrier>();
   readonly #outcome = Promise.withResolvers<Held>();
   readonly #startMs = performance.now();
   #holding: NodeJS.Timeout | undefined;
@@ -141,6 +155,7 @@ class BringUp {
   async #watch(signal: AbortSignal): Promise<void> {
     const rescan = async () => {
       const links = await this.#network.links();
+      for (const link of links) if (isUsable(link)) this.#carry(link);
       // All are known before one is chosen.
       for (const link of links) this.#note(link);
       for (const link of links) this.#see(link);
@@ -161,9 +176,41 @@ class BringUp {
     this.#options.onProgress?.(line);
   }
 
+  /** Without a VLAN every card is, with one only that. */
+  #isMeant(link: Link): boolean {
+    const { vlan } = this.#options;
+    if (vlan === undefined) return isUsable(link);
+    return isVlanOf(
+      link,
+      vlan,
+      [...this.#carriers.values()].map(({ card }) => card),
+    );
+  }
+
+  /** Has a card carry the VLAN that is wanted. */
+  #carry(card: Link): void {
+    const { vlan, bootMac } = this.#options;
+    if (vlan === undefined || this.#carriers.has(card.index)) return;
+    if (bootMac !== undefined && card.mac !== bootMac) return;
+    const carrier: Carrier = { card, raised: !card.up, made: false };
+    this.#carriers.set(card.index, carrier);
+    const make = async (): Promise<void> => {
+      if (!card.up) await this.#network.setUp(card, true);
+      try {
+        await this.#network.addVlan(card, vlanName(card.name, vlan), vlan);
+        carrier.made = true;
+      } catch (error) {
+        if (!(error instanceof SyscallError && error.code === 'EEXIST')) throw error;
+        // It is told of once by the list of links, which may have been read before its card was known.
+        for (const link of await this.#network.links()) this.#see(link);
+      }
+    };
+    make().catch((error: unknown) => this.#say(describeError(error)));
+  }
+
   #note(link: Link): Attempt | undefined {
     const { only } = this.#options;
-    if (!isUsable(link) || (only !== undefined && link.index !== only)) return undefined;
+    if (!this.#isMeant(link) || (only !== undefined && link.index !== only)) return undefined;
     const attempt = this.#attempts.get(link.index) ?? {
       link,
       raised: false,
@@ -177,6 +224,7 @@ class BringUp {
   }
 
   #see(link: Link): void {
+    if (isUsable(link)) this.#carry(link);
     const attempt = this.#note(link);
     if (attempt === undefined) return;
     this.#consider();
@@ -271,7 +319,8 @@ class BringUp {
 
   #takeStatic(plan: AddressPlan): void {
     const links = [...this.#attempts.values()].map(({ link }) => link);
-    const link = chooseStatic(links, this.#options.bootMac);
+    const { bootMac, vlan } = this.#options;
+    const link = chooseStatic(links, bootMac, vlan !== undefined);
     if (link === undefined) return;
     const reason = link.mac === this.#options.bootMac ? 'viver.ip, booted by it' : 'viver.ip, first with a link';
     this.#outcome.resolve({ link, plan, lease: undefined, reason });
@@ -279,6 +328,9 @@ class BringUp {
 
   #failure(): string {
     const attempts = [...this.#attempts.values()];
+    const { vlan, bootMac } = this.#options;
+    if (attempts.length === 0 && vlan !== undefined)
+      return `no network: no VLAN ${vlan} (viver.vlan=): ${this.#carriers.size === 0 ? `no card ${bootMac ?? 'at all'} has appeared` : 'it could not be made'}`;
     if (attempts.length === 0) return 'no network: no interface has appeared';
     const ipv6 = readIpv6Links();
     return `no network: ${attempts.map((attempt) => describe(attempt, ipv6)).join('; ')}`;
@@ -309,6 +361,17 @@ class BringUp {
       if (index === winner || !raised || trouble !== undefined) continue;
       await this.#network.setUp(link, false).catch((error: Error) => this.#say(error.message));
     }
+    const kept = winner === undefined ? undefined : this.#attempts.get(winner)?.link.name;
+    for (const carrier of this.#carriers.values())
+      await this.#uncarry(carrier, kept).catch((error: Error) => this.#say(error.message));
+  }
+
+  async #uncarry({ card, raised, made }: Carrier, kept: string | undefined): Promise<void> {
+    const name = vlanName(card.name, this.#options.vlan ?? 0);
+    if (name === kept) return;
+    const link = (await this.#network.links()).find((one) => one.name === name);
+    if (made && link !== undefined) await this.#network.deleteLink(link);
+    if (raised) await this.#network.setUp(card, false);
   }
 }
 

@@ -15,9 +15,12 @@ export function bootMacOf(commandLine: string): string | undefined {
   return match?.[1]?.toLowerCase().replaceAll('-', ':');
 }
 
-/** The link a static address goes to: the one the machine was booted by, else the first with a carrier. */
-export function chooseStatic(links: readonly Link[], bootMac: string | undefined): Link | undefined {
-  const usable = links.filter(isUsable);
+/**
+ * The link a static address goes to: the one the machine was booted by, else the first with a carrier.
+ * @param isVlan all of `links` are VLANs, chosen already
+ */
+export function chooseStatic(links: readonly Link[], bootMac: string | undefined, isVlan = false): Link | undefined {
+  const usable = isVlan ? links : links.filter(isUsable);
   const boot = usable.find(({ mac }) => mac === bootMac);
   if (boot !== undefined) return boot.carrier ? boot : undefined;
   return usable.filter(({ carrier }) => carrier).sort((a, b) => a.index - b.index)[0];

@@ -27,13 +27,14 @@ export class Network {
   /** Begins to bring it up, if that is not under way. */
   begin(): Promise<NetworkUp> {
     if (this.#run !== undefined) return this.#run.result;
-    const { ip = 'dhcp', hostname, bootMac } = this.#options;
+    const { ip = 'dhcp', hostname, bootMac, vlan } = this.#options;
     const stop = new AbortController();
     this.#isLeaving = false;
     const result = bringUp({
       ip: parseIpSetting(ip),
       ...(hostname === undefined ? {} : { hostname }),
       ...(bootMac === undefined ? {} : { bootMac }),
+      ...(vlan === undefined ? {} : { vlan }),
       directory: REPORT_DIRECTORY,
       signal: stop.signal,
       leaveAsking: () => this.#isLeaving,

@@ -21,8 +21,10 @@ const AF_INET = 2;
 
 /** include/uapi/linux/if.h, if_arp.h, if_link.h */
 const IFF = { UP: 1, LOOPBACK: 8 } as const;
-const IFLA = { ADDRESS: 1, IFNAME: 3, MTU: 4, OPERSTATE: 16, LINKINFO: 18, CARRIER: 33 } as const;
+const IFLA = { ADDRESS: 1, IFNAME: 3, MTU: 4, LINK: 5, OPERSTATE: 16, LINKINFO: 18, CARRIER: 33 } as const;
 const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const IFLA_VLAN_ID = 1;
 /** ARPHRD_ETHER: what DHCP and PXE are made for. */
 export const LINK_TYPE_ETHERNET = 1;
 const OPERSTATES = ['unknown', 'notpresent', 'down', 'lowerlayerdown', 'testing', 'dormant', 'up'] as const;
@@ -234,6 +236,29 @@ export class Rtnetlink {
   async setUp(link: Pick<Link, 'index' | 'name'>, up: boolean): Promise<void> {
     const payload = linkHeader(link.index, up ? IFF.UP : 0, IFF.UP);
     await this.#channel.request({ op: `set ${up ? 'up' : 'down'}`, target: link.name, type: RTM.NEWLINK, payload });
+  }
+
+  /**
+   * Makes a VLAN (IEEE 802.1Q) of a card. The kernel's module 8021q must be there.
+   * @throws SyscallError: EEXIST for one that is there already, EOPNOTSUPP without the module
+   */
+  async addVlan(card: Pick<Link, 'index' | 'name'>, name: string, id: number): Promise<void> {
+    const data = attribute.nested(IFLA_INFO_DATA, [attribute.u16(IFLA_VLAN_ID, id)]);
+    const payload = Buffer.concat([
+      linkHeader(0, 0, 0),
+      encodeAttributes([
+        attribute.u32(IFLA.LINK, card.index),
+        attribute.text(IFLA.IFNAME, name),
+        attribute.nested(IFLA.LINKINFO, [attribute.text(IFLA_INFO_KIND, 'vlan'), data]),
+      ]),
+    ]);
+    const flags = NLM_F.CREATE | NLM_F.EXCLUSIVE;
+    await this.#channel.request({ op: `add VLAN ${id}`, target: card.name, type: RTM.NEWLINK, flags, payload });
+  }
+
+  async deleteLink(link: Pick<Link, 'index' | 'name'>): Promise<void> {
+    const payload = linkHeader(link.index, 0, 0);
+    await this.#channel.request({ op: 'delete', target: link.name, type: RTM.DELLINK, payload });
   }
 
   /** @throws SyscallError: EINVAL for what the card cannot */

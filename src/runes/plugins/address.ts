@@ -5,6 +5,7 @@ import { type Link, Rtnetlink } from '../../linux/netlink/rtnetlink.ts';
 import { parseIpSetting, parseResolvConf } from '../../net/address-plan.ts';
 import { bringUp, RESOLV_CONF } from '../../net/bring-up.ts';
 import { isUsable } from '../../net/interfaces.ts';
+import { parseVlan, vlanName } from '../../net/vlan.ts';
 import { isAddressTaken } from '../dhcp/arp-probe.ts';
 import { choosePrivate, dhcpRange, isOwnRange, type Subnet } from '../dhcp/private-range.ts';
 import { isTold, linksWithServer, wireToServe } from '../dhcp/wires.ts';
@@ -98,6 +99,11 @@ async function withCarrier(network: Rtnetlink, signal: AbortSignal): Promise<Lin
   }
 }
 
+function vlanWord({ commandLine }: Machine): { readonly vlan?: number } {
+  const vlan = parseVlan(wordOf(commandLine, 'viver.vlan'));
+  return vlan === undefined ? {} : { vlan };
+}
+
 /** @param only the link that is asked; undefined: the first answer of any wins */
 async function askDhcp(machine: Machine, signal: AbortSignal, only?: Link): Promise<Network | undefined> {
   try {
@@ -105,6 +111,7 @@ async function askDhcp(machine: Machine, signal: AbortSignal, only?: Link): Prom
       ip: parseIpSetting(wordOf(machine.commandLine, 'viver.ip') ?? 'dhcp'),
       ...(machine.bootMac === undefined ? {} : { bootMac: machine.bootMac }),
       ...(only === undefined ? {} : { only: only.index }),
+      ...vlanWord(machine),
       hostname: machine.hostname,
       hook: keptDhcpHook(),
       busybox: keptBusybox(),
@@ -222,6 +229,29 @@ async function askOthers(
   return asked.find((one) => one !== undefined);
 }
 
+/** On a machine that serves a VLAN only (`viver.vlan=`): its address there, else one of VIVER's own. */
+async function findOnVlan(
+  { machine, signal, log }: Context<never>,
+  network: Rtnetlink,
+  vlan: number,
+): Promise<Network> {
+  const cards = (await withCarrier(network, signal)).sort((a, b) => rankOf(b, machine) - rankOf(a, machine));
+  const serve = wordOf(machine.commandLine, 'viver.serve');
+  const card = cards.find((one) => isTold(serve, one)) ?? cards[0];
+  if (card === undefined) throw new Error('no network interface has a link');
+  const answered = await askDhcp(machine, signal);
+  if (answered !== undefined) return answered;
+  const name = vlanName(card.name, vlan);
+  const find = async () => (await network.links()).find((one) => one.name === name);
+  await network.setUp(card, true);
+  if ((await find()) === undefined) await network.addVlan(card, name, vlan);
+  const link = await find();
+  if (link === undefined) throw new Error(`the VLAN ${name} is gone`);
+  await network.setUp(link, true);
+  log(`${name} is served, the VLAN of viver.vlan=${vlan}`);
+  return await chooseOwn(network, link, await probeEarly(network, link));
+}
+
 async function find(context: Context<never>): Promise<Network> {
   using network = new Rtnetlink();
   const { machine, signal } = context;
@@ -232,6 +262,8 @@ async function find(context: Context<never>): Promise<Network> {
   const known = await networkOfBoot(network);
   const isSet = (wordOf(machine.commandLine, 'viver.ip') ?? 'dhcp') !== 'dhcp';
   if (known !== undefined && (isSet || machine.booted === 'network' || isTold(serve, linkOf(known)))) return known;
+  const { vlan } = vlanWord(machine);
+  if (vlan !== undefined && known === undefined) return await findOnVlan(context, network, vlan);
   const links = (await withCarrier(network, signal)).sort((a, b) => rankOf(b, machine) - rankOf(a, machine));
   const [link] = links;
   if (link === undefined && known !== undefined) return known;

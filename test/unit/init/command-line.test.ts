@@ -135,3 +135,12 @@ test.each([
   expect(warnings).toMatchObject([expect.stringMatching(/^command line: .*; ignored$/)]);
   if (iso !== undefined) expect(iso.device).toBeUndefined();
 });
+
+test('viver.vlan takes the number of a VLAN and refuses nonsense by a line', () => {
+  expect(parseCommandLine('viver.vlan=12')).toMatchObject({ vlan: 12, warnings: [] });
+  for (const wrong of ['0', '4095', 'five', '']) {
+    const { vlan, warnings } = parseCommandLine(`viver.vlan=${wrong}`);
+    expect(vlan).toBeUndefined();
+    expect(warnings).toEqual([expect.stringMatching(/viver\.vlan=.*wants the number of a VLAN, 1 to 4094; ignored/)]);
+  }
+});
