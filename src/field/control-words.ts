@@ -1,3 +1,4 @@
+import { encodeChunkIndex } from '../image/chunk-index.ts';
 import type { FieldNode } from './node.ts';
 import { formatLimits, parseLimits } from './shares/limits.ts';
 import { fieldStatus } from './status.ts';
@@ -21,6 +22,10 @@ type Answer = (node: FieldNode, image: { id: string; name: string }, words: read
 const ANSWERS: Readonly<Record<string, Answer>> = {
   status: (node, image) => fieldStatus(node, image),
   strip: (node) => fieldStrip(node),
+  /** The chunk index as the file that it is, in base64. */
+  index: ({ index }) => ({
+    index: index === undefined ? null : Buffer.from(encodeChunkIndex(index)).toString('base64'),
+  }),
   limit(node, _, [limits]) {
     if (limits !== undefined) node.limit(parseLimits(limits));
     return { limit: formatLimits(node.machine.limits) };

@@ -81,6 +81,12 @@ export async function askStrip(path: string): Promise<FieldStrip> {
   return (await ask(path, 'strip')) as FieldStrip;
 }
 
+/** The chunk index of its image, as in a .caibx file; undefined as long as it does not know it. */
+export async function askIndex(path: string): Promise<Uint8Array | undefined> {
+  const { index } = (await ask(path, 'index')) as { index: string | null };
+  return index === null ? undefined : Buffer.from(index, 'base64');
+}
+
 /** What the node sends and fetches at most, as `parseLimits` reads it. @param limits set these first */
 export async function askLimits(path: string, limits?: string): Promise<string> {
   return ((await ask(path, limits === undefined ? 'limit' : `limit ${limits}`)) as { limit: string }).limit;

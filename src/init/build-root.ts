@@ -3,7 +3,7 @@ import { describeError } from '../linux/describe-error.ts';
 import { attachLoop } from '../linux/loop.ts';
 import { MS, mount, umount } from '../linux/mount.ts';
 import { mountsOf } from '../media/candidate.ts';
-import { mountBeside, mountUnit } from '../root/beside.ts';
+import { type Beside, mountBeside, mountUnit } from '../root/beside.ts';
 import { type Cow, cowModules, mountDeviceCow, mountRamCow } from '../root/cow.ts';
 import { type FoundInit, findInit, hasUdev } from '../root/find-init.ts';
 import { resolveBelow } from '../root/resolve-below.ts';
@@ -39,6 +39,8 @@ export interface BuiltRoot {
   /** The image loads drivers by itself. */
   readonly hasUdev: boolean;
   readonly environment: Readonly<Record<string, string>>;
+  /** What was written into the root already, or made there: paths below it. */
+  readonly written: readonly string[];
   /** The image's file or device, where it is now. */
   readonly imagePath: string;
 }
@@ -84,7 +86,8 @@ export async function buildRoot(
   undo.defer(() => umount(LOWER));
   undo.defer(() => umount(TARGET));
   const init = initOf(image, options);
-  const beside = containerStores(cow, log);
+  const { mounted: beside, made } = containerStores(cow, log);
+  const written = [...made];
   for (const path of beside) undo.defer(() => umount(TARGET + path));
   const needs = {
     cowMountpoint: cow.kind === 'ram' ? undefined : cow.mountpoint,
@@ -93,7 +96,7 @@ export async function buildRoot(
   };
   if (needs.cowMountpoint !== undefined || needs.daemon) {
     const hooks = planShutdownHooks(init.system, rootHookReader(TARGET), needs.daemon);
-    installShutdownHooks(hooks, TARGET, needs);
+    written.push(...installShutdownHooks(hooks, TARGET, needs));
     log.choose('clean end', hooks.note);
   }
   if (init.system === 'systemd') {
@@ -110,7 +113,17 @@ export async function buildRoot(
     Object.entries(kernels).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
   return {
-    value: { selinux, target: TARGET, lower: LOWER, cow, init, hasUdev: hasUdev(TARGET), environment, imagePath },
+    value: {
+      selinux,
+      target: TARGET,
+      lower: LOWER,
+      cow,
+      init,
+      hasUdev: hasUdev(TARGET),
+      environment,
+      imagePath,
+      written,
+    },
     note: `${init.system} at ${init.path}; ${cow.note}`,
   };
 }
@@ -142,14 +155,14 @@ function initOf({ name }: SoundImage, options: BootOptions): FoundInit {
 }
 
 /** Without them the system boots as well: its containers get a slower kind of layers. */
-function containerStores(cow: Cow, log: BootLog): readonly string[] {
+function containerStores(cow: Cow, log: BootLog): Pick<Beside, 'mounted' | 'made'> {
   try {
-    const { notes, mounted } = mountBeside(TARGET, LOWER, cow);
+    const { notes, ...beside } = mountBeside(TARGET, LOWER, cow);
     for (const note of notes) log.choose('containers', note);
-    return mounted;
+    return beside;
   } catch (error) {
     log.warn(`containers will have no overlay: ${describeError(error)}`);
-    return [];
+    return { mounted: [], made: [] };
   }
 }
 

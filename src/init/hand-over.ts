@@ -1,10 +1,12 @@
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeError } from '../linux/describe-error.ts';
 import { useConsole } from '../linux/process.ts';
 import { enforce } from '../root/selinux.ts';
 import { freeModules, KEPT_INITRAMFS, keepInitramfs, prepareSwitch, switchRoot } from '../root/switch.ts';
+import { loadWritten, makeDirectories, noteWritten, saveWritten, WRITTEN_FILE } from '../root/written.ts';
 import { beforeSwitch } from '../runes/engine/before-switch.ts';
+import { RUN_DIRECTORY } from '../runes/places.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
 import type { BuiltRoot } from './build-root.ts';
 import type { BootOptions } from './command-line.ts';
@@ -64,7 +66,8 @@ export async function prepareHandOver(
   log: BootLog,
 ): Promise<StageDone<PreparedSwitch>> {
   undo.add('the initramfs at its new place', keepInitramfs());
-  writeIntoRoot(root);
+  const written = new Set(root.written);
+  writeIntoRoot(root, written);
   const modules = findImageModules(root.target, runningKernel());
   const here = drivers.problem === undefined;
   if (!modules.fits) {
@@ -96,7 +99,9 @@ export async function prepareHandOver(
     booted: image.candidate.device.medium === 'net' ? 'network' : 'medium',
     note: (what, why) => log.choose(what, why),
     warn: (text) => log.warn(text),
+    wrote: (path) => written.add(path),
   });
+  noteWhatIsOurs(root, written, log);
   if (root.selinux !== undefined) labelWritten(root.selinux, log);
   return { value: { root, drivers, keepsModules: !modules.fits, firmware }, note: '' };
 }
@@ -121,12 +126,13 @@ export function commitHandOver(
 }
 
 /** The first things written over the image: a disk for changes that is full, or cannot be written to, shows here. */
-function writeIntoRoot({ target, cow }: BuiltRoot): void {
+function writeIntoRoot({ target, cow }: BuiltRoot, written: Set<string>): void {
   try {
     prepareSwitch(target);
     const command = join(target, COMMAND);
     if (existsSync(command)) return;
-    mkdirSync(dirname(command), { recursive: true });
+    for (const made of makeDirectories(target, dirname(COMMAND))) written.add(made);
+    written.add(COMMAND);
     writeFileSync(command, WRAPPER);
     chmodSync(command, 0o755);
   } catch (cause) {
@@ -141,6 +147,18 @@ function writeIntoRoot({ target, cow }: BuiltRoot): void {
               'viver.cow=ram keeps what is written in RAM, for this time',
             ],
     });
+  }
+}
+
+/** For `viver image commit`, and, where what is written is kept, for the one of a later boot. Nobody needs it to boot. */
+function noteWhatIsOurs({ target, cow }: BuiltRoot, paths: Iterable<string>, log: BootLog): void {
+  const kept = join(dirname(cow.upper), WRITTEN_FILE);
+  try {
+    const written = noteWritten(target, paths, loadWritten(kept));
+    if (cow.kind !== 'ram') saveWritten(kept, written);
+    saveWritten(join(RUN_DIRECTORY, WRITTEN_FILE), written);
+  } catch (error) {
+    log.warn(`viver image commit will not know what VIVER wrote: ${describeError(error)}`);
   }
 }
 

@@ -8,6 +8,7 @@ import { makeChunkIndex } from '../image/make-index.ts';
 import { type CheckedSignature, readSignature, verifyIndexSignature } from '../image/signature.ts';
 import { verifyImage } from '../image/verify.ts';
 import { type Command, UsageError } from './command.ts';
+import { COMMIT_OPTIONS, runCommit } from './commit/commit-action.ts';
 import { CREATE_OPTIONS, type CreateWords, excludesText, reportJson, runCreate } from './create/create-action.ts';
 import { HIGHEST_LEVEL } from './create-image.ts';
 import { diffImages } from './image/diff-images.ts';
@@ -31,6 +32,7 @@ interface ImageOptions {
   readonly directory: string | undefined;
   readonly secret: string | undefined;
   readonly comment: string | undefined;
+  readonly isGiven: boolean;
   readonly create: CreateWords;
 }
 
@@ -42,6 +44,7 @@ interface ActionWords {
 }
 
 const ACTIONS: Readonly<Record<string, ActionWords>> = {
+  commit: { run: commit, options: ['output', 'level', 'json', 'no-give', ...COMMIT_OPTIONS], paths: 'none' },
   create: { run: create, options: ['output', 'level', 'json', ...Object.keys(CREATE_OPTIONS)] },
   excludes: { run: excludes, options: [] },
   info: { run: info, options: ['json'] },
@@ -98,14 +101,24 @@ function parseWords(args: readonly string[]): {
   if (action.paths === 'some' && paths.length === 0) throw new UsageError(`${name} takes an image and a PATH`);
   if (name === 'sign' && values.secret === undefined) throw new UsageError('sign needs --secret FILE');
   if (name === 'extract' && values.directory === undefined) throw new UsageError('extract needs -C DIR');
-  if (name === 'create') checkOutput(name, values.output);
+  if (name === 'create' || name === 'commit') checkOutput(name, values.output);
   if (values.id !== undefined && !/^[0-9a-f]{64}$/i.test(values.id)) throw new UsageError('--id takes 64 hex digits');
-  const { json = false, output, key: keys, id, directory, secret, comment, ...create } = values;
+  const {
+    json = false,
+    output,
+    key: keys,
+    id,
+    directory,
+    secret,
+    comment,
+    'no-give': keepsIt = false,
+    ...create
+  } = values;
   const level = values.level === undefined ? undefined : parseLevel(values.level);
   return {
     action: action.run,
     path: path ?? '/',
-    options: { json, output, level, keys, id, directory, secret, comment, create },
+    options: { json, output, level, keys, id, directory, secret, comment, isGiven: !keepsIt, create },
     paths,
   };
 }
@@ -124,6 +137,7 @@ function parseOptions(args: string[]) {
         directory: { type: 'string', short: 'C' },
         secret: { type: 'string' },
         comment: { type: 'string' },
+        'no-give': { type: 'boolean' },
         ...CREATE_OPTIONS,
       },
     });
@@ -151,6 +165,12 @@ async function create(source: string, options: ImageOptions, signal: AbortSignal
   const { json, output = '', level, create: words } = options;
   const made = await runCreate(source, output, words, { level, signal });
   printResult(output, made.index, json, 'made', { more: reportJson(made) });
+}
+
+async function commit(_path: string, options: ImageOptions, signal: AbortSignal): Promise<void> {
+  const { json, output = '', level, isGiven, create: words } = options;
+  const { givenAt, ...made } = await runCommit(output, words, { level, signal, isGiven });
+  printResult(output, made.index, json, 'made', { more: { ...reportJson(made), givenAt: givenAt ?? null } });
 }
 
 async function excludes(tree: string): Promise<void> {

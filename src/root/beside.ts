@@ -20,6 +20,7 @@ import {
 import { dirname, join } from 'node:path';
 import { bindMount, umount } from '../linux/mount.ts';
 import type { Cow } from './cow.ts';
+import { makeDirectories } from './written.ts';
 
 /** Where a program keeps what it lays over each other. */
 export interface Store {
@@ -149,6 +150,8 @@ export interface Beside {
   readonly notes: readonly string[];
   /** Mount points below the root, in the order they were made. */
   readonly mounted: readonly string[];
+  /** Directories below the root that were not there. */
+  readonly made: readonly string[];
 }
 
 /**
@@ -159,13 +162,17 @@ export interface Beside {
 export function mountBeside(root: string, lower: string, cow: Cow): Beside {
   const notes: string[] = [];
   const mounted: string[] = [];
+  const made: string[] = [];
   using undo = new DisposableStack();
   for (const store of STORES) {
     const target = join(root, store.path);
     const isThere = lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true;
     // a link leads to where a person wants it
     if (!isThere && (existsSync(target) || !store.programs.some((path) => existsSync(join(root, path))))) continue;
-    if (!isThere) mkdirSync(target, { recursive: true, mode: 0o711 });
+    if (!isThere) {
+      made.push(...makeDirectories(root, store.path));
+      chmodSync(target, 0o711);
+    }
     const own = join(dirname(cow.upper), 'beside', store.path.slice(1).replaceAll('/', '-'));
     const plan = planStore(target, join(lower, store.path), store);
     if (plan.sizeBytes > MOST_COPIED_BYTES && !existsSync(own)) {
@@ -186,7 +193,7 @@ export function mountBeside(root: string, lower: string, cow: Cow): Beside {
     );
   }
   undo.move();
-  return { notes, mounted };
+  return { notes, mounted, made };
 }
 
 /** Once: a disk that keeps what is written has it from then on. A copy that was cut short is begun anew. */

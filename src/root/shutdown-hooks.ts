@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, wr
 import { dirname, join } from 'node:path';
 import type { InitSystem } from './find-init.ts';
 import { KEPT_INITRAMFS } from './switch.ts';
+import { makeDirectories } from './written.ts';
 
 /**
  * systemd goes back to the initramfs at the end; other init systems end the machine from the root they run on. The disk
@@ -252,16 +253,20 @@ export function keepMountUnits(run: string, units: readonly string[]): void {
   }
 }
 
-/** Writes the plan and the script it runs into the root. */
-export function installShutdownHooks(plan: HookPlan, root: string, needs: EndNeeds): void {
-  if (plan.files.length === 0) return;
+/**
+ * Writes the plan and the script it runs into the root.
+ * @returns what was written or made, below the root
+ */
+export function installShutdownHooks(plan: HookPlan, root: string, needs: EndNeeds): string[] {
+  if (plan.files.length === 0) return [];
+  const written: string[] = [];
   const script: HookFile = {
     path: CLEAN_COW_PATH,
     content: { text: lastStepsScript(needs), executable: true },
   };
   for (const { path, content } of [script, ...plan.files]) {
     const target = join(root, path);
-    mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
+    written.push(...makeDirectories(root, dirname(path)), path);
     if ('link' in content) {
       rmSync(target, { force: true }); // from an earlier boot of the same upper layer
       symlinkSync(content.link, target);
@@ -270,4 +275,5 @@ export function installShutdownHooks(plan: HookPlan, root: string, needs: EndNee
       chmodSync(target, content.executable ? 0o755 : 0o644);
     }
   }
+  return written;
 }

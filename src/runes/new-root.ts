@@ -15,6 +15,7 @@ import { hasCode } from '../linux/errno.ts';
 import type { InitSystem } from '../root/find-init.ts';
 import { resolveBelow } from '../root/resolve-below.ts';
 import { rootReader } from '../root/root-reader.ts';
+import { makeDirectories } from '../root/written.ts';
 import type { Machine } from './machine.ts';
 
 /** The root the machine is about to switch to. What is written goes to the upper layer, never to the image. */
@@ -55,6 +56,8 @@ export interface NewRootFacts {
   /** Where the image itself is mounted, without what is written above it. */
   readonly image: string;
   readonly note: (what: string) => void;
+  /** Told of each path below the root that was written, made or removed. */
+  readonly wrote?: (path: string) => void;
 }
 
 /** A file's bytes or a link's target; undefined for nothing and for whatever else there is. */
@@ -67,7 +70,7 @@ function contentOf(path: string): string | undefined {
 /** sd_booted(3): its being there means systemd, to init scripts, udev's rules and packages alike. */
 const MEANS_SYSTEMD = /^\/run\/systemd\/system(\/|$)/;
 
-export function openNewRoot(target: string, { image, ...facts }: NewRootFacts): NewRoot {
+export function openNewRoot(target: string, { image, wrote = () => {}, ...facts }: NewRootFacts): NewRoot {
   // Links among the directories are followed as the booted system will: `/var/service` may lead to /run, never out of it.
   // Plugins ask for hundreds of files in a dozen directories; a link that comes or goes may lead them elsewhere.
   const resolved = new Map<string, string>();
@@ -81,7 +84,8 @@ export function openNewRoot(target: string, { image, ...facts }: NewRootFacts): 
   };
   // /run is not moved yet: what is written there goes to the file system that will be.
   const inRoot = (path: string) => (path.startsWith('/run/') ? path : join(below(dirname(path)), basename(path)));
-  const outside = (at: string) => (at.startsWith('/run/') ? at : join(target, at));
+  const isOutside = (at: string) => at.startsWith('/run/');
+  const outside = (at: string) => (isOutside(at) ? at : join(target, at));
   const place = (path: string) => outside(inRoot(path));
   const isLink = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
   /** What is there is about to be something else. */
@@ -94,8 +98,10 @@ export function openNewRoot(target: string, { image, ...facts }: NewRootFacts): 
       throw new Error(`${path} is not written: it would make programs believe in systemd, and this is ${facts.init}`);
     const at = inRoot(path);
     forget(at);
-    mkdirSync(dirname(outside(at)), { recursive: true, mode: 0o755 });
+    if (isOutside(at)) mkdirSync(dirname(at), { recursive: true, mode: 0o755 });
+    else for (const made of makeDirectories(target, dirname(at))) wrote(made);
     rmSync(outside(at), { force: true });
+    if (!isOutside(at)) wrote(at);
     return outside(at);
   };
   return {
@@ -128,6 +134,7 @@ export function openNewRoot(target: string, { image, ...facts }: NewRootFacts): 
       const at = inRoot(path);
       forget(at);
       rmSync(outside(at), { recursive: true, force: true });
+      if (!isOutside(at)) wrote(at);
     },
   };
 }

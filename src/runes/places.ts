@@ -10,6 +10,8 @@ export const ROLL_SOCKET = `${RUN_DIRECTORY}/roll.sock`;
 export const HEALTHY_FILE = `${RUN_DIRECTORY}/healthy`;
 /** Public keys (minisign) of those who may sign, in the initramfs. */
 export const SIGNING_KEYS = '/etc/viver/keys';
+/** The socket of a daemon that `viver image commit` left, which gives an image besides the one this machine runs. */
+export const givenSocket = (name: string): string => `${RUN_DIRECTORY}/given-${name}.sock`;
 /** Every machine's web server: boot files and status. Beside V-FIELD's port. */
 export const HTTP_PORT = 20_080;
 /** The secret of a field whose machines have one, in the initramfs. */

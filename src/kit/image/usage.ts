@@ -4,6 +4,8 @@ import { DEFAULT_LEVEL, HIGHEST_LEVEL } from '../create-image.ts';
 export const IMAGE_USAGE = `usage: viver image create SOURCE -o NAME.sqfs [--level N] [--json] [--system] [--with PATH]… [--cross]
            [--exclude PATTERN]… [--include PATTERN]… [--excludes FILE | --no-excludes]
            [--kernel VERSION|FILE] [--viverrd FILE] [--no-kernel] [--base OLD.sqfs [--profile FILE]]
+       viver image commit -o NAME.sqfs [--level N] [--json] [--no-give] [--with PATH]… [--kernel VERSION|FILE]
+           [--viverrd FILE] [--exclude PATTERN]… [--include PATTERN]… [--excludes FILE | --no-excludes]
        viver image excludes [TREE]
        viver image info NAME.sqfs [--json]
        viver image verify NAME.sqfs [--id HEX] [--key DIR] [--json]
@@ -36,6 +38,9 @@ create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: / (the runnin
          --base OLD.sqfs   an image of nearly the same tree: what did not change since is packed as it is there, so that
                     who has the old image fetches little of the new one. Says how much is new, before and after
          --profile FILE    the boot profile of OLD.sqfs (NAME.profile): what a boot reads lies side by side, in its order
+commit   makes NAME.sqfs and its index of the system that this machine runs from an image, as it is now: without what VIVER
+         wrote into it at the boot and without what is left out of images, packed as the running image is (as with --base).
+         Then gives it to the field by a daemon of its own, for machines that ask for it by name or id; --no-give: not
 excludes prints the list of what is left out of an installed system, for the distribution of TREE (/ unless given)
 info     what the image is. Without an index beside it the id is computed, which reads the whole image.
 verify   checks the image against the index beside it, byte for byte.
@@ -67,8 +72,8 @@ With --json, one object on standard output:
   diff                   a line for each: {change, path, kind, before, after, what}, before and after {kind, mode, uid, gid,
                          mtime, size}, what of kind, content, target, device, mode, owner, time, attributes; the last
                          line: {added, removed, changed, bytes, size, chunks, sharedBytes, newBytes, newChunks, newShare}
-  create, index, verify  {name, path, id, size, chunks, indexPath}; verify with --key also
-                         signature: {path, keyId, trustedComment, keyPath}; create also {family, kernel, leftOut:
+  create, commit, index, verify  {name, path, id, size, chunks, indexPath}; verify with --key also
+                         signature: {path, keyId, trustedComment, keyPath}; create and commit also {family, kernel, leftOut:
                          [{path, why}], excluded: {reason: count}, changed: [path], vanished: [path], inodes,
-                         fileBytes, clampedTimes, attributesLeft: {name: count}, sockets}
+                         fileBytes, clampedTimes, attributesLeft: {name: count}, sockets}; commit also {givenAt}, an address or null
 `;

@@ -21,6 +21,8 @@ export interface BeforeSwitchOptions {
   /** What was done and why, for boot.json. */
   readonly note: (what: string, why: string) => void;
   readonly warn: (text: string) => void;
+  /** Told of each path below the root that a plugin writes or removes. */
+  readonly wrote?: (path: string) => void;
 }
 
 /** By the name that it will have, roles are chosen; before the switch the kernel knows none. */
@@ -42,7 +44,7 @@ function machineToBe(machine: Machine, target: string): Machine {
  * after the switch. Nothing that fails here stops the boot: it is warned of.
  */
 export async function beforeSwitch(options: BeforeSwitchOptions): Promise<void> {
-  const { target, image, init, booted, note, warn } = options;
+  const { target, image, init, booted, note, warn, wrote = () => {} } = options;
   let runes: LoadedRunes;
   try {
     runes = loadRunesOrBasics({ machine: machineToBe(readMachine({ booted }), target), roots: ['', target] });
@@ -53,7 +55,7 @@ export async function beforeSwitch(options: BeforeSwitchOptions): Promise<void> 
   }
   for (const problem of runes.problems) warn(problem);
   const { machine, role } = runes;
-  const opened = openNewRoot(target, { machine, role: role.name, init, image, note: () => undefined });
+  const opened = openNewRoot(target, { machine, role: role.name, init, image, note: () => undefined, wrote });
   const open = (noteOf: (what: string) => void) => ({ ...opened, note: noteOf });
   note(`role ${runes.role.name}`, runes.why);
   for (const plugin of runes.graph.order) {

@@ -96,30 +96,47 @@ function suiteTar(suite: string): Promise<string> {
 }
 
 /**
- * A disk image that differs from a base by a small recipe. Made once from its inputs, in about ten seconds where the
- * base is there; a suite's base takes a minute.
+ * The tree of a system that differs from a base by a small recipe, as a tar. Made once from its inputs, in about ten
+ * seconds where the base is there; a suite's base takes a minute.
+ */
+export async function variantTar(name: string, recipe: Recipe): Promise<string> {
+  const base = await baseTar(recipe);
+  return made(`${name}.tar`, { description: recipe, files: [base] }, async (target, work) => {
+    await makeTree(recipe, base, join(work, 'tree.tar'), work);
+    await rename(join(work, 'tree.tar'), target);
+  });
+}
+
+/**
+ * The same as a disk image. The tree is not kept.
  * @param name of the image, and of the files under build/vm/made
  */
 export async function variantImage(name: string, recipe: Recipe): Promise<Image> {
-  const { base, packages = [], files = {}, shell = '' } = recipe;
-  const suite = typeof base === 'string' ? undefined : base.suite;
-  const baseTar = typeof base === 'string' ? product(`${base}.tar`) : await suiteTar(base.suite);
-  const inputs = { description: recipe, files: [baseTar] };
-  const sqfs = await made(`${name}.sqfs`, inputs, async (target, work) => {
-    const own = await tarOf({ ...files, [SCRIPT]: shell }, 'files', work);
-    const apt = `APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --no-install-recommends --allow-remove-essential \\
-      -oDPkg::Chroot-Directory="$1" -oDPkg::Options::=--force-confold install ${packages.join(' ')}`;
-    // mmdebstrap puts this machine's resolv.conf where the tree has none.
-    const hooks = [...(packages.length > 0 ? [apt] : []), 'rm -f "$1/etc/resolv.conf"', unpack(own), runScript];
-    const skipped = ['download', 'extract', 'prepare', 'essential', 'install', 'cleanup/reproducible', 'tar-in/mknod'];
-    if (packages.length === 0) skipped.push('update', 'cleanup/apt');
-    const words = ['--variant=custom', `--skip=${skipped.join(',')}`, `--setup-hook=${unpack(baseTar)}`];
+  const base = await baseTar(recipe);
+  const sqfs = await made(`${name}.sqfs`, { description: recipe, files: [base] }, async (target, work) => {
     const tar = join(work, 'tree.tar');
-    await mmdebstrap(suite, [...words, ...hooks.map((hook) => `--customize-hook=${hook}`)], tar, work);
+    await makeTree(recipe, base, tar, work);
     // Made sooner counts for more than small.
     const squashfs = ['-comp', 'zstd', '-Xcompression-level', '1', '-b', '256K', '-quiet', '-no-progress'];
     const root = ['-root-mode', '0755', '-root-uid', '0', '-root-gid', '0'];
     await run('sh', ['-c', 'exec mksquashfs - "$@" < "$0"', tar, target, '-tar', ...squashfs, ...root]);
   });
   return indexOf(name, sqfs, name);
+}
+
+const baseTar = async ({ base }: Recipe): Promise<string> =>
+  typeof base === 'string' ? product(`${base}.tar`) : await suiteTar(base.suite);
+
+async function makeTree(recipe: Recipe, base: string, target: string, work: string): Promise<void> {
+  const { packages = [], files = {}, shell = '' } = recipe;
+  const suite = typeof recipe.base === 'string' ? undefined : recipe.base.suite;
+  const own = await tarOf({ ...files, [SCRIPT]: shell }, 'files', work);
+  const apt = `APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --no-install-recommends --allow-remove-essential \\
+      -oDPkg::Chroot-Directory="$1" -oDPkg::Options::=--force-confold install ${packages.join(' ')}`;
+  // mmdebstrap puts this machine's resolv.conf where the tree has none.
+  const hooks = [...(packages.length > 0 ? [apt] : []), 'rm -f "$1/etc/resolv.conf"', unpack(own), runScript];
+  const skipped = ['download', 'extract', 'prepare', 'essential', 'install', 'cleanup/reproducible', 'tar-in/mknod'];
+  if (packages.length === 0) skipped.push('update', 'cleanup/apt');
+  const words = ['--variant=custom', `--skip=${skipped.join(',')}`, `--setup-hook=${unpack(base)}`];
+  await mmdebstrap(suite, [...words, ...hooks.map((hook) => `--customize-hook=${hook}`)], target, work);
 }
