@@ -252,9 +252,9 @@ export class WebServer {
       const file = createReadStream(path, { start, end: end - 1, highWaterMark: READ_BYTES });
       let at = start;
       const counted = async function* (parts: AsyncIterable<Buffer>) {
-        for await (const part of parts) {
-          yield part;
-          at += part.length; // taken, when the next is asked for
+        for await (const piece of parts) {
+          yield piece;
+          at += piece.length; // taken, when the next is asked for
           onProgress?.(part === undefined ? at / sizeBytes : (at - start) / (end - start));
         }
       };
