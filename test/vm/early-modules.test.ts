@@ -40,8 +40,11 @@ test('what nearly every boot wants is in the kernel when /init asks for it', asy
   for (const name of ['virtio_blk', 'ext4', 'squashfs', 'overlay', 'loop']) expect(outcomes.get(name)).toBe('present');
 });
 
-test('nothing is loaded before /init has read what somebody says of modules', async () => {
-  const { outcomes, kernel } = await modulesOf('early-modules-blacklist', 'viver.modules.blacklist=isofs');
+test.each([
+  { as: 'a blacklist', word: 'viver.modules.blacklist=isofs', absent: 'isofs' },
+  { as: 'a parameter', word: 'loop.max_part=3', absent: undefined },
+])('nothing is loaded before /init has read what somebody says of modules: $as', async ({ word, absent }) => {
+  const { outcomes, kernel } = await modulesOf(`early-modules-${absent ?? 'parameter'}`, word);
   for (const name of ['virtio_blk', 'ext4', 'squashfs', 'loop']) expect(outcomes.get(name)).toBe('loaded');
-  expect(kernel).not.toContain('isofs');
+  if (absent !== undefined) expect(kernel).not.toContain(absent);
 });
