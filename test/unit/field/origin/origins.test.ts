@@ -276,7 +276,10 @@ test('one of two origins dies, and comes back: nothing fails, and it is asked ag
     if (isDead) request.socket.destroy();
     else give(request, response, file);
   });
-  await using second = await serve(image);
+  // Slower, so that the first is the one that is asked.
+  await using second = await serve(image, (request, response, file) => {
+    setTimeout(() => give(request, response, file), 100);
+  });
   using opened = open([first.url, second.url]);
   await all(opened.origins);
   isDead = true;
