@@ -41,6 +41,7 @@ const status = {
   loading: [],
   images: [],
   rolls: [],
+  secureBoot: null,
   health: null,
 };
 
