@@ -4,7 +4,16 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // By itself vitest leaves one processor out, of two.
+          maxWorkers: '100%',
+        },
+      },
       { test: { name: 'field', include: ['test/field/**/*.test.ts'], testTimeout: 600_000, maxWorkers: 2 } },
       // Not part of `make test`, but `make test-long`: crowds, soaks, and systems that are put together first. One file at a time.
       {
