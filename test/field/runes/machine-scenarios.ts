@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { askForAddress, stranger, switchOn, until } from './lab.ts';
 import { codeOf, get, image, PORT, play, statusOf, work } from './scene.ts';
@@ -127,13 +128,8 @@ role other
     ];
     const files = ['vmlinuz', 'viverrd.zst', 'memtest.bin', 'memtest.efi', 'undionly.kpxe', 'snponly.efi'];
     const escapes = ['/etc/viver/field.key', '/boot/field.key', '/boot/../etc/viver/field.key', '/boot/field-key.cpio'];
-    const loaders = execFileSync('find', ['-L', '/usr/lib/ipxe', '-maxdepth', '1', '-type', 'f', '-printf', '%f\\n'], {
-      encoding: 'utf8',
-    })
-      .trim()
-      .split('\n');
     const tftp = [
-      ...loaders,
+      ...readdirSync('/usr/lib/ipxe'),
       '/etc/viver/field.key',
       '/run/initramfs/etc/viver/field.key',
       '../../../etc/viver/field.key',
@@ -154,7 +150,7 @@ role other
       keyed,
       leaks: [...http, ...byTftp].filter(({ count }) => count !== 0),
       empty: http.filter(({ size }) => size === 0).map(({ what }) => what),
-      loaders: byTftp.filter(({ size }) => size > 0).length === loaders.length,
+      loaders: byTftp.filter(({ size }) => size > 0).map(({ what }) => what),
     };
   },
 
