@@ -1,8 +1,10 @@
 import type { ModulePlan, PlannedModule } from './plan.ts';
 
-/** Puts one module file into the kernel; rejects with the kernel's error. linux/'s SyscallPool is one. */
+/** Puts one module file into the kernel; rejects with the kernel's error. */
 export interface ModuleLoader {
   load(module: Pick<PlannedModule, 'path' | 'parameters' | 'atOnce' | 'class'>): Promise<void>;
+  /** Whether the kernel has it already. By finit_module(2) that costs its file read and its signature checked. */
+  has(module: Pick<PlannedModule, 'name' | 'atOnce'>): boolean;
 }
 
 export type LoadOutcome =
@@ -55,10 +57,15 @@ async function loadOne(
   const start = performance.now();
   loading.underWay.set(module.name, module.path);
   let settles: Promise<LoadOutcome> | undefined;
+  const settled = () => (module.settledBy === undefined ? undefined : loading.attempts.get(module.settledBy));
   try {
+    if (loader.has(module)) {
+      turn.taken();
+      settles = settled();
+      return { kind: 'present', module };
+    }
     const load = loader.load(module);
     turn.taken();
-    const settled = () => (module.settledBy === undefined ? undefined : loading.attempts.get(module.settledBy));
     try {
       await load;
     } catch (error) {

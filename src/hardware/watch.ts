@@ -63,13 +63,21 @@ export class HardwareWatch {
   constructor(options: WatchOptions) {
     this.#tree = options.tree;
     this.#index = options.index;
+    // What starts at once has found nothing yet: its disks are told of by the kernel.
+    const started = ({ atOnce }: { readonly atOnce: boolean }) => {
+      if (!atOnce) this.#changed();
+    };
     this.#loader = {
+      has: (module) => {
+        const isHere = options.loader.has(module);
+        if (isHere) started(module);
+        return isHere;
+      },
       load: async (module) => {
         try {
           await options.loader.load(module);
         } finally {
-          // What starts at once has found nothing yet: its disks are told of by the kernel.
-          if (!module.atOnce) this.#changed();
+          started(module);
         }
       },
     };

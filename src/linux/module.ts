@@ -1,5 +1,5 @@
 import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { hasCode } from './errno.ts';
 import { call } from './libc.ts';
@@ -32,6 +32,21 @@ export function finitModule(path: string, params = '', flags = 0): void {
 /** init_module(2): loads a module from memory. `name` is for errors only. */
 export function initModule(bytes: Uint8Array, params = '', name = 'a module'): void {
   call('init_module', name, (c) => c.init_module(bytes, BigInt(bytes.length), params));
+}
+
+/**
+ * Whether a module is in the kernel and has started (sysfs: /sys/module/NAME/initstate). What is built in is none.
+ * @param name with `_` for `-`
+ */
+export function isModuleLive(name: string): boolean {
+  const file = `/sys/module/${name}/initstate`;
+  // An exception costs a hundred times what the question does.
+  if (!existsSync(file)) return false;
+  try {
+    return readFileSync(file, 'latin1') === 'live\n';
+  } catch {
+    return false; // it has just gone
+  }
 }
 
 /** delete_module(2): unloads. EBUSY or EAGAIN while it is in use. */

@@ -36,8 +36,7 @@ function callOn<R extends number | bigint>(op: string, target: () => string, fn:
   }
 }
 
-const list = Buffer.alloc(MOST_BYTES);
-const value = Buffer.alloc(MOST_BYTES);
+let buffers: { readonly list: Buffer; readonly value: Buffer } | undefined;
 
 /**
  * All extended attributes of a file, by their whole names, a character for each byte (latin1): of a link itself.
@@ -46,6 +45,8 @@ const value = Buffer.alloc(MOST_BYTES);
  * @returns undefined when it has none, or its file system has none at all
  */
 export function listXattrs(path: Uint8Array): ReadonlyMap<string, Buffer> | undefined {
+  buffers ??= { list: Buffer.alloc(MOST_BYTES), value: Buffer.alloc(MOST_BYTES) };
+  const { list, value } = buffers;
   const cPath = cString(path);
   let length: number;
   try {

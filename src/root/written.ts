@@ -2,9 +2,9 @@
  * What VIVER itself writes into the root of a machine: noted when it boots, so that a new image of the running system
  * (`viver image commit`) has what the image had at these places, unless somebody has changed them since.
  */
-import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { sha256 } from '../linux/sha256.ts';
 
 /** On the running system, for root. */
 export const WRITTEN_FILE = 'written.json';
@@ -19,7 +19,7 @@ export function stateAt(path: string): string {
   if (stat.isSymbolicLink()) return `link ${readlinkSync(path)}`;
   if (stat.isDirectory()) return 'directory';
   if (!stat.isFile()) return 'other';
-  return `file ${(stat.mode & 0o7777).toString(8)} ${createHash('sha256').update(readFileSync(path)).digest('hex')}`;
+  return `file ${(stat.mode & 0o7777).toString(8)} ${sha256(readFileSync(path)).toString('hex')}`;
 }
 
 /**

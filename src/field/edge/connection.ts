@@ -46,8 +46,10 @@ const GATHERED = 128 << 10;
 /** Pieces up to this size that go out together become one: a copy costs less than one more piece. */
 const SMALL_PIECE = 4 << 10;
 
-/** All connections read into this one buffer: what is in it is used up before the next read. */
-const RECEIVE_BUFFER = new Uint8Array(256 << 10);
+const RECEIVE_BYTES = 256 << 10;
+let receiveBuffer: Uint8Array | undefined;
+/** All connections read into this one buffer: what is in it is used up before the next read. Not in the snapshot. */
+const bufferOfAll = (): Uint8Array => (receiveBuffer ??= new Uint8Array(RECEIVE_BYTES));
 
 /** One TCP connection of the field: hellos, proofs, then frames. */
 export class Connection {
@@ -110,7 +112,7 @@ export class Connection {
       port,
       ...(from === undefined ? {} : { localAddress: from }),
       onread: {
-        buffer: RECEIVE_BUFFER,
+        buffer: bufferOfAll(),
         callback: (length, buffer) => {
           if (connection !== undefined) connection.#received(buffer.subarray(0, length));
           return true;

@@ -1,6 +1,6 @@
 import type { ModuleLoader } from '../../hardware/load.ts';
 import type { PlannedModule } from '../../hardware/plan.ts';
-import { insertModule } from '../../linux/module.ts';
+import { insertModule, isModuleLive } from '../../linux/module.ts';
 
 type Module = Pick<PlannedModule, 'path' | 'parameters' | 'atOnce' | 'class'>;
 
@@ -29,6 +29,7 @@ export class ModuleQueue implements ModuleLoader {
   readonly #threads: SlowCalls;
   readonly #insert: (path: string, parameters: string) => void;
   readonly #loaded: (path: string, parameters: string) => void;
+  readonly #isLive: (name: string) => boolean;
   readonly #disks: Job[] = [];
   readonly #controllers: Job[] = [];
   readonly #ready: Job[] = [];
@@ -45,10 +46,16 @@ export class ModuleQueue implements ModuleLoader {
     threads: SlowCalls,
     loaded: (path: string, parameters: string) => void,
     insert: (path: string, parameters: string) => void = insertModule,
+    isLive: (name: string) => boolean = isModuleLive,
   ) {
     this.#threads = threads;
     this.#loaded = loaded;
     this.#insert = insert;
+    this.#isLive = isLive;
+  }
+
+  has({ name }: Pick<PlannedModule, 'name'>): boolean {
+    return this.#isLive(name);
   }
 
   async load(module: Module): Promise<void> {

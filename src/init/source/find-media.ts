@@ -34,8 +34,8 @@ export interface FoundMedia {
 const SAMPLE_BYTES = 1024 * 1024;
 /** sysfs tells of no change in what is pending: it is looked at anew this often. */
 const POLL_MS = 100;
-/** A round of the search on a machine with a handful of disks takes less, a slow machine too. */
-const QUICK_ROUND_MS = 150;
+/** So many times what a round took passes before the next, unless a disk has been looked at. */
+const REST_OF_ROUND = 2;
 /** A person at the console wants to know what is waited for. */
 const SAY_AFTER_MS = 2000;
 
@@ -123,9 +123,10 @@ export async function findMedia(
       log.tell(`waiting for a medium with an image: ${decision.why}`);
       saidMs = decision.untilMs;
     }
-    // With hundreds of disks one round takes long: at least half of the time is left to what is waited for.
-    await Promise.race([drivers.changed(POLL_MS), search.changed]);
-    if (tookMs > QUICK_ROUND_MS) await sleep(tookMs);
+    const looked = search.changed;
+    await Promise.race([drivers.changed(POLL_MS), looked]);
+    // A round takes long with hundreds of disks, or a slow processor: most of the time is left to what is waited for.
+    await Promise.race([sleep(REST_OF_ROUND * tookMs), looked]);
   }
 
   const inNamed = wanted(search.candidates);

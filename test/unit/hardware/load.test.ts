@@ -33,6 +33,7 @@ function plan(...modules: PlannedModule[]): ModulePlan {
 function kernel(errors: Readonly<Record<string, string>> = {}) {
   const log: string[] = [];
   const loader: ModuleLoader = {
+    has: () => false,
     async load({ path, parameters }) {
       const name = path.slice(3, -3);
       log.push(`+${name}${parameters === '' ? '' : ` ${parameters}`}`);
@@ -63,6 +64,7 @@ test('drivers start side by side, each as soon as what it needs is there', async
 test('what comes later in the plan does not overtake, and does not wait for an end either', async () => {
   const order: string[] = [];
   const loader: ModuleLoader = {
+    has: () => false,
     async load({ path }) {
       order.push(path);
       // The first driver hangs until the last one has been handed over.
@@ -78,11 +80,21 @@ test('a module that is in the kernel already is no failure', async () => {
   expect(kinds(await loadModules(plan(module('a'), module('b', ['a'])), loader))).toEqual(['a present', 'b loaded']);
 });
 
+test('what the kernel has is not handed to it again, and what needs it goes on at once', async () => {
+  const { log, loader } = kernel();
+  const early = new Set(['a', 'c']);
+  const modules = plan(module('a'), module('b', ['a']), { ...module('c'), settledBy: 'b' });
+  const outcomes = await loadModules(modules, { ...loader, has: ({ name }) => early.has(name) });
+  expect(kinds(outcomes)).toEqual(['a present', 'b loaded', 'c present']);
+  expect(log).toEqual(['+b', '-b']);
+});
+
 test('a driver that is in the kernel already may still be looking for its devices: that is over with what settles it', async () => {
   const { loader } = kernel({ a: 'EEXIST' });
   const loading = newLoading();
   const late = Promise.withResolvers<void>();
   const slow: ModuleLoader = {
+    has: () => false,
     load: async (each) => {
       await loader.load(each);
       if (each.path === '/m/b.ko') await late.promise;
@@ -134,6 +146,7 @@ test('a driver is under way until what settles it has started, and what needs it
   const loading = newLoading();
   let atSecond: string[] = [];
   const seen: ModuleLoader = {
+    has: () => false,
     async load(of) {
       if (of.path === '/m/c.ko') atSecond = [...loading.underWay.keys()];
       await loader.load(of);
@@ -153,7 +166,7 @@ test('modules that want each other do not wait for each other', async () => {
 });
 
 test('an error that is no system error is told as it is', async () => {
-  const loader = { load: () => Promise.reject('xz: corrupt') };
+  const loader = { has: () => false, load: () => Promise.reject('xz: corrupt') };
   const [outcome] = await loadModules(plan(module('a')), loader);
   expect(outcome).toMatchObject({ kind: 'failed', reason: 'xz: corrupt' });
 });

@@ -43,6 +43,7 @@ function machine(devices: readonly MemoryDevice[], load: ModuleLoader['load'] = 
     },
     index: memoryModules(FILES),
     loader: {
+      has: () => false,
       async load(module: Parameters<ModuleLoader['load']>[0]) {
         loaded.push(module.path.replace(/^.*\/|\.ko$/g, ''));
         await load(module);
