@@ -38,6 +38,9 @@ function finishHere({ call }: Job, result: BlockingResult): BlockingResult {
   return isOurs ? runBlockingCall(call) : result;
 }
 
+/** A medium that is there is not kept waiting by drivers of others. */
+const isUrgent = ({ op }: BlockingCall): boolean => op !== 'load' && op !== 'umount';
+
 function settle(job: Job, result: BlockingResult): void {
   if (result === undefined) job.resolve();
   else job.reject(errorOf(result));
@@ -123,8 +126,7 @@ export class SyscallPool {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const job = { call, resolve, reject };
-    // A medium that is there is not kept waiting by drivers of others.
-    if (call.op !== 'load' && call.op !== 'umount') this.#queue.unshift(job);
+    if (isUrgent(call)) this.#queue.unshift(job);
     else this.#queue.push(job);
     this.#dispatch();
     return promise;
@@ -145,6 +147,10 @@ export class SyscallPool {
       this.#patienceMs = Math.max(this.#patienceMs, 2 * (performance.now() - startedMs));
       const job = this.#busy.get(worker);
       if (job !== undefined) job.since = performance.now();
+      else {
+        worker.unref();
+        this.#dispatch();
+      }
     });
     worker.on('message', (result: BlockingResult) => this.#finish(worker, result));
     worker.on('error', (cause) => this.#died(worker, cause));
@@ -183,19 +189,27 @@ export class SyscallPool {
     if (this.#isThreadless && this.#idle.length + this.#busy.size === 0) {
       for (const job of this.#queue.splice(0)) settle(job, runBlockingCall(job.call));
     }
-    while (this.#queue.length > 0 && this.#idle.length > 0) {
-      const worker = this.#idle.shift() as Worker;
-      const job = this.#queue.shift() as Job;
+    for (;;) {
+      const [job] = this.#queue;
+      // A thread takes up to a second to come up, in which a medium may appear: modules do not take its first turn.
+      const at = job === undefined ? -1 : this.#idle.findIndex((each) => this.#online.has(each) || isUrgent(job.call));
+      const worker = this.#idle[at];
+      if (job === undefined || worker === undefined) break;
+      this.#idle.splice(at, 1);
+      this.#queue.shift();
       this.#busy.set(worker, { ...job, since: performance.now() });
       worker.ref();
       worker.postMessage(job.call);
     }
-    if (this.#queue.length > 0) this.#helpWhenAllHang();
+    if (this.#queue.length === 0) return;
+    this.#idle[0]?.ref(); // it comes up, and is waited for
+    this.#helpWhenAllHang();
   }
 
   #helpWhenAllHang(): void {
     const threads = this.#idle.length + this.#busy.size;
     if (this.#timer !== undefined || threads >= this.#maxThreads || this.#isThreadless) return;
+    if (this.#idle.length > 0) return; // one is coming up, and asks for work then
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (this.#queue.length === 0) return;

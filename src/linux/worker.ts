@@ -7,6 +7,8 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
  * CommonJS, which the build makes of every `*-worker.ts`. A thread is up after about 10 ms.
  */
 export function startWorker(name: string, options: WorkerOptions = {}): Worker {
-  if (isSea()) return new Worker(getAsset(`${name}.js`, 'utf8'), { ...options, eval: true });
+  // What it would print is nothing; for that Node would load its terminals. An error comes as the worker's event.
+  const quiet = { stdout: true, stderr: true };
+  if (isSea()) return new Worker(getAsset(`${name}.js`, 'utf8'), { ...quiet, ...options, eval: true });
   return new Worker(new URL(`../${name}.ts`, import.meta.url), options);
 }
