@@ -3,7 +3,9 @@
  * becomes two, and what lies behind keeps its address and moves up in the file. Source: elf(5).
  */
 
+const PT_NULL = 0;
 const PT_LOAD = 1;
+const PT_GNU_EH_FRAME = 0x6474e550;
 const PAGE = 4096;
 /** Sizes of Elf64_Phdr, Elf64_Shdr, Elf64_Sym. */
 const PHDR = 56;
@@ -56,6 +58,27 @@ export function exportedObject(
   return undefined;
 }
 
+/** Where in the file a section lies (`.eh_frame`); undefined: there is none of that name. */
+export function sectionNamed(
+  elf: Buffer,
+  name: string,
+): { readonly offset: number; readonly length: number } | undefined {
+  const { sections } = open(elf);
+  const names = num(elf, sections.at + elf.readUInt16LE(62) * SHDR + 24);
+  for (const section of rows(sections, SHDR)) {
+    const start = names + elf.readUInt32LE(section);
+    if (elf.toString('latin1', start, elf.indexOf(0, start)) !== name) continue;
+    return { offset: num(elf, section + 24), length: num(elf, section + 32) };
+  }
+  return undefined;
+}
+
+/** The program is to find no tables for unwinding any more. */
+export function forgetUnwinding(elf: Buffer): void {
+  for (const segment of rows(open(elf).segments, PHDR))
+    if (elf.readUInt32LE(segment) === PT_GNU_EH_FRAME) elf.writeUInt32LE(PT_NULL, segment);
+}
+
 /**
  * @param cut bytes of the file, within one segment; whole pages of it are taken out
  * @throws Error when the segment table has no room for one more
@@ -100,9 +123,17 @@ export function cutElf(elf: Buffer, cut: { readonly start: number; readonly end:
   Buffer.concat(parts).copy(result, moved(segments.at));
   for (const section of rows({ at: moved(sections.at), count: sections.count }, SHDR)) {
     const at = num(result, section + 24);
-    // The section that loses the bytes ends where they began; its end keeps its address without a section.
-    if (at < start && at + num(result, section + 32) > start) put(result, section + 32, start - at);
-    put(result, section + 24, moved(at));
+    const sectionEnd = at + num(result, section + 32);
+    // A section that loses its end, or all: it ends where the cut began; what is left behind that has no section.
+    if (at < start && sectionEnd > start) put(result, section + 32, start - at);
+    if (at < start || at >= end) {
+      put(result, section + 24, moved(at));
+      continue;
+    }
+    // One that loses its beginning.
+    put(result, section + 16, num(result, section + 16) + end - at);
+    put(result, section + 24, start);
+    put(result, section + 32, Math.max(0, sectionEnd - end));
   }
   return result;
 }

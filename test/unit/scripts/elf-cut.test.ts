@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { cutElf, exportedObject } from '../../../scripts/elf-cut.ts';
+import { cutElf, exportedObject, forgetUnwinding, sectionNamed } from '../../../scripts/elf-cut.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'viver-elf-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -14,6 +14,9 @@ const PROGRAM = `
   __attribute__((aligned(4096))) const char before[4096] = "before";
   __attribute__((aligned(4096))) const char payload_99[${PAGES} * 4096] = "payload";
   __attribute__((aligned(4096))) const char after[4096] = "after";
+  __attribute__((section(".one"), used, aligned(4096))) const char one[3 * 4096] = "one";
+  __attribute__((section(".two"), used, aligned(4096))) const char two[2 * 4096] = "two";
+  __attribute__((section(".three"), used, aligned(4096))) const char three[3 * 4096] = "three";
   int main(void) { printf("%s %s %s\\n", before, payload_99, after); return 0; }
 `;
 
@@ -78,4 +81,31 @@ test('what the program does not export is not found, and what has no room for a 
   const offset = exportedObject(program, /^payload_99$/)?.offset ?? 0;
   expect(() => cutElf(program, { start: offset, end: offset + 8192 })).toThrow('no room for one more segment');
   expect(() => exportedObject(Buffer.from('no program'), /x/)).toThrow('not a 64-bit');
+});
+
+test('sections that lose their end, all or their beginning are what is left of them, at its address', () => {
+  const program = withRoomForSegments(compile());
+  const place = (elf: Buffer, name: string) => sectionNamed(elf, name) ?? { offset: Number.NaN, length: Number.NaN };
+  const [one, two, three] = ['.one', '.two', '.three'].map((name) => place(program, name));
+  if (one === undefined || two === undefined || three === undefined) throw new Error('a section is missing');
+  expect([one.length, two.length, three.length]).toEqual([3 * 4096, 2 * 4096, 3 * 4096]);
+  expect(two.offset).toBe(one.offset + one.length);
+  expect(three.offset).toBe(two.offset + two.length);
+  expect(sectionNamed(program, '.nowhere')).toBeUndefined();
+  const cut = cutElf(program, { start: one.offset + 4096, end: three.offset + 4096 });
+  expect(program.length - cut.length).toBe(5 * 4096);
+  expect(place(cut, '.one')).toEqual({ offset: one.offset, length: 4096 });
+  expect(place(cut, '.two')).toEqual({ offset: one.offset + 4096, length: 0 });
+  expect(place(cut, '.three')).toEqual({ offset: one.offset + 4096, length: 2 * 4096 });
+  expect(run(cut)).toBe('before payload after\n');
+  const path = join(folder, 'cut');
+  writeFileSync(path, cut);
+  const readelf = (what: string) => execFileSync('readelf', [what, '-W', path], { encoding: 'utf8' });
+  const addressOf = (name: string) => Number(`0x${new RegExp(`\\${name} +PROGBITS +(\\w+)`).exec(readelf('-S'))?.[1]}`);
+  expect(addressOf('.three') - addressOf('.one')).toBe(6 * 4096);
+  expect(readelf('-l')).toContain('GNU_EH_FRAME');
+  forgetUnwinding(cut);
+  writeFileSync(path, cut);
+  expect(readelf('-l')).not.toContain('GNU_EH_FRAME');
+  expect(run(cut)).toBe('before payload after\n');
 });
