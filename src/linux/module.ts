@@ -54,10 +54,14 @@ export function deleteModule(name: string): void {
   call('delete_module', name, (c) => c.delete_module(name, O_NONBLOCK));
 }
 
+/** Most modules unpack to less: they come in one piece, where Node would gather pieces of 16 KiB. */
+const UNPACKED_BYTES = 256 * 1024;
+const UNPACKING = { maxOutputLength: MAX_MODULE_BYTES, chunkSize: UNPACKED_BYTES };
+
 /** Compressed modules of the initrd: as src/kit/initrd/ lays them out. In this process it takes less than to ask the kernel. */
 const DECOMPRESSED_HERE: Readonly<Record<string, (packed: Uint8Array) => Uint8Array>> = {
-  gz: (packed) => gunzipSync(packed, { maxOutputLength: MAX_MODULE_BYTES }),
-  zst: (packed) => zstdDecompressSync(packed, { maxOutputLength: MAX_MODULE_BYTES }),
+  gz: (packed) => gunzipSync(packed, UNPACKING),
+  zst: (packed) => zstdDecompressSync(packed, UNPACKING),
 };
 
 function decompressXz(path: string): Uint8Array {

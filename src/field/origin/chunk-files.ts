@@ -75,6 +75,7 @@ export class ChunkFiles {
     const path = isUnpacked ? chunkPath(digest, '') : chunkPath(digest);
     const limit = isUnpacked ? length : packedLimit(length);
     const file = await this.#visitor.get(place, endpoint, { url: new URL(path, place.url), limit, signal });
-    return { bytes: isUnpacked ? file : await unpackFile(file, length), sent: file.length };
+    // What is kept is not to keep all of what was received with it.
+    return { bytes: isUnpacked ? Uint8Array.from(file) : await unpackFile(file, length), sent: file.length };
   }
 }

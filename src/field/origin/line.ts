@@ -130,6 +130,8 @@ interface Collector {
   fail(error: Error): void;
 }
 
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+
 /** Gathers an answer, and gives it up when it has too much or comes too slowly. `ask` gives what ends the request. */
 function collect(limit: number, ask: (collector: Collector) => (error: Error) => void): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
@@ -164,7 +166,9 @@ function collect(limit: number, ask: (collector: Collector) => (error: Error) =>
     },
     end() {
       clearInterval(timer);
-      resolve({ status, headers, body: Buffer.concat(parts) });
+      const [only] = parts;
+      const body = parts.length === 1 && only !== undefined ? asBuffer(only) : Buffer.concat(parts);
+      resolve({ status, headers, body });
     },
     fail(error) {
       clearInterval(timer);

@@ -1,17 +1,32 @@
 import { promisify } from 'node:util';
-import { gunzip, inflate, zstdDecompress } from 'node:zlib';
+import { gunzip, gunzipSync, inflate, inflateSync, zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { ChunkCorruptError } from '../../image/chunk-source.ts';
 import { unpackXz } from '../../linux/xz.ts';
 
 type Unpack = (packed: Uint8Array, maxSize: number) => Promise<Uint8Array>;
 
-const byNode =
-  (unpack: (packed: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>): Unpack =>
-  (packed, maxSize) =>
-    unpack(packed, { maxOutputLength: maxSize });
+interface Limits {
+  readonly maxOutputLength: number;
+  readonly chunkSize: number;
+}
 
-const zstd = byNode(promisify(zstdDecompress));
-const gzip = byNode(promisify(gunzip));
+/** What unpacks to no more is unpacked at once: that takes a tenth of the time of handing it to a thread and back. */
+const AT_ONCE_BYTES = 1 << 20;
+
+const byNode =
+  (
+    unpackAtOnce: (packed: Uint8Array, limits: Limits) => Uint8Array,
+    unpack: (packed: Uint8Array, limits: Limits) => Promise<Uint8Array>,
+  ): Unpack =>
+  async (packed, maxSize) => {
+    // In one piece, which saves a round of Node's and a copy for each 16 KiB; with a byte more the end is seen in it, too.
+    const chunkSize = Math.max(64, Math.min(maxSize, AT_ONCE_BYTES) + 1);
+    const limits = { maxOutputLength: maxSize, chunkSize };
+    return maxSize <= AT_ONCE_BYTES ? unpackAtOnce(packed, limits) : await unpack(packed, limits);
+  };
+
+const zstd = byNode(zstdDecompressSync, promisify(zstdDecompress));
+const gzip = byNode(gunzipSync, promisify(gunzip));
 const xz: Unpack = async (packed, maxSize) => unpackXz(packed, maxSize);
 
 /** What a chunk file begins with (casync writes all three, desync zstd), and what undoes it. */
@@ -22,7 +37,12 @@ const PACKINGS: readonly { readonly name: string; readonly magic: readonly numbe
 ];
 
 /** Content-Encoding, which a server may put around what it sends though nobody has asked for it. */
-const ENCODINGS: Readonly<Record<string, Unpack>> = { gzip, 'x-gzip': gzip, deflate: byNode(promisify(inflate)), zstd };
+const ENCODINGS: Readonly<Record<string, Unpack>> = {
+  gzip,
+  'x-gzip': gzip,
+  deflate: byNode(inflateSync, promisify(inflate)),
+  zstd,
+};
 
 /**
  * The bytes of a chunk file, by whatever it is packed.
