@@ -13,6 +13,8 @@ import { ChunkCorruptError, type ChunkSource } from './chunk-source.ts';
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
+/** Chunks are unpacked in pieces of this size, most of them in one. */
+const LARGEST_PIECE = 1 << 20;
 
 const SUFFIX = '.cacnk';
 /** What casync uses: images are compressed already, so more effort gives nothing. */
@@ -114,7 +116,9 @@ export function packChunk(bytes: Uint8Array): Promise<Uint8Array> {
  */
 export async function unpackChunk(packed: Uint8Array, maxSize: number): Promise<Uint8Array> {
   try {
-    return await decompress(packed, { maxOutputLength: maxSize });
+    // With a byte more than there can be the end is seen in the same piece.
+    const chunkSize = Math.max(constants.Z_MIN_CHUNK, Math.min(maxSize, LARGEST_PIECE) + 1);
+    return await decompress(packed, { maxOutputLength: maxSize, chunkSize });
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     const reason = code === 'ERR_BUFFER_TOO_LARGE' ? `unpacks to more than ${maxSize} bytes` : 'is no zstd';

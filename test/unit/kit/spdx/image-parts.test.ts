@@ -33,6 +33,7 @@ let spdx: {
 const installed = (): string[] =>
   execFileSync(
     'dpkg-query',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own notation
     ['-W', '-f', '${db:Status-Status}\t${Package} ${Version} ${source:Package} ${source:Version}\n'],
     {
       encoding: 'utf8',

@@ -1,0 +1,73 @@
+import { test } from 'vitest';
+import { Cluster } from '../vm/harness/cluster.ts';
+import { diskless, holder, staticAddress } from '../vm/harness/field-machines.ts';
+import { builtImage, smallImage } from '../vm/harness/images.ts';
+import { POWER_OFF } from '../vm/harness/login.ts';
+import type { Machine } from '../vm/harness/machine.ts';
+import { performAll } from '../vm/harness/run-scenario.ts';
+import type { Scenario } from '../vm/harness/scenario.ts';
+
+const VLAN = 7;
+const ON_VLAN = `viver.vlan=${VLAN}`;
+const WAITS = 'viver.wait=200';
+
+async function start(field: Cluster, scenario: Scenario): Promise<Machine> {
+  const machine = await field.powerOn(scenario);
+  await performAll(machine);
+  return machine;
+}
+
+test('who is told a VLAN has its image from there, though another is offered on the wire itself', async () => {
+  await using field = await Cluster.open();
+  const untagged = await smallImage('one');
+  const tagged = await smallImage('two');
+  await Promise.all([
+    start(field, await holder({ name: 'vlan-untagged', number: 1, image: untagged, steps: [] })),
+    start(
+      field,
+      await holder({
+        name: 'vlan-holder',
+        number: 2,
+        image: tagged,
+        words: [ON_VLAN],
+        steps: [{ run: 'cat /proc/net/vlan/config', output: new RegExp(`\\| ${VLAN} +\\|`) }],
+      }),
+    ),
+  ]);
+  await start(
+    field,
+    diskless({
+      name: 'vlan-diskless',
+      number: 3,
+      image: tagged,
+      words: [staticAddress(3), ON_VLAN, WAITS],
+      steps: [
+        { run: 'cat /etc/variant', output: /^two$/ },
+        { run: 'ip -4 addr', output: /10\.77\.0\.3.*\.7$/m },
+        ...POWER_OFF,
+      ],
+    }),
+  );
+});
+
+test('a systemd image runs from a VLAN: nothing takes its card down, at the boot or at the end', async () => {
+  const image = await builtImage('debian');
+  await using field = await Cluster.open();
+  await start(field, await holder({ name: 'vlan-debian-holder', number: 1, image, words: [ON_VLAN], steps: [] }));
+  await start(
+    field,
+    diskless({
+      name: 'vlan-debian',
+      number: 2,
+      image,
+      words: [staticAddress(2), ON_VLAN, WAITS],
+      steps: [
+        { run: 'systemctl is-system-running --wait', output: /^running$/, within: 120 },
+        { run: 'ip -br -4 addr', output: /\.7@\S+ +UP +10\.77\.0\.2\// },
+        { run: 'echo 3 > /proc/sys/vm/drop_caches; sha256sum /usr/bin/* > /dev/null' },
+        { run: '! dmesg | grep -iE "I/O error|squashfs error|unable to read"' },
+        ...POWER_OFF,
+      ],
+    }),
+  );
+});
