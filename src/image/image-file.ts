@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { readBlockDevice } from '../linux/block.ts';
+import { readBlockDevice } from '../linux/block/block.ts';
 import { decodeSquashfs, type SquashfsSuperblock, SUPERBLOCK_SIZE, squashfsImageSize } from '../squashfs/superblock.ts';
 
 /** What holds the bytes of an image: a file, a partition, an array in a test. */

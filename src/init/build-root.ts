@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { attachLoop } from '../linux/block/loop.ts';
 import { describeError } from '../linux/describe-error.ts';
-import { attachLoop } from '../linux/loop.ts';
 import { MS, mount, umount } from '../linux/mount.ts';
 import { mountsOf } from '../media/candidate.ts';
 import { type Beside, mountBeside, mountUnit } from '../root/beside.ts';

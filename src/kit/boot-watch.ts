@@ -1,7 +1,7 @@
 import { ChunkSet } from '../field/wire/chunk-set.ts';
 import type { ChunkIndex } from '../image/chunk-index.ts';
-import type { BootProfile } from '../image/profile.ts';
-import { ProfileRecorder } from '../image/profile-recorder.ts';
+import type { BootProfile } from '../image/profile/profile.ts';
+import { ProfileRecorder } from '../image/profile/recorder.ts';
 
 /** Sees what a boot reads, for as long as it is one: records it, and tells of chunks that are read for the first time. */
 export class BootWatch {

@@ -1,9 +1,9 @@
 import { DEFAULT_PORT } from '../field/wire/protocol.ts';
 import { type Command, UsageError } from './command.ts';
-import { clean } from './field-clean.ts';
-import { limit, preheat, refuse, status } from './field-control.ts';
-import { up } from './field-up.ts';
-import { onlyTakes, parseOptions } from './field-words.ts';
+import { clean } from './field/clean.ts';
+import { limit, preheat, refuse, status } from './field/control.ts';
+import { up } from './field/up.ts';
+import { onlyTakes, parseOptions } from './field/words.ts';
 
 const ACTIONS = ['up', 'status', 'limit', 'preheat', 'refuse', 'admit', 'clean'];
 /** Options of `up`. */

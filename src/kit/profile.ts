@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { askProfile } from '../field/control.ts';
-import { mergeProfiles } from '../image/merge-profiles.ts';
-import { type BootProfile, PROFILE_BYTES_LIMIT, parseProfile, printProfile } from '../image/profile.ts';
-import { drawProfile } from '../image/profile-picture.ts';
+import { mergeProfiles } from '../image/profile/merge.ts';
+import { drawProfile } from '../image/profile/picture.ts';
+import { type BootProfile, PROFILE_BYTES_LIMIT, parseProfile, printProfile } from '../image/profile/profile.ts';
 import { regularFileBytes } from '../linux/file.ts';
 import { type Command, UsageError } from './command.ts';
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { registerBtrfsDevice } from './btrfs.ts';
+import { registerBtrfsDevice } from './block/btrfs.ts';
+import { requireMedium } from './block/medium.ts';
 import { SyscallError } from './errno.ts';
-import { requireMedium } from './medium.ts';
 import { insertModule, insertModuleFile } from './module.ts';
 import { type MountRequest, mount, umount } from './mount.ts';
 

@@ -1,7 +1,7 @@
 import { constants, fstatSync, mkdirSync } from 'node:fs';
+import { attachLoop } from '../linux/block/loop.ts';
 import { hasCode } from '../linux/errno.ts';
 import { linkStat, listDirectory, listEntries, type OpenFile, openFile } from '../linux/file.ts';
-import { attachLoop } from '../linux/loop.ts';
 import { MNT, type MountRequest, MS } from '../linux/mount.ts';
 import type { Span } from './content/probe.ts';
 

@@ -1,4 +1,4 @@
-import { openDirect } from '../linux/block.ts';
+import { openDirect } from '../linux/block/block.ts';
 import type { ImageCandidate } from './candidate.ts';
 import type { MeasuredCandidate } from './choose.ts';
 

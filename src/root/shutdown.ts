@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { detachLoop } from '../linux/loop.ts';
+import { detachLoop } from '../linux/block/loop.ts';
 import { type MountEntry, MS, mount, moveMount, readMounts, umount } from '../linux/mount.ts';
 import { type RebootVerb, reboot, syncAll } from '../linux/reboot.ts';
 import { emergencyRemount } from './emergency-remount.ts';

@@ -15,7 +15,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { printProfile } from '../../src/image/profile.ts';
+import { printProfile } from '../../src/image/profile/profile.ts';
 import { type Daemon, FieldTest, hashOf, until } from '../field/field-harness.ts';
 import { startOrigin } from './distance/origin.ts';
 import { Lab } from './field/lab.ts';

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { attachLoop, type LoopDevice } from '../../linux/loop.ts';
+import { attachLoop, type LoopDevice } from '../../linux/block/loop.ts';
 import { MS, mount, umount } from '../../linux/mount.ts';
 import { syncAll } from '../../linux/reboot.ts';
 import type { FileSystemType } from '../../media/file-system.ts';

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { flushBuffers, readBlockDevice } from '../../linux/block.ts';
-import { attachLoop } from '../../linux/loop.ts';
-import { addPartition, deletePartition, readSectors, writeSectors } from '../../linux/partition.ts';
+import { flushBuffers, readBlockDevice } from '../../linux/block/block.ts';
+import { attachLoop } from '../../linux/block/loop.ts';
+import { addPartition, deletePartition, readSectors, writeSectors } from '../../linux/block/partition.ts';
 import type { BlockDevice } from '../../media/block-devices.ts';
 import { makeExt4 } from '../../root/keep/ext4-tools.ts';
 import { ISO_START_BYTES, isoVolume } from '../../root/keep/iso-volume.ts';

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PROFILE_BYTES_LIMIT, parseProfile } from '../../image/profile.ts';
-import { firstReadOf } from '../../image/profile-ranks.ts';
+import { PROFILE_BYTES_LIMIT, parseProfile } from '../../image/profile/profile.ts';
+import { firstReadOf } from '../../image/profile/ranks.ts';
 import type { FileContent, TreeEntry } from '../../squashfs/entry.ts';
 import { SquashfsImage } from '../../squashfs/squashfs-image.ts';
 import type { EarlierImage } from './earlier-image.ts';

@@ -4,8 +4,8 @@ import { access, realpath, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { openImage } from '../../image/image-file.ts';
+import { attachLoop } from '../../linux/block/loop.ts';
 import { hasCode } from '../../linux/errno.ts';
-import { attachLoop } from '../../linux/loop.ts';
 import { type MountEntry, MS, mount, readMounts, umount } from '../../linux/mount.ts';
 
 const run = promisify(execFile);

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { readBlockDevice } from '../../linux/block.ts';
+import { readBlockDevice } from '../../linux/block/block.ts';
 import { hasCode } from '../../linux/errno.ts';
 import { SECTOR_BYTES } from '../../root/keep/mbr.ts';
 import { isSame } from '../output-file.ts';

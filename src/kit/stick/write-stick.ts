@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fsync, openSync, write } from 'node:fs';
-import { flushBuffers, openDirect, rereadPartitions } from '../../linux/block.ts';
+import { flushBuffers, openDirect, rereadPartitions } from '../../linux/block/block.ts';
 import { SECTOR_BYTES } from '../../root/keep/mbr.ts';
 import { type StickPlan, stickSector } from './stick-plan.ts';
 import { requireSameDisk, type Target } from './target.ts';

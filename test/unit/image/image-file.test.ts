@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { openImage } from '../../../src/image/image-file.ts';
-import { attachLoop } from '../../../src/linux/loop.ts';
+import { attachLoop } from '../../../src/linux/block/loop.ts';
 import { makeSquashfs, temporaryFolder } from './images.ts';
 
 test('opens an image file, its bytes at any place', async () => {

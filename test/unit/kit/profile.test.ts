@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { forget } from '../../../src/kit/field-profile.ts';
+import { forget } from '../../../src/kit/field/profile.ts';
 import { temporaryFolder } from '../image/images.ts';
 import { viver } from './run-viver.ts';
 

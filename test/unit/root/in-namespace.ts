@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { attachLoop } from '../../../src/linux/loop.ts';
+import { attachLoop } from '../../../src/linux/block/loop.ts';
 import { bindMount, MS, mount, moveMount, readMounts } from '../../../src/linux/mount.ts';
 import { type Cow, mountDeviceCow, mountRamCow } from '../../../src/root/cow.ts';
 import { findInit } from '../../../src/root/find-init.ts';

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
-import { isSnapshot } from '../../../linux/btrfs.ts';
+import { isSnapshot } from '../../../linux/block/btrfs.ts';
 import { cloneMount } from '../../../linux/clone-mount.ts';
 import { hasCode } from '../../../linux/errno.ts';
 import { parseMountinfo } from '../../../linux/mount.ts';

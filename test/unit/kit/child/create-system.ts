@@ -6,7 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { attachLoop } from '../../../../src/linux/loop.ts';
+import { attachLoop } from '../../../../src/linux/block/loop.ts';
 import { bindMount, MS, mount } from '../../../../src/linux/mount.ts';
 import { setXattr } from '../../../../src/linux/xattr.ts';
 

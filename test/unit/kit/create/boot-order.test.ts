@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
-import { printProfile } from '../../../../src/image/profile.ts';
+import { printProfile } from '../../../../src/image/profile/profile.ts';
 import { knownIndex } from '../../../../src/kit/image/known-index.ts';
 import { compareImages } from '../../../../src/squashfs/compare-images.ts';
 import { SquashfsImage } from '../../../../src/squashfs/squashfs-image.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, openSync, readFileSync, readSync, rmSync, truncateSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { attachLoop } from '../../../../src/linux/loop.ts';
+import { attachLoop } from '../../../../src/linux/block/loop.ts';
 import { encodeMark } from '../../../../src/root/keep/mark.ts';
 import { smallImage } from '../iso/small-images.ts';
 import { viver } from '../run-viver.ts';

@@ -1,9 +1,9 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { decode, type FixedCodec, i32le, u64le } from '../codec/struct.ts';
-import { hasCode, SyscallError } from './errno.ts';
-import { type OpenFile, openFile } from './file.ts';
-import { ioctl } from './ioctl.ts';
-import { addressOf, libc } from './libc.ts';
+import { decode, type FixedCodec, i32le, u64le } from '../../codec/struct.ts';
+import { hasCode, SyscallError } from '../errno.ts';
+import { type OpenFile, openFile } from '../file.ts';
+import { ioctl } from '../ioctl.ts';
+import { addressOf, libc } from '../libc.ts';
 
 /** include/uapi/linux/fs.h */
 const BLK = {

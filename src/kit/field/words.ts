@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { parseByteCount } from '../codec/byte-count.ts';
-import { UsageError } from './command.ts';
+import { parseByteCount } from '../../codec/byte-count.ts';
+import { UsageError } from '../command.ts';
 
 const OPTIONS = {
   image: { type: 'string' },

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { ioctl } from './ioctl.ts';
+import { ioctl } from '../ioctl.ts';
 
 /** include/uapi/linux/btrfs.h: BTRFS_IOC_SCAN_DEV with a struct btrfs_ioctl_vol_args, a number and a path. */
 const SCAN_DEV = 0x5000_9404;

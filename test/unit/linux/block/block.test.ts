@@ -4,9 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { alignedBuffer, flushBuffers, openDirect, readBlockDevice, readDirect } from '../../../src/linux/block.ts';
-import { addressOf } from '../../../src/linux/libc.ts';
-import { attachLoop } from '../../../src/linux/loop.ts';
+import {
+  alignedBuffer,
+  flushBuffers,
+  openDirect,
+  readBlockDevice,
+  readDirect,
+} from '../../../../src/linux/block/block.ts';
+import { attachLoop } from '../../../../src/linux/block/loop.ts';
+import { addressOf } from '../../../../src/linux/libc.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'viver-block-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -1,7 +1,7 @@
 import { closeSync, constants, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { ioctl } from '../ioctl.ts';
+import { addressOf } from '../libc.ts';
 import { alignedBuffer } from './block.ts';
-import { ioctl } from './ioctl.ts';
-import { addressOf } from './libc.ts';
 
 /** include/uapi/linux/blkpg.h */
 const BLKPG = 0x1269;

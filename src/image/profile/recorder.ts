@@ -1,4 +1,4 @@
-import { joinNeighbours } from './merge-profiles.ts';
+import { joinNeighbours } from './merge.ts';
 import { type BootProfile, compareRanges, type ProfileRange } from './profile.ts';
 
 /** What is told apart: a page of the kernel, which reads no less. */

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { decode, u64le } from '../codec/struct.ts';
-import { SyscallError } from './errno.ts';
-import { ioctl } from './ioctl.ts';
+import { decode, u64le } from '../../codec/struct.ts';
+import { SyscallError } from '../errno.ts';
+import { ioctl } from '../ioctl.ts';
 
 /** include/uapi/linux/cdrom.h and fs.h */
 const CDROM_DRIVE_STATUS = 0x5326;

@@ -1,13 +1,13 @@
 import { assert, integer, option, property, record, string, tuple, uniqueArray } from 'fast-check';
 import { expect, test } from 'vitest';
-import { mergeProfiles } from '../../../src/image/merge-profiles.ts';
+import { mergeProfiles } from '../../../../src/image/profile/merge.ts';
 import {
   type BootProfile,
   compareRanges,
   PROFILE_RANGES_LIMIT,
   parseProfile,
   printProfile,
-} from '../../../src/image/profile.ts';
+} from '../../../../src/image/profile/profile.ts';
 
 const ID = 'ab'.repeat(32);
 const SIZE = 1 << 20;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { firstReadOf } from '../../../src/image/profile-ranks.ts';
+import { firstReadOf } from '../../../../src/image/profile/ranks.ts';
 
 const SIZE = 60;
 

@@ -1,15 +1,15 @@
 import { access } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { NO_PAPERS, type Papers } from '../field/wire/papers.ts';
-import type { ChunkIndex } from '../image/chunk-index.ts';
-import { type ImageFile, openImage } from '../image/image-file.ts';
-import { imagePaths } from '../image/image-reference.ts';
-import { readIndexFile, writeIndexFile } from '../image/index-file.ts';
-import { makeChunkIndex } from '../image/make-index.ts';
-import { readPapers } from './field-papers.ts';
-import { say } from './field-say.ts';
-import type { Values } from './field-words.ts';
-import { withProgress } from './progress.ts';
+import { NO_PAPERS, type Papers } from '../../field/wire/papers.ts';
+import type { ChunkIndex } from '../../image/chunk-index.ts';
+import { type ImageFile, openImage } from '../../image/image-file.ts';
+import { imagePaths } from '../../image/image-reference.ts';
+import { readIndexFile, writeIndexFile } from '../../image/index-file.ts';
+import { makeChunkIndex } from '../../image/make-index.ts';
+import { withProgress } from '../progress.ts';
+import { readPapers } from './papers.ts';
+import { say } from './say.ts';
+import type { Values } from './words.ts';
 
 export interface OpenedImage {
   readonly file: ImageFile | undefined;

@@ -1,10 +1,10 @@
 import { array, assert, integer, property, tuple } from 'fast-check';
 import { expect, test } from 'vitest';
-import { createChunkIndex } from '../../../src/image/chunk-index.ts';
-import { parseProfile, printProfile } from '../../../src/image/profile.ts';
-import { chunkOrder } from '../../../src/image/profile-order.ts';
-import { drawProfile } from '../../../src/image/profile-picture.ts';
-import { ProfileRecorder } from '../../../src/image/profile-recorder.ts';
+import { createChunkIndex } from '../../../../src/image/chunk-index.ts';
+import { chunkOrder } from '../../../../src/image/profile/order.ts';
+import { drawProfile } from '../../../../src/image/profile/picture.ts';
+import { parseProfile, printProfile } from '../../../../src/image/profile/profile.ts';
+import { ProfileRecorder } from '../../../../src/image/profile/recorder.ts';
 
 const ID = 'ab'.repeat(32);
 const SIZE = 1_000_000;

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
-import { bytes, encode, padding, struct, u32le, u64le } from '../codec/struct.ts';
-import { hasCode } from './errno.ts';
-import { ioctl } from './ioctl.ts';
+import { bytes, encode, padding, struct, u32le, u64le } from '../../codec/struct.ts';
+import { hasCode } from '../errno.ts';
+import { ioctl } from '../ioctl.ts';
 
 /** include/uapi/linux/loop.h */
 const LOOP = {

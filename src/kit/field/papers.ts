@@ -1,14 +1,14 @@
 /** What a person has signed of an image, as files beside it, and what a node takes of others for its sake. */
 import { dirname, join } from 'node:path';
-import type { PaperRules } from '../field/store/paper-box.ts';
-import { fittingPaper, type Papers, RELEASE_LIMIT, SIGNATURE_LIMIT } from '../field/wire/papers.ts';
-import { SIGNATURE_SUFFIX } from '../image/image-reference.ts';
-import { RELEASE_SUFFIX } from '../image/release.ts';
-import { readPublicKeys, trustIn } from '../image/signature.ts';
-import { describeError } from '../linux/describe-error.ts';
-import { regularFileBytes } from '../linux/file.ts';
-import { say } from './field-say.ts';
-import { writeWhole } from './write-whole.ts';
+import type { PaperRules } from '../../field/store/paper-box.ts';
+import { fittingPaper, type Papers, RELEASE_LIMIT, SIGNATURE_LIMIT } from '../../field/wire/papers.ts';
+import { SIGNATURE_SUFFIX } from '../../image/image-reference.ts';
+import { RELEASE_SUFFIX } from '../../image/release.ts';
+import { readPublicKeys, trustIn } from '../../image/signature.ts';
+import { describeError } from '../../linux/describe-error.ts';
+import { regularFileBytes } from '../../linux/file.ts';
+import { writeWhole } from '../write-whole.ts';
+import { say } from './say.ts';
 
 /**
  * The signature beside an index, and the release beside an image. What cannot be read or is too large is told of and

@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ChunkIndex } from '../image/chunk-index.ts';
-import { cleanStore } from '../image/clean-store.ts';
-import { writeIndexFile } from '../image/index-file.ts';
-import { makeRoom } from '../image/make-room.ts';
-import { indexPath } from './field-image.ts';
-import { say } from './field-say.ts';
+import type { ChunkIndex } from '../../image/chunk-index.ts';
+import { cleanStore } from '../../image/clean-store.ts';
+import { writeIndexFile } from '../../image/index-file.ts';
+import { makeRoom } from '../../image/make-room.ts';
+import { indexPath } from './image.ts';
+import { say } from './say.ts';
 
 /** How often it is counted what is there. */
 const COUNT_MS = 30_000;

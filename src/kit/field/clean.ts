@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { cleanStore } from '../image/clean-store.ts';
-import { UsageError } from './command.ts';
-import { onlyTakes, type Values } from './field-words.ts';
+import { cleanStore } from '../../image/clean-store.ts';
+import { UsageError } from '../command.ts';
+import { onlyTakes, type Values } from './words.ts';
 
 /** `viver field clean DIR`. @throws Error when DIR is none, or lacks the index of the image to keep */
 export async function clean(values: Values, words: readonly string[]): Promise<void> {

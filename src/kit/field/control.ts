@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { askLimits, askPreheat, askRefused, askStatus } from '../field/control.ts';
-import { parseLimits } from '../field/shares/limits.ts';
-import { isPrefix } from '../field/shares/refusals.ts';
-import type { FieldStatus } from '../field/status.ts';
-import { UsageError } from './command.ts';
-import { onlyTakes, type Values } from './field-words.ts';
-import { withProgress } from './progress.ts';
+import { askLimits, askPreheat, askRefused, askStatus } from '../../field/control.ts';
+import { parseLimits } from '../../field/shares/limits.ts';
+import { isPrefix } from '../../field/shares/refusals.ts';
+import type { FieldStatus } from '../../field/status.ts';
+import { UsageError } from '../command.ts';
+import { withProgress } from '../progress.ts';
+import { onlyTakes, type Values } from './words.ts';
 
 const PREHEAT_ASK_MS = 500;
 /** The daemon that /init left, as RUNES asks it too. */

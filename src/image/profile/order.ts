@@ -1,4 +1,4 @@
-import type { ChunkIndex } from './chunk-index.ts';
+import type { ChunkIndex } from '../chunk-index.ts';
 import type { BootProfile } from './profile.ts';
 
 /** What fewer of the boots read than this is not fetched ahead. */

@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { readBlockDevice, readDirect, rereadPartitions } from '../../../src/linux/block.ts';
-import { SyscallError } from '../../../src/linux/errno.ts';
-import { ioctl } from '../../../src/linux/ioctl.ts';
-import { attachLoop, detachLoop, encodeLoopConfig, type LoopRequest } from '../../../src/linux/loop.ts';
+import { readBlockDevice, readDirect, rereadPartitions } from '../../../../src/linux/block/block.ts';
+import { attachLoop, detachLoop, encodeLoopConfig, type LoopRequest } from '../../../../src/linux/block/loop.ts';
+import { SyscallError } from '../../../../src/linux/errno.ts';
+import { ioctl } from '../../../../src/linux/ioctl.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'viver-loop-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -2,16 +2,16 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FieldNode } from '../field/node.ts';
-import type { Origins } from '../field/origin/origins.ts';
-import type { ChunkIndex } from '../image/chunk-index.ts';
-import { mergeProfiles } from '../image/merge-profiles.ts';
-import { type BootProfile, PROFILE_BYTES_LIMIT, parseProfile, printProfile } from '../image/profile.ts';
-import { chunkOrder } from '../image/profile-order.ts';
-import { hasCode } from '../linux/errno.ts';
-import { regularFileBytes } from '../linux/file.ts';
-import { BootWatch } from './boot-watch.ts';
-import { say } from './field-say.ts';
+import type { FieldNode } from '../../field/node.ts';
+import type { Origins } from '../../field/origin/origins.ts';
+import type { ChunkIndex } from '../../image/chunk-index.ts';
+import { mergeProfiles } from '../../image/profile/merge.ts';
+import { chunkOrder } from '../../image/profile/order.ts';
+import { type BootProfile, PROFILE_BYTES_LIMIT, parseProfile, printProfile } from '../../image/profile/profile.ts';
+import { hasCode } from '../../linux/errno.ts';
+import { regularFileBytes } from '../../linux/file.ts';
+import { BootWatch } from '../boot-watch.ts';
+import { say } from './say.ts';
 
 /** Where a boot is looked at whether it is over. */
 const LOOK_MS = 5000;
