@@ -3,7 +3,7 @@ import { DATAGRAMS, HostAccounts } from '../shares/host-accounts.ts';
 import { type Address, type Endpoint, formatAddress, isUsable, parseAddress } from '../wire/address.ts';
 import { type Datagram, decodeDatagram, encodeDatagram } from '../wire/datagram.ts';
 import type { FieldKey } from '../wire/key.ts';
-import { decodeSeek, encodeOffer, type Offer } from '../wire/offer.ts';
+import { decodeSeek, encodeOffer, isOffer, type Offer } from '../wire/offer.ts';
 import { Multicast } from './multicast.ts';
 import type { Sockets } from './sockets.ts';
 
@@ -94,7 +94,9 @@ export class DatagramPort {
     } catch {
       datagram = undefined;
     }
-    if (datagram === undefined) this.#handlers.rejected(sealed.length);
-    else this.#handlers.datagram(from, datagram, bytes?.length ?? 0, isMulticast);
+    if (datagram === undefined) {
+      // An offer comes late when whoever looked for an image from this address has found one.
+      if (bytes === undefined || !isOffer(bytes)) this.#handlers.rejected(sealed.length);
+    } else this.#handlers.datagram(from, datagram, bytes?.length ?? 0, isMulticast);
   }
 }

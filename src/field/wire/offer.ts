@@ -79,6 +79,12 @@ export function encodeOffer(offer: Offer): Uint8Array {
   return encode(offerCodec, { ...offer, name });
 }
 
+/** Whether it says it is one; what it holds is not looked at. */
+export function isOffer(datagram: Uint8Array): boolean {
+  const [high = 0, low = 0, version, kind] = datagram;
+  return high * 256 + low === DATAGRAM_MAGIC && version === VERSION && kind === OFFER_KIND;
+}
+
 /** @throws CodecError when it is no offer */
 export function decodeOffer(datagram: Uint8Array): Offer {
   const { number, node, id, sizeBytes, name } = decode(offerCodec, datagram);

@@ -6,6 +6,9 @@ const MOST_NAMES = 6;
 /** A step takes seconds on a quick wire and two minutes on a slow one; without a byte for so long something is wrong. */
 const STUCK_SECONDS = 60;
 
+/** Bytes that are nobody's fault: programs that look for open ports send a little to each. */
+const STRAY_BYTES = 64 << 10;
+
 const plural = (count: number, one: string, many: string) => (count === 1 ? one : many);
 
 function list(names: readonly string[]): string {
@@ -110,7 +113,7 @@ function ofField(up: readonly MachineView[]): readonly string[] {
     const { traffic, shutOut = [] } = view.status?.field ?? {};
     const rejected = traffic?.rejected ?? 0;
     return [
-      ...(rejected > 0
+      ...(rejected > STRAY_BYTES
         ? [`${nameOf(view)} was given ${(rejected / 1e6).toFixed(1)} MB that are not the image's, and refused them.`]
         : []),
       ...shutOut.map(({ id, reason }) => `${nameOf(view)} has shut out the machine ${id}: ${reason}`),

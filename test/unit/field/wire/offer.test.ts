@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeOffer, decodeSeek, encodeOffer, encodeSeek } from '../../../../src/field/wire/offer.ts';
+import { decodeOffer, decodeSeek, encodeOffer, encodeSeek, isOffer } from '../../../../src/field/wire/offer.ts';
 
 const anyOffer = fc.record(
   {
@@ -18,6 +18,8 @@ test('an offer is read as it was written, and is never longer than a seek', () =
     fc.property(anyOffer, (offer) => {
       const bytes = encodeOffer(offer);
       expect(decodeOffer(bytes)).toEqual(offer);
+      expect(isOffer(bytes)).toBe(true);
+      expect(isOffer(encodeSeek(offer.number))).toBe(false);
       expect(bytes.length).toBeLessThanOrEqual(encodeSeek(1).length);
     }),
   );
@@ -39,6 +41,7 @@ test('any bytes are a seek, an offer, or refused', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
       decodeSeek(bytes);
+      isOffer(bytes);
       try {
         decodeOffer(bytes);
       } catch (error) {
