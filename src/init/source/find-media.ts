@@ -34,8 +34,10 @@ export interface FoundMedia {
 const SAMPLE_BYTES = 1024 * 1024;
 /** sysfs tells of no change in what is pending: it is looked at anew this often. */
 const POLL_MS = 100;
-/** So many times what a round took passes before the next, unless a disk has been looked at. */
+/** So many times what a round took passes before the next; a round that is quick comes at once when a disk has been looked at. */
 const REST_OF_ROUND = 2;
+/** A round of the search on a machine with a handful of disks takes less, a slow machine too. */
+const QUICK_ROUND_MS = 150;
 /** A person at the console wants to know what is waited for. */
 const SAY_AFTER_MS = 2000;
 
@@ -125,8 +127,9 @@ export async function findMedia(
     }
     const looked = search.changed;
     await Promise.race([drivers.changed(POLL_MS), looked]);
-    // A round takes long with hundreds of disks, or a slow processor: most of the time is left to what is waited for.
-    await Promise.race([sleep(REST_OF_ROUND * tookMs), looked]);
+    // Most of the time is left to what is waited for. With hundreds of disks one has always just been looked at.
+    const rest = sleep(REST_OF_ROUND * tookMs);
+    await (tookMs < QUICK_ROUND_MS ? Promise.race([rest, looked]) : rest);
   }
 
   const inNamed = wanted(search.candidates);
