@@ -96,7 +96,11 @@ export async function buildRoot(
   };
   if (needs.cowMountpoint !== undefined || needs.daemon) {
     const hooks = planShutdownHooks(init.system, rootHookReader(TARGET), needs.daemon);
-    written.push(...installShutdownHooks(hooks, TARGET, needs));
+    try {
+      written.push(...installShutdownHooks(hooks, TARGET, needs));
+    } catch (cause) {
+      throw nothingWritten(cow, cause);
+    }
     log.choose('clean end', hooks.note);
   }
   if (init.system === 'systemd') {
@@ -126,6 +130,21 @@ export async function buildRoot(
     },
     note: `${init.system} at ${init.path}; ${cow.note}`,
   };
+}
+
+/** The upper layer is full, or cannot be written to. */
+export function nothingWritten(cow: Cow, cause: unknown): BootFailure {
+  const where = cow.kind === 'ram' ? 'RAM' : cow.kind;
+  return new BootFailure(`what is written goes to ${where}, and nothing can be written there`, {
+    cause,
+    tryThis:
+      cow.kind === 'ram'
+        ? ['free memory, or more of it']
+        : [
+            `make room on ${cow.kind}, or mend its file system, and type exit`,
+            'viver.cow=ram keeps what is written in RAM, for this time',
+          ],
+  });
 }
 
 /** @throws Error when the policy cannot be loaded: a system that is to enforce it does not run without */

@@ -8,12 +8,11 @@ import { loadWritten, makeDirectories, noteWritten, saveWritten, WRITTEN_FILE } 
 import { beforeSwitch } from '../runes/engine/before-switch.ts';
 import { RUN_DIRECTORY } from '../runes/places.ts';
 import type { BootLog, StageDone } from './boot-log.ts';
-import type { BuiltRoot } from './build-root.ts';
+import { type BuiltRoot, nothingWritten } from './build-root.ts';
 import type { BootOptions } from './command-line.ts';
 import { type Drivers, isDriven } from './drivers/drivers.ts';
 import { type FirmwareFit, firmwareInImage, imageFirmware, leaveToImage, unload } from './drivers/image-firmware.ts';
 import { explainUnfit, findImageModules, runningKernel, showModules } from './drivers/image-modules.ts';
-import { BootFailure } from './failing/failure.ts';
 import type { Undo } from './failing/undo.ts';
 import { watchHealth } from './health-watch.ts';
 import { knowMachine } from './known-machine.ts';
@@ -136,17 +135,7 @@ function writeIntoRoot({ target, cow }: BuiltRoot, written: Set<string>): void {
     writeFileSync(command, WRAPPER);
     chmodSync(command, 0o755);
   } catch (cause) {
-    const where = cow.kind === 'ram' ? 'RAM' : cow.kind;
-    throw new BootFailure(`what is written goes to ${where}, and nothing can be written there`, {
-      cause,
-      tryThis:
-        cow.kind === 'ram'
-          ? ['free memory, or more of it']
-          : [
-              `make room on ${cow.kind}, or mend its file system, and type exit`,
-              'viver.cow=ram keeps what is written in RAM, for this time',
-            ],
-    });
+    throw nothingWritten(cow, cause);
   }
 }
 

@@ -11,7 +11,7 @@ import type { ImageCandidate } from '../../media/candidate.ts';
 import { probeDevice } from '../../media/look.ts';
 import { type Cow, type CowImage, mountRamCow } from '../../root/cow.ts';
 import { checkExt4 } from '../../root/keep/ext4-tools.ts';
-import { isFull, openLayers, readFreeRoom } from '../../root/keep/kept-layers.ts';
+import { giveReserve, isFull, openLayers, readFreeRoom, takeReserve } from '../../root/keep/kept-layers.ts';
 import type { BootLog } from '../boot-log.ts';
 import type { BootOptions } from '../command-line.ts';
 import type { Drivers } from '../drivers/drivers.ts';
@@ -91,7 +91,7 @@ async function keptOnMedium(
   undo.defer(() => device.undo());
   try {
     await checked(device, choice, log);
-    const cow = mountKept(device, image, choice, mountpoint, log);
+    const cow = await mountKept(device, image, choice, mountpoint, log);
     undo.defer(() => umount(mountpoint));
     const undone = undo.move();
     return { cow, undo: () => undone.dispose() };
@@ -211,13 +211,13 @@ async function checked({ path, name }: KeepDevice, choice: KeepChoice | undefine
   });
 }
 
-function mountKept(
+async function mountKept(
   { path, name, holder }: KeepDevice,
   image: SoundImage,
   choice: KeepChoice | undefined,
   mountpoint: string,
   log: BootLog,
-): Cow {
+): Promise<Cow> {
   const of: CowImage = { name: image.name, id: image.id, superblock: image.candidate.squashfs.superblock };
   mountExt4(path, name, mountpoint);
   try {
@@ -225,6 +225,8 @@ function mountKept(
     if (full !== undefined && choice !== 'full') {
       throw keepFailure(`${name} is full: ${full}`, { choices: ['full', 'ram', 'new'] });
     }
+    if (choice === 'full') giveReserve(mountpoint);
+    else if (!(await takeReserve(mountpoint))) log.choose(`reserve on ${name}`, 'there is no room for it');
     const { upper, work, isNew, madeOver } = openLayers(mountpoint, of);
     if (madeOver !== undefined) {
       log.warn(

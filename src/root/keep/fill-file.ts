@@ -53,8 +53,8 @@ export async function fillFile(request: FillRequest): Promise<number> {
   }
 }
 
-/** fallocate(2), by BusyBox; false where the file system knows no such thing. */
-async function fallocate(path: string, sizeBytes: number): Promise<boolean> {
+/** fallocate(2), by BusyBox; false where the file system knows no such thing, or has no room. */
+export async function fallocate(path: string, sizeBytes: number): Promise<boolean> {
   closeSync(openSync(path, 'w'));
   try {
     await promisify(execFile)('/bin/busybox', ['fallocate', '-l', String(sizeBytes), path]);

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CowImage } from '../cow.ts';
+import { fallocate } from './fill-file.ts';
 
 /** Below this a system cannot be expected to run: its logs alone fill it while it starts. */
 const LEAST_FREE_BYTES = 16 * 1024 * 1024;
@@ -23,6 +24,27 @@ export function isFull({ bytes, totalBytes, inodes }: FreeRoom): string | undefi
   if (bytes < LEAST_FREE_BYTES) return `${mib(bytes)} of ${mib(totalBytes)} are free`;
   if (inodes < LEAST_FREE_INODES) return `there is room for ${inodes} more files`;
   return undefined;
+}
+
+/**
+ * Room that nobody has, to be given back when all else is taken: overlayfs makes a directory when it is mounted, and VIVER
+ * writes some files, so that a person can start the system and delete what fills it.
+ */
+const RESERVE_BYTES = 4 * 1024 * 1024;
+const RESERVE = 'viver/reserve';
+
+/** Takes the reserve, unless it is there. @returns false where it could not be had: only a full system misses it */
+export async function takeReserve(mountpoint: string): Promise<boolean> {
+  const path = join(mountpoint, RESERVE);
+  if (existsSync(path)) return true;
+  mkdirSync(join(mountpoint, 'viver'), { recursive: true, mode: 0o755 });
+  if (await fallocate(path, RESERVE_BYTES)) return true;
+  rmSync(path, { force: true });
+  return false;
+}
+
+export function giveReserve(mountpoint: string): void {
+  rmSync(join(mountpoint, RESERVE), { force: true });
 }
 
 export interface KeptLayers {

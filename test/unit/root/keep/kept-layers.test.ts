@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { judgeFsck, makeExt4 } from '../../../../src/root/keep/ext4-tools.ts';
-import { isFull, openLayers } from '../../../../src/root/keep/kept-layers.ts';
+import { giveReserve, isFull, openLayers, takeReserve } from '../../../../src/root/keep/kept-layers.ts';
 import { overlayData } from '../../../../src/root/union.ts';
 
 let folder: string;
@@ -39,6 +39,16 @@ test('full is told before the system is started', () => {
   expect(isFull(room)).toBeUndefined();
   expect(isFull({ ...room, bytes: 5 * 2 ** 20 })).toBe('5 MiB of 2048 MiB are free');
   expect(isFull({ ...room, inodes: 3 })).toBe('there is room for 3 more files');
+});
+
+test('a reserve is taken once, and given back', async () => {
+  const reserve = join(folder, 'viver/reserve');
+  expect(await takeReserve(folder)).toBe(true);
+  expect(statSync(reserve).blocks * 512).toBeGreaterThanOrEqual(4 * 2 ** 20);
+  expect(await takeReserve(folder)).toBe(true);
+  giveReserve(folder);
+  expect(existsSync(reserve)).toBe(false);
+  giveReserve(folder);
 });
 
 test.each([
