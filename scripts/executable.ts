@@ -54,8 +54,15 @@ const NO_PID = `Object.defineProperty(process, 'pid', { ...Object.getOwnProperty
 const ENTRY = `${NO_PID}
 const { setFlagsFromString } = require('node:v8');
 setFlagsFromString('--no-lazy');
-// esbuild writes other characters as \\u in all but comments: read so, the text takes one byte a character, not two.
-const source = require('node:fs').readFileSync('/proc/self/cwd/viver.js', 'latin1');
+// esbuild writes other characters as \\u in all but comments: read so, the text takes one byte a character, not two. Piece
+// by piece: of a file that is read at once Node keeps what stat(2) says, times among it, and a string of a megabyte is
+// none of the heap.
+const { closeSync, openSync, readSync } = require('node:fs');
+const file = openSync('/proc/self/cwd/viver.js');
+const piece = Buffer.alloc(65536);
+let source = '';
+for (let length; (length = readSync(file, piece)) > 0; ) source += piece.toString('latin1', 0, length);
+closeSync(file);
 const bundle = require('node:vm').compileFunction(source, ['require', 'module', 'exports'], { filename: 'viver.js' });
 setFlagsFromString('--lazy');
 bundle(require, { exports: {} }, {});
