@@ -7,8 +7,8 @@ import { readMachine } from '../runes/machine.ts';
 import type { BootLog } from './boot-log.ts';
 import type { Drivers } from './drivers/drivers.ts';
 
-/** For a card to show its address; nearly every machine has a UUID and waits for none. */
-const CARD_MS = 2000;
+/** For drivers to start and a card to show its address; nearly every machine has a UUID and waits for none. */
+const CARD_MS = 10_000;
 const PCI = '/sys/bus/pci/devices';
 
 /** Base class 02h of the PCI Code and ID Assignment Specification. */
@@ -31,7 +31,7 @@ export async function knowMachine(drivers: Drivers, log: BootLog): Promise<void>
   log.choose('network cards', 'the firmware has no UUID for this machine: it is known by the address of a card');
   try {
     if (await drivers.driveCards(isKnown, CARD_MS)) return;
-    log.warn(`no network card has shown its address in ${CARD_MS / 1000} s: this boot has a machine id by chance`);
+    log.warn('no network card has shown its address: this boot has a machine id by chance');
   } catch (error) {
     log.warn(`network cards: ${describeError(error)}`);
   }

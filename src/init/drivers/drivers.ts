@@ -27,6 +27,8 @@ import { modulePlaces, type OwnModules, openOwnModules } from './own-modules.ts'
 
 /** A card shows its address some time after its driver has started, which no event of a module tells. */
 const CARD_LOOK_MS = 20;
+/** What has not shown its address so long after all drivers have started has none, or has no driver here. */
+const CARD_SHOWS_MS = 1000;
 
 /** The hardware of this machine while it boots: its drivers, and the threads that load them and mount media. */
 export class Drivers {
@@ -100,15 +102,18 @@ export class Drivers {
   }
 
   /**
-   * Loads the network's drivers, with what else comes in the meantime, until `isEnough` or `limitMs` is over.
+   * Loads the network's drivers, with what else comes in the meantime, until `isEnough` or `limitMs` is over, or all have
+   * started some time ago.
    * @returns whether it was enough
    */
   async driveCards(isEnough: () => boolean, limitMs: number): Promise<boolean> {
-    const endMs = performance.now() + limitMs;
+    let endMs = performance.now() + limitMs;
     this.#queue.leaveRest(false);
     this.#watch.includeNetwork();
     // Not awaited: it ends with the boot, when the rest is left again. Modules that fail are told of by the watch.
-    const scan = this.#watch.rescan().then(() => undefined);
+    const scan = this.#watch.rescan().then(() => {
+      endMs = Math.min(endMs, performance.now() + CARD_SHOWS_MS);
+    });
     const failed = new Promise<never>((_, reject) => scan.catch(reject));
     while (!isEnough() && performance.now() < endMs) await Promise.race([this.changed(CARD_LOOK_MS), failed]);
     this.#queue.leaveRest(true);
