@@ -28,7 +28,7 @@ import { modulePlaces, type OwnModules, openOwnModules } from './own-modules.ts'
 /** A card shows its address some time after its driver has started, which no event of a module tells. */
 const CARD_LOOK_MS = 20;
 /** What has not shown its address so long after all drivers have started has none, or has no driver here. */
-const CARD_SHOWS_MS = 1000;
+const CARD_SHOWS_MS = 2000;
 
 /** The hardware of this machine while it boots: its drivers, and the threads that load them and mount media. */
 export class Drivers {
