@@ -137,9 +137,11 @@ test('the page and what programs ask are read only, and one address has so many 
   const base = `http://127.0.0.1:${web.port}`;
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH'])
     expect((await fetch(`${base}/machines.json`, { method })).status).toBe(405);
-  const codes = await Promise.all(
-    Array.from({ length: 100 }, async () => (await fetch(`${base}/status.json?row`)).status),
-  );
+  const ask = async () => (await fetch(`${base}/status.json?row`)).status;
+  const codes: number[] = [];
+  // A slow machine asks no faster than it may, at first.
+  for (let times = 0; times < 30 && codes.filter((code) => code === 429).length <= 10; times++)
+    codes.push(...(await Promise.all(Array.from({ length: 100 }, ask))));
   expect(codes.filter((code) => code === 200).length).toBeGreaterThanOrEqual(60);
   expect(codes.filter((code) => code === 429).length).toBeGreaterThan(10);
   expect(web.server.refused.limited).toBeGreaterThan(10);
