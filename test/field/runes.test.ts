@@ -75,7 +75,7 @@ describe('a machine booted from a medium', () => {
       http16: [expect.stringMatching(/^OFFER http:\/\/10\.72\.0\.\d+:20080\/boot\/snponly\.efi$/)],
       http19: [],
     });
-    expect(seconds).toBeLessThan(20);
+    expect(seconds).toBeLessThan(60);
   });
 
   test('with two wires serves the one without a DHCP server, or the one it is told to', async () => {
