@@ -111,8 +111,8 @@ function withEnglishOnly(executable: Buffer): Buffer {
 }
 
 /**
- * Tables that say how to unwind the stack for a C++ exception: 6 MB of memory on every machine. Node and V8 are built
- * without exceptions; one that a library threw all the same would end the process, as it does in Node.
+ * Tables that say how to unwind the stack for a C++ exception: 6 MB of memory on every machine. V8 is built without
+ * exceptions. One that a library throws ends the process here, also where Node would catch it.
  */
 function withoutUnwinding(executable: Buffer): Buffer {
   const [header, frames] = [sectionNamed(executable, '.eh_frame_hdr'), sectionNamed(executable, '.eh_frame')];

@@ -48,7 +48,7 @@ export class ChunkFiles {
     const { start, end } = index.chunk(chunk);
     const range = { start, end };
     const bytes = await this.#visitor.get(place, endpoint, { url: place.url, limit: end - start, range, signal });
-    return { bytes, sent: bytes.length };
+    return { bytes: alone(bytes), sent: bytes.length };
   }
 
   async #ofStore(place: OriginPlace, endpoint: Endpoint, digest: string, length: number, signal: AbortSignal) {
@@ -75,7 +75,9 @@ export class ChunkFiles {
     const path = isUnpacked ? chunkPath(digest, '') : chunkPath(digest);
     const limit = isUnpacked ? length : packedLimit(length);
     const file = await this.#visitor.get(place, endpoint, { url: new URL(path, place.url), limit, signal });
-    // What is kept is not to keep all of what was received with it.
-    return { bytes: isUnpacked ? Uint8Array.from(file) : await unpackFile(file, length), sent: file.length };
+    return { bytes: isUnpacked ? alone(file) : await unpackFile(file, length), sent: file.length };
   }
 }
+
+/** What is kept is not to keep all of the buffer it was received in. */
+const alone = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
