@@ -188,7 +188,7 @@ test('viver.verify=lazy: the medium is taken out once the field holds all, and r
   );
   const sum = await sumOf(two, '/data');
   await perform(one, { detach: 'image', within: 60 });
-  await run(one, '[ ! -e /sys/block/sda ]');
+  await run(one, 'until [ ! -e /sys/block/sda ]; do sleep 1; done');
   expect(await sumOf(one, '/data')).toBe(sum);
   await perform(one, NO_IO_ERROR);
 });

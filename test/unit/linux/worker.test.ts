@@ -1,7 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startWorker } from '../../../src/linux/worker.ts';
+import { endingAlone, startWorker } from '../../../src/linux/worker.ts';
 
 const source = join(import.meta.dirname, '../../../src');
 
@@ -19,6 +20,19 @@ test('a name without a file is an error event', async () => {
   const { promise, resolve } = Promise.withResolvers<Error>();
   worker.once('error', resolve);
   expect(await promise).toMatchObject({ code: 'MODULE_NOT_FOUND' });
+});
+
+test('a thread that fails says why and ends alone, without a word of its process', () => {
+  const code = endingAlone(
+    "require('node:worker_threads').parentPort.once('message', () => { throw new Error('out of luck'); });",
+  );
+  const program = `
+    const worker = new (require('node:worker_threads').Worker)(${JSON.stringify(code)}, { eval: true });
+    worker.on('error', () => console.log('error')).on('exit', (status) => console.log('exit', status));
+    worker.postMessage('go');`;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: 'exit 1\n' });
+  expect(stderr).toMatch(/^viver: a thread ended: Error: out of luck\n +at /);
 });
 
 // The build bundles what this pattern finds; a worker elsewhere would be missing in the executable.
