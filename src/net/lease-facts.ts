@@ -3,9 +3,9 @@ import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import type { Lease } from './lease.ts';
 
-/** What a lease says beside addresses, for those who set up the image's system: it is written once, while the machine boots. */
+/** What a lease says beside addresses, for those who set up the image's system: it is written while the machine boots. */
 export interface LeaseFacts {
-  /** Option 12. */
+  /** Option 12, else what DNS calls the address. */
   readonly hostname: string | undefined;
   /** Time servers, option 42. */
   readonly ntp: readonly string[];

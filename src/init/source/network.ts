@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { printable } from '../../codec/printable.ts';
+import { describeError } from '../../linux/describe-error.ts';
 import { parseIpSetting } from '../../net/address-plan.ts';
 import { bringUp, type NetworkUp } from '../../net/bring-up.ts';
+import { writeLeaseFacts } from '../../net/lease-facts.ts';
+import { reverseName } from '../../net/reverse-name.ts';
 import { type BootLog, REPORT_DIRECTORY } from '../boot-log.ts';
 import type { BootOptions } from '../command-line.ts';
 
@@ -101,5 +105,15 @@ export class Network {
     const { link, plan, device, reason } = up;
     const driver = device?.driver === undefined ? '' : ` (${device.driver})`;
     this.#log.choose(`network ${link.name}${driver} ${plan.address}/${plan.prefixLength}`, reason);
+    this.#askName(up).catch((error: unknown) => this.#log.warn(describeError(error)));
+  }
+
+  /** Where neither a word nor DHCP names this machine, DNS may. Nothing waits for it: who is late is not heard. */
+  async #askName({ plan, lease }: NetworkUp): Promise<void> {
+    if (this.#options.hostname !== undefined || lease?.hostname !== undefined) return;
+    const hostname = await reverseName(plan.address, plan.dns);
+    if (hostname === undefined) return;
+    writeLeaseFacts(REPORT_DIRECTORY, { hostname, ntp: lease?.ntp ?? [] });
+    this.#log.info(`${plan.address} is called ${printable(hostname)} by ${plan.dns.join(', ')}`);
   }
 }

@@ -36,9 +36,9 @@ function markOf({ bootMac, macs, uuid, chance }: Marks): string {
 const HOST_NAME = /^(?=.{1,64}$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/;
 
 /**
- * A name no other machine of the network has: `viver.hostname=`, else what the DHCP server calls this machine (option 12),
- * else the image's own name with six digits: the last half
- * of the MAC the machine was booted by (or the first it has), else of its main board's UUID. Pure.
+ * A name no other machine of the network has: `viver.hostname=`, else what the network calls this machine (option 12 of
+ * DHCP, else DNS by its address), else the image's own name with six digits: the last half of the MAC the machine was
+ * booted by (or the first it has), else of its main board's UUID. Pure.
  */
 export function hostnameFor(marks: Marks, image: string | undefined, leased?: string): string {
   const asked = wordOf(marks.commandLine, 'viver.hostname');

@@ -90,6 +90,16 @@ describe.concurrent('the network is brought up', () => {
     });
   });
 
+  test('and DNS names the machine where DHCP does not', async () => {
+    expect(await play('named by DNS')).toEqual({
+      leased: 'nothing',
+      named: 'pc9.school.test',
+      unnamed: 'nothing',
+      silent: 'nothing',
+      noServer: 'nothing',
+    });
+  });
+
   test('with an address of its own: on the first link, or on the one the machine was booted by', async () => {
     expect(await play('static')).toEqual({
       first: { link: 'b0', reason: 'viver.ip, first with a link' },

@@ -5,6 +5,7 @@ import { mount, moveMount } from '../../../../src/linux/mount.ts';
 import { parseIpSetting } from '../../../../src/net/address-plan.ts';
 import { type BringUpOptions, bringUp } from '../../../../src/net/bring-up.ts';
 import { readLeaseFacts } from '../../../../src/net/lease-facts.ts';
+import { reverseName } from '../../../../src/net/reverse-name.ts';
 import { addCard, addressesOf, clients, commandLine, ip, isUp, plugIn, until } from './wire.ts';
 
 const directory = '/run/viver';
@@ -162,6 +163,27 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     );
     await bringUp({ ...options, signal: early, leaveAsking: () => true }).catch(messageOf);
     return { message, asking: asking.sort(), later: addressesOf('b0'), own: c === undefined ? [] : addressesOf('c0') };
+  },
+
+  async 'named by DNS'() {
+    const [a] = await cards('a0');
+    if (a === undefined) throw new Error('no cards');
+    ip('link', 'set', 'lo', 'up');
+    ip('link', 'set', 'a0', 'address', '02:00:00:00:00:0a');
+    await a.serve(
+      '10.79.0',
+      '--port=53',
+      '--dhcp-host=02:00:00:00:00:0a,10.79.0.60',
+      '--ptr-record=60.0.79.10.in-addr.arpa,pc9.school.test',
+    );
+    const { plan, lease } = await bringUp(options);
+    return {
+      leased: lease?.hostname ?? 'nothing',
+      named: await reverseName(plan.address, plan.dns),
+      unnamed: (await reverseName('10.79.0.61', plan.dns)) ?? 'nothing',
+      silent: (await reverseName(plan.address, ['127.0.0.1:5399'])) ?? 'nothing',
+      noServer: (await reverseName(plan.address, [])) ?? 'nothing',
+    };
   },
 
   async static() {

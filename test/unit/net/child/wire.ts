@@ -17,7 +17,7 @@ export interface FarEnd {
   readonly card: string;
   /** Runs a command there. */
   run(command: string): void;
-  /** A DHCP server for NETWORK.50 to NETWORK.99 there, which plugs the card in. */
+  /** A DHCP server for NETWORK.50 to NETWORK.99 there, which plugs the card in; with `--port=53` names are served too. */
   serve(network: string, ...options: string[]): Promise<ChildProcess>;
 }
 
@@ -37,10 +37,11 @@ export async function addCard(card: string): Promise<FarEnd> {
     async serve(network, ...options) {
       run(`ip address add ${network}.1/24 dev far; ip link set far up`);
       const words = [
-        '--keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --port=0 --user=root --no-ping',
+        '--keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --user=root --no-ping',
         '--dhcp-authoritative --leasefile-ro --pid-file= --interface=far --bind-dynamic',
         `--dhcp-range=${network}.50,${network}.99,255.255.255.0,2m`,
-        ...options,
+        // dnsmasq does not take it twice
+        ...(options.some((option) => option.startsWith('--port=')) ? options : ['--port=0', ...options]),
       ];
       const server = spawn('nsenter', [...inside, 'dnsmasq', ...words.join(' ').split(' ')], { stdio: 'ignore' });
       process.once('exit', () => server.kill());
