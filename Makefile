@@ -63,11 +63,16 @@ build/%.tar: scripts/image-base.sh build/kernel-version
 build/kernel-version: | build/viverrd.zst
 
 iso: build/viver.iso ## build/viver.iso: boots by BIOS and UEFI from CD, and written by dd from USB stick, SD card, hard disk
-build/viver.iso: build/debian.sqfs build/.loaders
+build/viver.iso: build/debian.sqfs build/.parts
 	build/viver iso build/debian.sqfs -o $@ --boot build
 
 build/.loaders: scripts/loaders.sh | build/.setup
 	scripts/loaders.sh build/loaders
+	@touch $@
+
+# What the ISO says of its programs.
+build/.parts: build/.programs build/.loaders scripts/kit/parts.ts
+	$(BIN) node scripts/kit/parts.ts build/parts lib/viver/loaders=build/loaders lib/viver/programs=build/programs lib/viver/programs/init
 	@touch $@
 
 kit: build/viver-kit.tar.zst ## build/viver-kit.tar.zst and build/viver_VERSION_amd64.deb: `viver` with all it needs, for other machines
@@ -82,7 +87,7 @@ test: check test-unit build/viverrd.zst ## everything: types and lint, unit, fie
 	@$(MAKE) --no-print-directory -j3 test-field build/debian.tar build/sysvinit.tar
 	@$(MAKE) --no-print-directory test-vm
 
-test-unit: build/kernel/version build/.loaders build/.programs ## the fast tests
+test-unit: build/kernel/version build/.parts ## the fast tests
 	$(BIN) vitest run --project unit
 
 test-field: build/viverrd.zst ## several nodes on this machine

@@ -28,7 +28,8 @@ packages=$init,udev,iproute2,kmod,procps,less,nano-tiny,e2fsprogs,linux-image-$v
 # root has no password, on the consoles only: nothing listens on the network.
 # The dpkg options serve the making only: path-exclude for size, force-confold for the file written before its package.
 mmdebstrap --variant=minbase --include="$packages" \
-  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+  --dpkgopt='path-exclude=/usr/share/man/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-include=/usr/share/locale/locale.alias' \
   --dpkgopt=force-confold \
   --essential-hook='mkdir -p "$1/etc/initramfs-tools" && echo update_initramfs=no > "$1/etc/initramfs-tools/update-initramfs.conf"' \

@@ -40,7 +40,7 @@ VIVER_KIT=$kit exec "$kit/programs/lib64/ld-linux-x86-64.so.2" --argv0 viver \
   "$kit/programs/init" "$@"
 END
 "$here/node_modules/.bin/node" "$here/scripts/kit/manual.ts" "$tree/share"
-"$here/node_modules/.bin/node" "$here/scripts/kit/parts.ts" "$tree" "$tree/share/doc/viver"
+"$here/node_modules/.bin/node" "$here/scripts/kit/parts.ts" "$tree/share/doc/viver" ".=$tree"
 find "$tree" -type d -exec chmod 755 {} +
 find "$tree" -type f -perm /111 -exec chmod 755 {} +
 find "$tree" -type f ! -perm /111 -exec chmod 644 {} +

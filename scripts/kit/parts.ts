@@ -1,18 +1,21 @@
 /**
  * Says of every file of the kit where it comes from: an SPDX 2.3 list (viver.spdx.json), a copyright file, and the licence
  * texts of each package. A file that nobody answers for ends the work.
- * usage: node scripts/kit/parts.ts TREE DOC
+ * usage: node scripts/kit/parts.ts DOC PLACE=DIRECTORY… [PATH…]
+ *
+ * PLACE is where in the kit the files of DIRECTORY lie, `.` for all of it. A PATH is a file of the kit that is not made yet:
+ * its packages are listed.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { sourceDate } from '../../src/kit/source-date.ts';
 import { copyrightLicences, licenceRef, spdxLicence } from '../../src/kit/spdx/licences.ts';
 import { VERSION } from '../../src/runes/version.ts';
 
-const [tree, doc] = process.argv.slice(2);
-if (tree === undefined || doc === undefined) throw new Error('usage: parts.ts TREE DOC');
+const [doc, ...places] = process.argv.slice(2);
+if (doc === undefined || places.length === 0) throw new Error('usage: parts.ts DOC PLACE=DIRECTORY… [PATH…]');
 const checkout = join(import.meta.dirname, '../..');
 const INFO = '/var/lib/dpkg/info';
 
@@ -109,13 +112,21 @@ const files: {
   readonly sha256: string;
   readonly of: readonly string[];
 }[] = [];
-const paths = readdirSync(tree, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile())
-  .map((entry) => join(entry.parentPath, entry.name).slice(tree.length + 1))
-  .sort();
-for (const path of paths) {
-  const bytes = readFileSync(join(tree, path));
-  const sum = (algorithm: string): string => createHash(algorithm).update(bytes).digest('hex');
+/** The files by their places in the kit; those that are not made yet have no file here. */
+function filesAt(place: string): [string, string | undefined][] {
+  const [below = '', directory] = place.split('=');
+  if (directory === undefined) return [[below, undefined]];
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((file) => [join(below, relative(directory, file)), file]);
+}
+for (const [path, file] of places.flatMap(filesAt).sort(([left], [right]) => (left < right ? -1 : 1))) {
+  const bytes = file === undefined ? undefined : readFileSync(file);
+  const sum = (algorithm: string): string =>
+    createHash(algorithm)
+      .update(bytes ?? '')
+      .digest('hex');
   const made = MADE.find(([pattern]) => pattern.test(path))?.[1];
   const brought = made === undefined ? owners.get(sum('md5')) : undefined;
   const names = made ?? (brought === undefined ? undefined : [brought]);
@@ -124,6 +135,7 @@ for (const path of paths) {
     const name = typeof each === 'string' ? each : each.name;
     if (!parts.has(name)) parts.set(name, typeof each === 'string' ? debianPart(each) : each);
   }
+  if (bytes === undefined) continue;
   const of = names.map((each) => (typeof each === 'string' ? each : each.name));
   files.push({ path, sha1: sum('sha1'), sha256: sum('sha256'), of });
 }

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { isSea } from 'node:sea';
 import { type Program, programBelow } from '../../runes/kept-program.ts';
 
+const PARTS = 'viver.spdx.json';
 /** Where the wrapper `bin/viver` of the kit says that the kit lies. */
 const KIT_VARIABLE = 'VIVER_KIT';
 /** Administrators' programs are not in everybody's PATH. */
@@ -20,6 +21,8 @@ export interface KitFiles {
   readonly executable: string;
   /** Boot loaders of an ISO. */
   readonly loaders: string;
+  /** Which package each file is of: an SPDX list, made by scripts/kit/parts.ts. */
+  readonly parts: string;
   /** Programs that the work itself needs, with their libraries; undefined: this machine's own. */
   readonly tools: string | undefined;
 }
@@ -33,6 +36,7 @@ export function kitAt(directory: string): KitFiles {
     firstStage: join(directory, 'first-stage'),
     executable: join(programs, 'init'),
     loaders: join(directory, 'loaders'),
+    parts: join(directory, '../../share/doc/viver', PARTS),
     tools: join(directory, 'tools'),
   };
 }
@@ -46,6 +50,7 @@ export function checkoutAt(directory: string): KitFiles {
     firstStage: join(build, 'first-stage'),
     executable: join(build, 'viver'),
     loaders: join(build, 'loaders'),
+    parts: join(build, 'parts', PARTS),
     tools: undefined,
   };
 }

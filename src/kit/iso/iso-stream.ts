@@ -22,6 +22,7 @@ import {
   volumeDate,
 } from './iso-plan.ts';
 import { findMediumMenu, grubMenu, LOOPBACK_MENU } from './menu.ts';
+import { partsLists } from './parts-lists.ts';
 
 /** Of an image's head, which tells it from others: its superblock. */
 const IMAGE_HEAD_BYTES = 96;
@@ -88,7 +89,9 @@ export async function prepareIso(request: IsoRequest): Promise<IsoStream> {
       ...UEFI_LOADERS.map((name) => ({ target: `EFI/BOOT/${name}`, source: join(kit.loaders, name) })),
     ];
     const list = join(work, 'files');
-    await writeFile(list, [...own, ...files].map(graftLine).join(''));
+    const others = [...own, ...files.filter(({ target }) => target.startsWith('boot/'))];
+    const lists = await partsLists({ kitList: kit.parts, id, seconds, images, heads, files: others, work });
+    await writeFile(list, [...own, ...files, ...lists].map(graftLine).join(''));
     const words = xorrisoWords(kit, { id, seconds, efi, list });
     const { command, args } = kitTool(kit, 'xorriso', 'xorriso');
     const environment = { ...process.env, TZ: 'UTC', SOURCE_DATE_EPOCH: String(seconds), LC_ALL: 'C' };

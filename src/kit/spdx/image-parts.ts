@@ -21,13 +21,20 @@ export interface SpdxFacts {
   readonly id: string;
 }
 
+const DPKG_STATUS = Buffer.from('var/lib/dpkg/status');
+
+/** Whether the image is of Debian or its like. */
+export function hasPackageList(image: SquashfsImage): boolean {
+  return image.find(DPKG_STATUS)?.inode.kind === 'file';
+}
+
 /**
  * Lists what is inside an image of a Debian: each package of dpkg's list with version, source and licences as its
  * copyright file has them, and kernel and initrd in /boot with their sums. The same image gives the same document.
  * @throws Error when the image has no list of packages, or cannot be read
  */
 export async function imageParts(image: SquashfsImage, { name, id }: SpdxFacts): Promise<SpdxDocument> {
-  const status = await textOf(image, image.find(Buffer.from('var/lib/dpkg/status')), STATUS_BYTES_LIMIT);
+  const status = await textOf(image, image.find(DPKG_STATUS), STATUS_BYTES_LIMIT);
   if (status === undefined) {
     throw new Error(`${image.name}: no /var/lib/dpkg/status in it: only images of Debian and its like can be listed`);
   }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -66,6 +67,7 @@ test('an ISO has the image, what lies beside it, its own kernel and initrd, and 
     '/boot/grub/grub.cfg',
     '/boot/grub/i386-pc/eltorito.img',
     '/boot/grub/loopback.cfg',
+    '/boot/viver.spdx.json',
     '/boot/viverrd.zst',
     '/boot/vmlinuz',
     '/viver/one.caibx',
@@ -84,6 +86,65 @@ test('an ISO has the image, what lies beside it, its own kernel and initrd, and 
   const config = execFileSync('mtype', ['-i', join(folder, 'efi.img'), '::/boot/grub/grub.cfg'], { encoding: 'utf8' });
   const [id] = /(?<=viver_id=)[0-9a-f]{16}/.exec(config) ?? [''];
   expect(files(iso)).toContain(`/boot/grub/${id}.id`);
+});
+
+interface Spdx {
+  readonly packages: readonly {
+    name: string;
+    SPDXID: string;
+    versionInfo?: string;
+    licenseDeclared: string;
+    comment?: string;
+  }[];
+  readonly files: readonly { fileName: string; SPDXID: string; checksums: readonly { checksumValue: string }[] }[];
+  readonly relationships: readonly { spdxElementId: string; relationshipType: string; relatedSpdxElement: string }[];
+  readonly hasExtractedLicensingInfos: readonly { licenseId: string }[];
+}
+
+test('a list in it has every file with its sum and its packages, and says where the image’s own list is', async () => {
+  const debian = smallImage(folder, 'debian-like', 1, 1000, {
+    'var/lib/dpkg/status': 'Package: hello\nStatus: install ok installed\nVersion: 2.10-3\nArchitecture: amd64\n',
+  });
+  const iso = await make('listed.iso', debian, other);
+  const spdx: Spdx = JSON.parse(fileOf(iso, '/boot/viver.spdx.json').toString());
+  const inside = files(iso).filter((path) => !/\.sqfs$|\.spdx\.json$|\/boot\.cat$/.test(path));
+  expect(spdx.files.map(({ fileName }) => fileName.slice(1)).sort()).toEqual(inside.sort());
+  const namesOf = (id: string): string[] =>
+    spdx.relationships
+      .filter((each) => each.relationshipType === 'CONTAINS' && each.relatedSpdxElement === id)
+      .map((each) => spdx.packages.find(({ SPDXID }) => SPDXID === each.spdxElementId)?.name ?? 'nobody')
+      .sort();
+  const owners = new Map(spdx.files.map(({ fileName, SPDXID }) => [fileName, namesOf(SPDXID)]));
+  for (const { fileName, checksums } of spdx.files) {
+    // xorriso writes into the loader where it lies on the CD.
+    if (fileName.endsWith('/eltorito.img')) continue;
+    const sum = createHash('sha256')
+      .update(fileOf(iso, fileName.slice(1)))
+      .digest('hex');
+    expect(sum, fileName).toBe(checksums[1]?.checksumValue);
+  }
+  expect(owners.get('./EFI/BOOT/BOOTX64.EFI')).toEqual(['shim-signed']);
+  expect(owners.get('./EFI/BOOT/grubx64.efi')).toEqual(['grub-efi-amd64-signed']);
+  expect(owners.get('./boot/grub/i386-pc/eltorito.img')).toEqual(['grub-pc-bin']);
+  expect(owners.get('./boot/grub/grub.cfg')).toEqual(['viver']);
+  expect(owners.get('./boot/debian-like/viverrd.zst')).toEqual(
+    expect.arrayContaining(['busybox-static', 'dnsmasq-base', 'ipxe', 'libc6', `node-linux-${process.arch}`, 'viver']),
+  );
+  const known = new Set(spdx.hasExtractedLicensingInfos.map(({ licenseId }) => licenseId));
+  for (const { name, versionInfo, licenseDeclared, comment } of spdx.packages) {
+    if (comment?.includes('image') || comment?.includes('in this ISO')) continue;
+    expect(versionInfo, name).toMatch(/^\d/);
+    for (const licence of licenseDeclared.split(' AND '))
+      if (licence.startsWith('LicenseRef-')) expect(known, name).toContain(licence);
+  }
+  expect(spdx.packages).toContainEqual(
+    expect.objectContaining({
+      name: 'viver/debian-like.sqfs',
+      comment: 'what is in it: viver/debian-like.spdx.json in this ISO',
+    }),
+  );
+  const list: Spdx = JSON.parse(fileOf(iso, '/viver/debian-like.spdx.json').toString());
+  expect(list.packages).toMatchObject([{ name: 'hello', versionInfo: '2.10-3' }]);
 });
 
 test('the same inputs give the same bytes, at any time', async () => {

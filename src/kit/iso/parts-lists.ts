@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SquashfsImage } from '../../squashfs/squashfs-image.ts';
+import { hasPackageList, imageParts } from '../spdx/image-parts.ts';
+import { type IsoPart, isoParts, type KitParts } from '../spdx/iso-parts.ts';
+import type { IsoFile, IsoImage } from './iso-plan.ts';
+
+const LIST = 'boot/viver.spdx.json';
+
+interface PartsRequest {
+  /** The kit's list of its parts. */
+  readonly kitList: string;
+  readonly id: string;
+  readonly seconds: number;
+  readonly images: readonly IsoImage[];
+  /** Of each image its superblock. */
+  readonly heads: readonly Uint8Array[];
+  /** Everything else in the ISO. */
+  readonly files: readonly IsoFile[];
+  /** Where the lists are written. */
+  readonly work: string;
+}
+
+/**
+ * Writes what an ISO says of its parts: one list for VIVER's own programs and the boot loaders, and one beside each image of
+ * a Debian.
+ * @throws Error when the kit's list is missing
+ */
+export async function partsLists(request: PartsRequest): Promise<IsoFile[]> {
+  const { kitList, id, seconds, images, heads, files, work } = request;
+  if (!existsSync(kitList)) throw new Error(`${kitList} is missing: make iso`);
+  const kit = JSON.parse(await readFile(kitList, 'utf8')) as KitParts;
+  const lists: IsoFile[] = [];
+  const put = async (target: string, document: unknown): Promise<void> => {
+    const source = join(work, `list-${lists.length}.json`);
+    await writeFile(source, `${JSON.stringify(document, undefined, 1)}\n`);
+    lists.push({ target, source });
+  };
+  const rows: { path: string; list: string | undefined }[] = [];
+  for (const [i, { name, path }] of images.entries()) {
+    using image = new SquashfsImage(path);
+    const list = hasPackageList(image) ? `viver/${name}.spdx.json` : undefined;
+    const head = createHash('sha256').update(heads[i] ?? '');
+    if (list !== undefined) await put(list, await imageParts(image, { name, id: head.digest('hex') }));
+    rows.push({ path: `viver/${name}.sqfs`, list });
+  }
+  const parts: IsoPart[] = [];
+  for (const { target, source } of files) parts.push({ path: target, kind: kindOf(target), ...(await sumsOf(source)) });
+  await put(LIST, isoParts(kit, { id, seconds, parts, images: rows }));
+  return lists;
+}
+
+function kindOf(target: string): IsoPart['kind'] {
+  if (target.startsWith('EFI/') || target.startsWith('boot/grub/i386-pc/')) return 'loader';
+  if (target.endsWith('/viverrd.zst')) return 'initrd';
+  return target.endsWith('/vmlinuz') ? 'kernel' : 'own';
+}
+
+async function sumsOf(path: string): Promise<Pick<IsoPart, 'sha1' | 'sha256'>> {
+  const [sha1, sha256] = [createHash('sha1'), createHash('sha256')];
+  for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) {
+    sha1.update(piece);
+    sha256.update(piece);
+  }
+  return { sha1: sha1.digest('hex'), sha256: sha256.digest('hex') };
+}
