@@ -12,6 +12,7 @@ import { readIpv6Links } from './ipv6-links.ts';
 import { type Lease, parseLease } from './lease.ts';
 import { writeLeaseFacts } from './lease-facts.ts';
 import { type LinkDevice, readLinkDevice } from './link-device.ts';
+import { probePathMtu } from './path-mtu.ts';
 import { isVlanOf, vlanName } from './vlan.ts';
 
 export interface BringUpOptions {
@@ -89,6 +90,7 @@ async function configure(
   say: (line: string) => void,
 ): Promise<void> {
   const { address, prefixLength, mtu } = plan;
+  probePathMtu();
   // Of first importance where it is less than the card's own: larger packets would get lost.
   if (mtu !== undefined && mtu !== link.mtu)
     await network.setMtu(link, mtu).catch((error: Error) => say(`${error.message}, which the DHCP server asks for`));

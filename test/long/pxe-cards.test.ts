@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { Cluster } from '../vm/harness/cluster.ts';
 import { pxe, SERVES, server, servingImage } from '../vm/harness/pxe-machines.ts';
 
-const MODELS = ['e1000', 'virtio-net-pci', 'rtl8139', 'vmxnet3'] as const;
+/** Those that QEMU has an iPXE ROM for. */
+const MODELS = ['e1000', 'e1000e', 'virtio-net-pci', 'rtl8139', 'vmxnet3', 'pcnet', 'ne2k_pci', 'i82550'] as const;
 
 test.each(MODELS)('%s boots by BIOS and by UEFI', { timeout: 1_000_000 }, async (model) => {
   const image = await servingImage();

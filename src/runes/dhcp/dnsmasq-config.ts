@@ -229,6 +229,8 @@ export function tftpConfig(network: Network, directory: string): string {
     ...common(network),
     `enable-tftp=${network.interfaceName}`,
     `tftp-root=${directory}`,
+    // Blocks that pass wherever IPv6 would (RFC 8200): loaders are small, and who loads them cannot ask for smaller ones.
+    'tftp-mtu=1280',
     // fifty machines switched on at once
     'tftp-max=256',
   ]);

@@ -5,6 +5,7 @@ import { type Link, Rtnetlink } from '../../linux/netlink/rtnetlink.ts';
 import { parseIpSetting, parseResolvConf } from '../../net/address-plan.ts';
 import { bringUp, RESOLV_CONF } from '../../net/bring-up.ts';
 import { isUsable } from '../../net/interfaces.ts';
+import { probePathMtu } from '../../net/path-mtu.ts';
 import { parseVlan, vlanName } from '../../net/vlan.ts';
 import { isAddressTaken } from '../dhcp/arp-probe.ts';
 import { choosePrivate, dhcpRange, isOwnRange, type Subnet } from '../dhcp/private-range.ts';
@@ -297,6 +298,7 @@ export default definePlugin({
   async start(context) {
     const network = await find(context);
     const { interfaceName, address, prefixLength, origin, server, keeper } = network;
+    probePathMtu();
     const how = {
       lease: keeper === undefined ? `by DHCP${server === undefined ? '' : ` from ${server}`}` : `by ${keeper}`,
       static: 'by viver.ip',

@@ -30,6 +30,7 @@ describe.concurrent('the network is brought up', () => {
       asking: ['a0'],
       written: `${address}/24\n`,
       facts: { hostname: 'desk7', ntp: ['10.71.0.1'] },
+      probing: '1',
     });
   });
 

@@ -21,9 +21,10 @@ export interface ClusterOptions {
   readonly slots?: 'one' | 'all';
 }
 
-/** Machines on one wire, `lan`, that are switched on and off one by one. Disposing it ends them all. */
+/** Machines on a wire, `lan`, that are switched on and off one by one; `office` is another. Disposing it ends them all. */
 export class Cluster implements AsyncDisposable {
   readonly wire = new Wire();
+  readonly office = new Wire();
   readonly meter = new TrafficMeter();
   readonly moments: Moment[] = [];
   readonly #machines: Machine[] = [];
@@ -64,7 +65,7 @@ export class Cluster implements AsyncDisposable {
     const { name } = scenario;
     const machine = await powerOn(scenario, {
       ...options,
-      wires: { lan: this.wire },
+      wires: { lan: this.wire, office: this.office },
       slots: 'none',
       onLine: ({ text }) => {
         const milestone = milestoneOf(text);

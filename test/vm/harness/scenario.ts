@@ -55,7 +55,17 @@ export interface Disk {
 export interface Nic {
   /** Names the card in link steps. */
   readonly name: string;
-  readonly model: 'virtio-net-pci' | 'e1000' | 'e1000e' | 'rtl8139' | 'vmxnet3' | 'usb-net' | 'igb' | 'pcnet';
+  readonly model:
+    | 'virtio-net-pci'
+    | 'e1000'
+    | 'e1000e'
+    | 'rtl8139'
+    | 'vmxnet3'
+    | 'usb-net'
+    | 'igb'
+    | 'pcnet'
+    | 'ne2k_pci'
+    | 'i82550';
   readonly mac?: string;
   /** The wire it is on: machines whose cards name the same wire see each other. Left out: no cable. */
   readonly wire?: string;

@@ -53,6 +53,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
       asking: clients().map(({ card }) => card),
       written: readFileSync(join(directory, 'address-a0'), 'utf8'),
       facts: readLeaseFacts(directory),
+      probing: readFileSync('/proc/sys/net/ipv4/tcp_mtu_probing', 'utf8').trim(),
     };
   },
 
