@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { sourceDate } from '../../src/kit/source-date.ts';
-import { copyrightLicences, licenceRef, spdxLicence } from '../../src/kit/spdx/licences.ts';
+import { copyrightLicences, licenceRef, licenceText, spdxLicence } from '../../src/kit/spdx/licences.ts';
 import { VERSION } from '../../src/runes/version.ts';
 
 const [doc, ...places] = process.argv.slice(2);
@@ -192,7 +192,7 @@ const spdx = {
   hasExtractedLicensingInfos: [...refs].map(([licenseId, part]) => ({
     licenseId,
     name: licenseId.replace('LicenseRef-', ''),
-    extractedText: readFileSync(part.text, 'utf8'),
+    extractedText: licenceText(readFileSync(part.text, 'utf8'), licenseId),
   })),
 };
 mkdirSync(join(doc, 'licences'), { recursive: true });

@@ -79,7 +79,8 @@ test('a server whose switch port opens after 30 s harms nobody, and finds the DH
   await expect
     .poll(async () => (await statusOf(cluster, one)).dhcp?.mode, { timeout: 240_000, interval: 1000 })
     .toBe('proxy');
-  expect(await addressOf(cluster, one)).toMatch(/^192\.168\.77\./);
+  // The address of its own stays beside it, for who may know the machine by that.
+  expect(await cluster.run(one, 'ip -4 -o addr')).toContain(dhcp.leases.get(mac(1)));
   const two = await boot(cluster, pxe({ name: 'late-port-client', number: 2, image }));
   expect(await cluster.run(two, 'ip -4 -o addr')).toContain(dhcp.leases.get(mac(2)));
   // Only the network's own server has ever answered it.

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { printable } from '../../codec/printable.ts';
 import type { ImageEntry, SquashfsImage } from '../../squashfs/squashfs-image.ts';
 import { type InstalledPackage, parseDpkgStatus, STATUS_BYTES_LIMIT } from './dpkg-status.ts';
-import { copyrightLicences, licenceRef, spdxLicence } from './licences.ts';
+import { copyrightLicences, licenceRef, licenceText, spdxLicence } from './licences.ts';
 
 /** A file of more is no licence text. */
 const COPYRIGHT_BYTES_LIMIT = 4 << 20;
@@ -44,7 +44,9 @@ export async function imageParts(image: SquashfsImage, { name, id }: SpdxFacts):
   for (const one of parseDpkgStatus(status)) {
     const copyright = await textOf(image, copyrights.get(one.name), COPYRIGHT_BYTES_LIMIT);
     const licences = licencesOf(one, copyright);
-    for (const licence of licences) if (licence.startsWith('LicenseRef-')) texts.set(licence, copyright ?? '');
+    for (const licence of licences)
+      if (licence.startsWith('LicenseRef-') && !texts.has(licence))
+        texts.set(licence, licenceText(copyright ?? '', licence));
     packages.push(packageRow(one, licences));
   }
   const files = [];

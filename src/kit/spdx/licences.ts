@@ -31,9 +31,30 @@ export function spdxLicence(name: string): string | undefined {
 export function copyrightLicences(text: string): string[] {
   if (!/^Format:\s*\S+copyright-format/m.test(text)) return [];
   const lines = [...text.matchAll(/^License:[ \t]*(\S.*)$/gm)].flatMap((match) => match[1] ?? []);
-  // `GPL-2+ with exception and BSD-3-clause or X`: each part by itself.
-  const names = lines.flatMap((line) => line.split(/\s+(?:and\/or|and|or)\s+|,\s*/i).map((name) => name.trim()));
-  return [...new Set(names.filter((name) => name !== ''))].sort();
+  return [...new Set(lines.flatMap(copyrightNames))].sort();
+}
+
+/** `GPL-2+ with exception and BSD-3-clause or X`: each part by itself. */
+function copyrightNames(line: string): string[] {
+  const names = line.split(/\s+(?:and\/or|and|or)\s+|,\s*/i).map((name) => name.trim());
+  return names.filter((name) => name !== '');
+}
+
+/**
+ * What a copyright file says of one of its licences: the paragraph that stands under its name; the whole file where it is
+ * not machine-readable, or refers to a text without giving it.
+ * @param ref as licenceRef makes it
+ */
+export function licenceText(text: string, ref: string): string {
+  const paragraphs = text.split(/\n(?=\S)/).flatMap((field) => {
+    const [, names, body] = /^License:[ \t]*(.*)((?:\n[ \t].*)+)/.exec(field) ?? [];
+    return names !== undefined && body !== undefined && copyrightNames(names).some((name) => licenceRef(name) === ref)
+      ? [body]
+      : [];
+  });
+  const [longest = ''] = paragraphs.sort((a, b) => b.length - a.length);
+  // `.` on a line of its own is an empty one (deb-control(5)).
+  return longest === '' ? text : longest.replace(/^\n/, '').replace(/^ \.?/gm, '');
 }
 
 export const licenceRef = (name: string): string => `LicenseRef-${name.replaceAll(/[^A-Za-z0-9.-]+/g, '-')}`;

@@ -128,6 +128,8 @@ export function qemuArguments(scenario: Scenario, surroundings: Surroundings): r
   const args = [
     ...['-name', scenario.name, '-nodefaults', '-no-user-config', '-S'],
     ...['-machine', machine],
+    // Firmware that has found nothing to boot from begins anew, as a PC's does.
+    ...(bootsFromCard(scenario) ? ['-boot', 'reboot-timeout=5000'] : []),
     ...['-accel', accelerator, '-cpu', 'qemu64'],
     ...['-smp', String(scenario.cpus ?? 1), '-m', `${scenario.memoryMiB ?? 2048}M`],
     ...['-display', 'none', '-vga', 'std'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { copyrightLicences, licenceRef, spdxLicence } from '../../../../src/kit/spdx/licences.ts';
+import { copyrightLicences, licenceRef, licenceText, spdxLicence } from '../../../../src/kit/spdx/licences.ts';
 
 test.each([
   ['GPL-2+', 'GPL-2.0-or-later'],
@@ -30,4 +30,24 @@ License: GPL-2+
 
 test('what SPDX has no name for gets one of its own', () => {
   expect(licenceRef('GPL-2+ with OpenSSL exception')).toBe('LicenseRef-GPL-2-with-OpenSSL-exception');
+});
+
+test('of a licence its own paragraph is given, and the whole file where there is none', () => {
+  const text = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+
+Files: *
+License: PD and Own~1
+Comment: none
+
+License: Own~1
+ Do what
+ .
+  you like.
+
+License: GPL-2+
+ See elsewhere.
+`;
+  expect(licenceText(text, licenceRef('Own~1'))).toBe('Do what\n\n you like.');
+  expect(licenceText(text, licenceRef('PD'))).toBe(text);
+  expect(licenceText('All rights are yours.\n', licenceRef('hello-copyright'))).toBe('All rights are yours.\n');
 });
