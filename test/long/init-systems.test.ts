@@ -2,7 +2,7 @@ import { test } from 'vitest';
 import { Cluster } from '../vm/harness/cluster.ts';
 import { viverKernel } from '../vm/harness/direct.ts';
 import { diskless, holder, staticAddress } from '../vm/harness/field-machines.ts';
-import { imageDisk } from '../vm/harness/images.ts';
+import { builtImage, imageDisk } from '../vm/harness/images.ts';
 import { INIT_RECIPES } from '../vm/harness/init-recipes.ts';
 import { LOGIN, POWER_OFF, rootReady } from '../vm/harness/login.ts';
 import { performAll, runScenario } from '../vm/harness/run-scenario.ts';
@@ -26,7 +26,7 @@ test('Debian 13, systemd 257, boots with no failed unit and switches itself off'
 });
 
 /** What PID 1 is called. */
-const COMM = { openrc: 'init', runit: 'runit', void: 'runit' } as const;
+const COMM: Readonly<Record<string, string>> = { openrc: 'init', runit: 'runit', void: 'runit', sysvinit: 'init' };
 
 const RUNS: readonly Step[] = [
   {
@@ -38,10 +38,11 @@ const RUNS: readonly Step[] = [
   { run: 'pgrep -f udevd', output: /^\d+/ },
 ];
 
-for (const [name, recipe] of Object.entries(INIT_RECIPES)) {
+for (const name of [...Object.keys(INIT_RECIPES), 'sysvinit']) {
   test(`${name}: from a disk and without one to a login with roles and field, and off again`, async () => {
-    const image = await variantImage(name, recipe);
-    const own: Step = { run: 'cat /proc/1/comm', output: new RegExp(`^${COMM[name as keyof typeof COMM]}$`) };
+    const recipe = INIT_RECIPES[name as keyof typeof INIT_RECIPES];
+    const image = recipe === undefined ? await builtImage('sysvinit') : await variantImage(name, recipe);
+    const own: Step = { run: 'cat /proc/1/comm', output: new RegExp(`^${COMM[name]}$`) };
     await using field = await Cluster.open({ slots: 'one' });
     const first = await field.powerOn(
       await holder({ name: `${name}-holder`, number: 1, image, steps: [own, ...RUNS] }),

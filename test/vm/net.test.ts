@@ -84,22 +84,6 @@ test('a pinned image is taken from the peer that is named, with an address of it
   await perform(one as Machine, { run: 'until dmesg | grep "viver field: .* left"; do sleep 1; done', within: 60 });
 });
 
-test('a sysvinit image from the field boots and switches off: its daemon is not killed before the root', async () => {
-  const image = await builtImage('sysvinit');
-  await using field = await Cluster.open({ slots: 'one' });
-  await startTogether(
-    field,
-    await holder({ name: 'net-sysvinit-holder', number: 1, image, steps: [] }),
-    diskless({
-      name: 'net-sysvinit',
-      number: 2,
-      image,
-      words: [staticAddress(2), WAITS],
-      steps: [{ run: '[ "$(cat /proc/1/comm)" = init ]' }, NO_IO_ERROR, ...POWER_OFF],
-    }),
-  );
-});
-
 test('three machines read on when the one that brought the image is switched off', async () => {
   const image = await smallImage();
   await using field = await Cluster.open();
