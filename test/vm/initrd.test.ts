@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { afterAll, expect, test } from 'vitest';
 import { checkoutAt } from '../../src/kit/initrd/kit-files.ts';
 import { makeInitrd } from '../../src/kit/initrd/make-initrd.ts';
+import { endingAlone } from '../../src/linux/worker.ts';
 import { BUILD, product } from './harness/products.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -61,4 +62,15 @@ test('SIGUSR1 opens no debugging port in the executable', () => {
   const { stdout, stderr } = spawnSync(product('viver'), ['javascript'], { input, encoding: 'utf8' });
   expect(stdout).toContain('goes on');
   expect(stdout + stderr).not.toContain('Debugger');
+});
+
+test('a thread of the executable that fails does not take the process along', () => {
+  const code = endingAlone("throw new Error('out of luck');");
+  const input = `new (require('node:worker_threads').Worker)(${JSON.stringify(code)}, { eval: true })
+    .on('exit', (status) => console.log('thread ended', status)); setTimeout(() => console.log('goes on'), 3000);`;
+  const words = { input: `${input.replaceAll('\n', ' ')}\n`, encoding: 'utf8' } as const;
+  const { status, stdout, stderr } = spawnSync(product('viver'), ['javascript'], words);
+  expect(stdout).toMatch(/thread ended 1\n[\s\S]*goes on/);
+  expect(stderr).toMatch(/^viver: a thread ended: [\s\S]*Error: out of luck/);
+  expect(status).toBe(0);
 });
