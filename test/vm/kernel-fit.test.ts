@@ -17,7 +17,7 @@ test('an image without modules for the running kernel: one line says so, and tho
       { wait: rootReady({ image: 'small' }), within: 60 },
       ...LOGIN,
       { run: 'ls /lib/modules/$(uname -r)/modules.dep /lib/modules/$(uname -r)/kernel/drivers/net' },
-      { run: 'ls /sys/class/net', output: /eth0/ },
+      { run: 'until ls /sys/class/net | grep eth0; do sleep 1; done' },
       ...POWER_OFF,
     ],
   });

@@ -45,7 +45,9 @@ test("a plugin of the image's own, a .ts file, runs; a machine with two cards se
     new RegExp(`hello from ${address.replaceAll('.', '\\.')} on eth\\d \\(${mac(1)}\\): (full|standby)`),
   );
   expect(await cluster.run(one, 'cat /etc/motd')).toContain('made by a plugin on 2 cards');
-  const { plugins, dhcp } = await statusOf(cluster, one);
-  expect(plugins).toContainEqual(expect.objectContaining({ name: 'hello', state: 'running' }));
-  expect(dhcp?.mode).toBe('full');
+  const told = async () => {
+    const { plugins, dhcp } = await statusOf(cluster, one);
+    return { hello: plugins.find(({ name }) => name === 'hello')?.state, mode: dhcp?.mode };
+  };
+  await expect.poll(told, { timeout: 120_000, interval: 1000 }).toEqual({ hello: 'running', mode: 'full' });
 });
