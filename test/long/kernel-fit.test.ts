@@ -47,8 +47,8 @@ const UNFIT = 'the image has no modules for the running kernel';
 /** What shows that devices are driven by modules which the image does not have. */
 const DRIVEN: readonly Step[] = [
   { run: 'ls /lib/modules/$(uname -r)/modules.dep /lib/modules/$(uname -r)/kernel' },
-  { run: 'lsmod', output: /^e1000e /m },
-  { run: 'ls /sys/class/net', output: /e(np|th|ns)\S+/ },
+  { run: 'until lsmod | grep "^e1000e "; do sleep 1; done' },
+  { run: 'until ls /sys/class/net | grep -E "^e(np|th|ns)"; do sleep 1; done' },
   // The image's own modprobe finds them where it looks.
   { run: 'modprobe fat && lsmod', output: /^fat /m },
 ];
