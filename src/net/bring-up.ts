@@ -90,7 +90,7 @@ async function configure(
   say: (line: string) => void,
 ): Promise<void> {
   const { address, prefixLength, mtu } = plan;
-  probePathMtu();
+  probePathMtu(say);
   // Of first importance where it is less than the card's own: larger packets would get lost.
   if (mtu !== undefined && mtu !== link.mtu)
     await network.setMtu(link, mtu).catch((error: Error) => say(`${error.message}, which the DHCP server asks for`));

@@ -298,7 +298,7 @@ export default definePlugin({
   async start(context) {
     const network = await find(context);
     const { interfaceName, address, prefixLength, origin, server, keeper } = network;
-    probePathMtu();
+    probePathMtu(context.log);
     const how = {
       lease: keeper === undefined ? `by DHCP${server === undefined ? '' : ` from ${server}`}` : `by ${keeper}`,
       static: 'by viver.ip',
