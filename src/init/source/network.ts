@@ -3,6 +3,7 @@ import { printable } from '../../codec/printable.ts';
 import { describeError } from '../../linux/describe-error.ts';
 import { parseIpSetting } from '../../net/address-plan.ts';
 import { bringUp, type NetworkUp } from '../../net/bring-up.ts';
+import { isNetworkName } from '../../net/host-name.ts';
 import { writeLeaseFacts } from '../../net/lease-facts.ts';
 import { reverseName } from '../../net/reverse-name.ts';
 import { type BootLog, REPORT_DIRECTORY } from '../boot-log.ts';
@@ -110,7 +111,7 @@ export class Network {
 
   /** Where neither a word nor DHCP names this machine, DNS may. Nothing waits for it: who is late is not heard. */
   async #askName({ plan, lease }: NetworkUp): Promise<void> {
-    if (this.#options.hostname !== undefined || lease?.hostname !== undefined) return;
+    if (this.#options.hostname !== undefined || isNetworkName(lease?.hostname ?? '')) return;
     const hostname = await reverseName(plan.address, plan.dns);
     if (hostname === undefined) return;
     writeLeaseFacts(REPORT_DIRECTORY, { hostname, ntp: lease?.ntp ?? [] });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setHostname } from '../../linux/process.ts';
 import { sha256 } from '../../linux/sha256.ts';
+import { isHostName, isNetworkName } from '../../net/host-name.ts';
 import { readLeaseFacts } from '../../net/lease-facts.ts';
 import {
   type HardwareMarks,
@@ -32,9 +33,6 @@ function markOf({ bootMac, macs, uuid, chance }: Marks): string {
   return isRealUuid(uuid) ? sha256(Buffer.from(uuid.toLowerCase())).toString('hex').slice(0, 6) : chance;
 }
 
-/** RFC 1123, section 2.1. */
-const HOST_NAME = /^(?=.{1,64}$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/;
-
 /**
  * A name no other machine of the network has: `viver.hostname=`, else what the network calls this machine (option 12 of
  * DHCP, else DNS by its address), else the image's own name with six digits: the last half of the MAC the machine was
@@ -42,8 +40,8 @@ const HOST_NAME = /^(?=.{1,64}$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-
  */
 export function hostnameFor(marks: Marks, image: string | undefined, leased?: string): string {
   const asked = wordOf(marks.commandLine, 'viver.hostname');
-  if (asked !== undefined && HOST_NAME.test(asked)) return asked;
-  if (leased !== undefined && HOST_NAME.test(leased) && !/^localhost(\.|$)/i.test(leased)) return leased;
+  if (asked !== undefined && isHostName(asked)) return asked;
+  if (leased !== undefined && isNetworkName(leased)) return leased;
   // a disk that keeps what is written has the name of an earlier boot
   const base = (image?.trim().split('.')[0] ?? '').replace(/(?<=.)-[0-9a-f]{6}$/, '');
   // RFC 1123, section 2.1
