@@ -36,7 +36,9 @@ export function copyrightLicences(text: string): string[] {
 
 /** `GPL-2+ with exception and BSD-3-clause or X`: each part by itself. */
 function copyrightNames(line: string): string[] {
-  const names = line.split(/\s+(?:and\/or|and|or)\s+|,\s*/i).map((name) => name.trim());
+  // One space each first: of a long run of them every start would be tried.
+  const words = line.replaceAll(/\s+/g, ' ');
+  const names = words.split(/ (?:and\/or|and|or) |,/i).map((name) => name.trim());
   return names.filter((name) => name !== '');
 }
 
@@ -54,7 +56,7 @@ export function licenceText(text: string, ref: string): string {
   });
   const [longest = ''] = paragraphs.sort((a, b) => b.length - a.length);
   // `.` on a line of its own is an empty one (deb-control(5)).
-  return longest === '' ? text : longest.replace(/^\n/, '').replace(/^ \.?/gm, '');
+  return longest === '' ? text : longest.replace(/^\n/, '').replace(/^ (?:\.$)?/gm, '');
 }
 
 export const licenceRef = (name: string): string => `LicenseRef-${name.replaceAll(/[^A-Za-z0-9.-]+/g, '-')}`;

@@ -51,3 +51,12 @@ License: GPL-2+
   expect(licenceText(text, licenceRef('PD'))).toBe(text);
   expect(licenceText('All rights are yours.\n', licenceRef('hello-copyright'))).toBe('All rights are yours.\n');
 });
+
+test('a line of nothing but room between two words is read at once, and a dot that begins a word stays', () => {
+  const text = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+License: a${' '.repeat(200_000)}b\n .NET is\n .\n free\n`;
+  const startMs = performance.now();
+  expect(copyrightLicences(text)).toEqual(['a b']);
+  expect(licenceText(text, licenceRef('a b'))).toBe('.NET is\n\nfree');
+  expect(performance.now() - startMs).toBeLessThan(2000);
+});
