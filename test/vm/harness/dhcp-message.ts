@@ -27,7 +27,10 @@ export const OPTION = {
   type: 53,
   server: 54,
   vendorClass: 60,
+  bootFile: 67,
   userClass: 77,
+  /** RFC 4578, 2.1 */
+  architecture: 93,
 } as const;
 
 const FIXED_BYTES = 236;

@@ -107,7 +107,7 @@ export interface PxeMachine {
   readonly firmware?: 'bios' | 'uefi' | 'secure-boot';
   readonly model?: Nic['model'];
   /** See Nic. */
-  readonly pxeBy?: 'rom' | 'firmware';
+  readonly pxeBy?: Nic['pxe'];
   readonly cpus?: number;
   /** More cards, beside the one it boots from. */
   readonly others?: readonly Nic[];

@@ -100,7 +100,13 @@ function nicArguments(scenario: Scenario, surroundings: Surroundings): readonly 
       }),
     );
   }
-  return args;
+  return [...args, ...withoutPxe(scenario)];
+}
+
+/** The switches that a firmware's setup has for PXE, as OVMF takes them from QEMU: HTTP is then its first entry. */
+function withoutPxe({ nics = [] }: Scenario): readonly string[] {
+  if (!nics.some(({ pxe }) => pxe === 'http')) return [];
+  return ['IPv4', 'IPv6'].flatMap((ip) => ['-fw_cfg', `name=opt/org.tianocore/${ip}PXESupport,string=n`]);
 }
 
 /** With graphics=off, SeaBIOS and the boot ROMs it runs write to the serial console, so their words are in its log. */

@@ -71,8 +71,11 @@ export interface Nic {
   readonly wire?: string;
   /** Try to boot from it (PXE), 1 first. */
   readonly bootIndex?: number;
-  /** Which PXE code: the card's own ROM, which is iPXE (default), or what the firmware has for it (UEFI, virtio-net). */
-  readonly pxe?: 'rom' | 'firmware';
+  /**
+   * Which PXE code: the card's own ROM, which is iPXE (default), or what the firmware has for it (UEFI, virtio-net).
+   * `http`: the firmware boots by HTTP, and PXE is switched off in it.
+   */
+  readonly pxe?: 'rom' | 'firmware' | 'http';
 }
 
 /** Kernel and initrd handed over by QEMU, without a boot loader. */
