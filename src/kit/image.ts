@@ -59,7 +59,7 @@ const ACTIONS: Readonly<Record<string, ActionWords>> = {
     options: ['json'],
     paths: 'one',
   },
-  spdx: { run: (path, _options, signal) => printParts(path, signal), options: [] },
+  spdx: { run: (path) => printParts(path), options: [] },
   mount: { run: (path, _options, _signal, [directory = '']) => mountImage(path, directory), options: [], paths: 'one' },
   unmount: { run: (path) => unmountImage(path), options: [] },
 };

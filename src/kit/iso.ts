@@ -1,5 +1,6 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { printable } from '../codec/printable.ts';
 import { type Command, UsageError } from './command.ts';
 import { prepareIso } from './iso/iso-stream.ts';
 import { partialName } from './output-file.ts';
@@ -31,7 +32,7 @@ The same inputs give the same bytes. Its date is that of the newest image, or SO
     if (images.length === 0) throw new UsageError('an IMAGE is missing');
     if (output === undefined) throw new UsageError('-o FILE is missing');
     const partial = partialName(output, images);
-    await using ready = await prepareIso({ images, ...(boot === undefined ? {} : { boot }), signal });
+    await using ready = await prepareIso({ images, ...(boot === undefined ? {} : { boot }), signal, tell });
     try {
       const size = await withProgress('iso', (update) => writeFile(partial, ready.chunks(), ready.sizeBytes, update));
       await rename(partial, output);
@@ -47,6 +48,8 @@ The same inputs give the same bytes. Its date is that of the newest image, or SO
     }
   },
 };
+
+const tell = (line: string): void => void process.stderr.write(`viver iso: ${printable(line)}\n`);
 
 async function writeFile(
   path: string,

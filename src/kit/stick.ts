@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
+import { printable } from '../codec/printable.ts';
 import { type Command, UsageError } from './command.ts';
 import { prepareIso } from './iso/iso-stream.ts';
 import { showProgress } from './progress.ts';
@@ -32,7 +33,7 @@ to be answered with yes.
     if (device === undefined || images.length === 0) throw new UsageError('IMAGE and DEVICE are wanted');
     const target = openTarget(device, values['any-disk'] ?? false);
     const boot = values.boot === undefined ? {} : { boot: values.boot };
-    await using ready = await prepareIso({ images, ...boot, signal });
+    await using ready = await prepareIso({ images, ...boot, signal, tell: (line) => say(printable(line)) });
     const plan = named(device, () => planStick(readDisk(target), ready.sizeBytes, values.new ?? false));
     say(`${device}: ${target.description}, ${megabytes(target.sizeBytes)}`);
     say(`${megabytes(ready.sizeBytes)} are written to it: ${ready.names.join(', ')}, with boot loader`);

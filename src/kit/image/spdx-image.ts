@@ -2,12 +2,11 @@ import { once } from 'node:events';
 import { imagePaths } from '../../image/image-reference.ts';
 import { SquashfsImage } from '../../squashfs/squashfs-image.ts';
 import { imageParts } from '../spdx/image-parts.ts';
-import { knownIndex } from './known-index.ts';
+import { documentText } from '../spdx/parts-document.ts';
 
-/** `viver image spdx`. */
-export async function printParts(path: string, signal: AbortSignal): Promise<void> {
+/** `viver image spdx`: made of the packages that lie in the image, whatever list it carries. */
+export async function printParts(path: string): Promise<void> {
   using image = new SquashfsImage(path);
-  const { id } = await knownIndex(path, signal);
-  const parts = await imageParts(image, { name: imagePaths(path).name, id });
-  if (!process.stdout.write(`${JSON.stringify(parts, undefined, 1)}\n`)) await once(process.stdout, 'drain');
+  const parts = await imageParts(image, imagePaths(path).name);
+  if (!process.stdout.write(documentText(parts))) await once(process.stdout, 'drain');
 }

@@ -40,6 +40,8 @@ export interface IsoRequest {
   readonly boot?: string;
   readonly kit?: KitFiles;
   readonly signal: AbortSignal;
+  /** Told what the ISO goes without. */
+  readonly tell: (line: string) => void;
 }
 
 /** An ISO that is ready to be written; what it is made of is thrown away when it is disposed of. */
@@ -56,7 +58,7 @@ export interface IsoStream extends AsyncDisposable {
  * @throws Error when an image cannot be read or boots nothing, or a program is missing
  */
 export async function prepareIso(request: IsoRequest): Promise<IsoStream> {
-  const { signal } = request;
+  const { signal, tell } = request;
   const kit = request.kit ?? findKit();
   if (!existsSync(kit.loaders)) throw new Error(`${kit.loaders} is missing: make iso`);
   const work = mkdtempSync(join(tmpdir(), 'viver-iso-'));
@@ -90,7 +92,7 @@ export async function prepareIso(request: IsoRequest): Promise<IsoStream> {
     ];
     const list = join(work, 'files');
     const others = [...own, ...files.filter(({ target }) => target.startsWith('boot/'))];
-    const lists = await partsLists({ kitList: kit.parts, id, seconds, images, heads, files: others, work });
+    const lists = await partsLists({ kitList: kit.parts, id, seconds, images, files: others, work, tell });
     await writeFile(list, [...own, ...files, ...lists].map(graftLine).join(''));
     const words = xorrisoWords(kit, { id, seconds, efi, list });
     const { command, args } = kitTool(kit, 'xorriso', 'xorriso');

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { describeError } from '../../linux/describe-error.ts';
 import { SquashfsImage } from '../../squashfs/squashfs-image.ts';
 import { hasPackageList, imageParts } from '../spdx/image-parts.ts';
 import { type IsoPart, isoParts, type KitParts } from '../spdx/iso-parts.ts';
+import { documentText, type SpdxDocument } from '../spdx/parts-document.ts';
 import type { IsoFile, IsoImage } from './iso-plan.ts';
 
 const LIST = 'boot/viver.spdx.json';
@@ -15,41 +17,51 @@ interface PartsRequest {
   readonly id: string;
   readonly seconds: number;
   readonly images: readonly IsoImage[];
-  /** Of each image its superblock. */
-  readonly heads: readonly Uint8Array[];
   /** Everything else in the ISO. */
   readonly files: readonly IsoFile[];
   /** Where the lists are written. */
   readonly work: string;
+  /** Told of each image whose list is left out, and why. */
+  readonly tell: (line: string) => void;
 }
 
 /**
  * Writes what an ISO says of its parts: one list for VIVER's own programs and the boot loaders, and one beside each image of
- * a Debian.
+ * a Debian whose packages can be read.
  * @throws Error when the kit's list is missing
  */
 export async function partsLists(request: PartsRequest): Promise<IsoFile[]> {
-  const { kitList, id, seconds, images, heads, files, work } = request;
+  const { kitList, id, seconds, images, files, work, tell } = request;
   if (!existsSync(kitList)) throw new Error(`${kitList} is missing: make iso`);
   const kit = JSON.parse(await readFile(kitList, 'utf8')) as KitParts;
   const lists: IsoFile[] = [];
-  const put = async (target: string, document: unknown): Promise<void> => {
+  const put = async (target: string, document: SpdxDocument): Promise<void> => {
     const source = join(work, `list-${lists.length}.json`);
-    await writeFile(source, `${JSON.stringify(document, undefined, 1)}\n`);
+    await writeFile(source, documentText(document));
     lists.push({ target, source });
   };
   const rows: { path: string; list: string | undefined }[] = [];
-  for (const [i, { name, path }] of images.entries()) {
-    using image = new SquashfsImage(path);
-    const list = hasPackageList(image) ? `viver/${name}.spdx.json` : undefined;
-    const head = createHash('sha256').update(heads[i] ?? '');
-    if (list !== undefined) await put(list, await imageParts(image, { name, id: head.digest('hex') }));
+  for (const { name, path } of images) {
+    const parts = await listOf(name, path, tell);
+    const list = parts === undefined ? undefined : `viver/${name}.spdx.json`;
+    if (parts !== undefined && list !== undefined) await put(list, parts);
     rows.push({ path: `viver/${name}.sqfs`, list });
   }
   const parts: IsoPart[] = [];
   for (const { target, source } of files) parts.push({ path: target, kind: kindOf(target), ...(await sumsOf(source)) });
   await put(LIST, isoParts(kit, { id, seconds, parts, images: rows }));
   return lists;
+}
+
+/** The list is an extra: whatever an image says of its packages, it goes into the ISO. */
+async function listOf(name: string, path: string, tell: PartsRequest['tell']): Promise<SpdxDocument | undefined> {
+  try {
+    using image = new SquashfsImage(path);
+    return hasPackageList(image) ? await imageParts(image, name) : undefined;
+  } catch (error) {
+    tell(`no list of ${name}'s packages in the ISO (/viver/${name}.spdx.json): ${describeError(error)}`);
+    return undefined;
+  }
 }
 
 function kindOf(target: string): IsoPart['kind'] {

@@ -11,7 +11,7 @@ export interface InstalledPackage {
 }
 
 /** More is no list of packages: a large desktop has 5 MB. */
-export const STATUS_BYTES_LIMIT = 64 << 20;
+export const STATUS_BYTES_LIMIT = 32 << 20;
 
 /** Those that are unpacked, in the order of their names; of what was removed only the configuration is there. */
 export function parseDpkgStatus(text: string): InstalledPackage[] {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SpdxDocument } from './image-parts.ts';
+import type { SpdxDocument } from './parts-document.ts';
 
 /** Of a list made by scripts/kit/parts.ts: what is read of it here. */
 export interface KitParts {
@@ -74,7 +74,10 @@ export function isoParts(kit: KitParts, { id, seconds, parts, images }: IsoParts
     licenseConcluded: 'NOASSERTION',
     licenseDeclared: 'NOASSERTION',
     copyrightText: 'NOASSERTION',
-    comment: list === undefined ? 'an image without a list of Debian packages' : `what is in it: ${list} in this ISO`,
+    comment:
+      list === undefined
+        ? 'an image without a list of Debian packages, or one that cannot be read'
+        : `what is in it: ${list} in this ISO`,
   }));
   return {
     spdxVersion: 'SPDX-2.3' as const,
