@@ -11,15 +11,29 @@ const IPPROTO_TCP = 6;
 const IP_MULTICAST_ALL = 49;
 const TCP_CONGESTION = 13;
 
-/** On an ArrayBuffer of its own, so that it never moves. */
-const value = new Uint8Array(new ArrayBuffer(i32le.size));
-let valueAddress: bigint | undefined;
+interface Value {
+  readonly bytes: Uint8Array;
+  readonly address: bigint;
+}
+
+let shared: Value | undefined;
+
+/**
+ * Four bytes that the kernel reads or writes, on an ArrayBuffer of their own, so that they never move. Made when they are
+ * first wanted: what a start-up snapshot holds has another address in the process that it becomes.
+ */
+function sharedValue(): Value {
+  if (shared === undefined) {
+    const bytes = new Uint8Array(new ArrayBuffer(i32le.size));
+    shared = { bytes, address: addressOf(bytes) };
+  }
+  return shared;
+}
 
 function setOption(op: string, fd: number, level: number, option: number, wanted: number): void {
-  i32le.write(wanted, value, 0);
-  valueAddress ??= addressOf(value);
-  const at = valueAddress;
-  call(op, 'socket', (c) => c.setsockopt(fd, level, option, at, value.length));
+  const { bytes, address } = sharedValue();
+  i32le.write(wanted, bytes, 0);
+  call(op, 'socket', (c) => c.setsockopt(fd, level, option, address, bytes.length));
 }
 
 /** Node has no functions for these options, and gives away the descriptor only here. */
