@@ -2,6 +2,7 @@ import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server, Socket } from 'node:net';
 import { i32le } from '../../codec/struct.ts';
 import { SyscallError } from '../errno.ts';
+import { ioctl } from '../ioctl.ts';
 import { addressOf, call, cString } from '../libc.ts';
 
 const SOL_SOCKET = 1;
@@ -10,6 +11,8 @@ const IPPROTO_IP = 0;
 const IPPROTO_TCP = 6;
 const IP_MULTICAST_ALL = 49;
 const TCP_CONGESTION = 13;
+/** The same number as TIOCOUTQ: include/uapi/linux/sockios.h, tcp(7). */
+const SIOCOUTQ = 0x5411;
 
 interface Value {
   readonly bytes: Uint8Array;
@@ -89,4 +92,16 @@ export function setCongestionControl(server: Server, name: string): boolean {
     throw error;
   }
   return true;
+}
+
+/**
+ * SIOCOUTQ, tcp(7).
+ * @returns bytes that were written to a connection and that the other end has not acknowledged; undefined when it is closed
+ */
+export function unacknowledgedBytes(socket: Socket): number | undefined {
+  const fd = descriptorOf(socket);
+  if (fd === undefined) return undefined;
+  const { bytes } = sharedValue();
+  ioctl('SIOCOUTQ', 'socket', fd, SIOCOUTQ, bytes);
+  return i32le.read(bytes, 0)[0];
 }

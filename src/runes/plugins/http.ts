@@ -16,6 +16,7 @@ import { findBootFiles, LOWER } from '../web/boot-files.ts';
 import { type BootPlan, grubOf, ipxeOf, sha256OfFile } from '../web/boot-plan.ts';
 import { againToDiskScript, type BootScript, inheritedWords, toDiskScript } from '../web/boot-script.ts';
 import { clientHostname, clientRole, imageHostname, macOf } from '../web/client-role.ts';
+import { flightFor } from '../web/flight.ts';
 import { ownerOf } from '../web/image-owner.ts';
 import { PasswordGate } from '../web/password.ts';
 import { type BootableImage, mergeImages, pickWanted } from '../web/pick-image.ts';
@@ -244,18 +245,24 @@ export default definePlugin({
       const onProgress = (share: number): void =>
         hear(fileNews(from, name, (start + share * (end - start)) / sizeBytes));
       onProgress(0);
-      const own: Answer = { kind: 'file', path: found.path, sizeBytes, onProgress, ...(part && { part }) };
+      const own: Answer = {
+        ...{ kind: 'file', path: found.path, sizeBytes, onProgress },
+        ...(part && { part }),
+        ...inFlightsOf(query),
+      };
       if (here || found.sizeBytes < SPREAD_BYTES) return own;
       const { helpers: others } = await around();
       const chosen: FileServer = leastLoaded({ base, transfers: server.transfers }, others);
       const helper = others.find((other) => other === chosen);
       if (helper === undefined) return own;
       helper.transfers++; // until it is asked again
-      return { kind: 'redirect', to: `${helper.base}/boot/${name}?here` };
+      const chip = query.get('chip');
+      const asked = chip === null ? '' : `&chip=${encodeURIComponent(chip)}`;
+      return { kind: 'redirect', to: `${helper.base}/boot/${name}?here${asked}` };
     };
 
     /** `NAME/vmlinuz` of another image: from here only, since only here its medium is. */
-    const otherFile = async (path: string): Promise<Answer | undefined> => {
+    const otherFile = async (path: string, query: URLSearchParams): Promise<Answer | undefined> => {
       const [name = '', file = '', more] = path.split('/');
       if (more !== undefined || !BOOT_FILES.includes(file) || !context.has('images')) return undefined;
       const directory = await context.ask('images').directory(name);
@@ -263,7 +270,7 @@ export default definePlugin({
       const below = directory === undefined ? undefined : resolveBelow(directory, `/boot/${file}`, rootReader);
       if (directory === undefined || below === undefined) return undefined;
       const found = join(directory, below);
-      return { kind: 'file', path: found, sizeBytes: statSync(found).size };
+      return { kind: 'file', path: found, sizeBytes: statSync(found).size, ...inFlightsOf(query) };
     };
 
     /** Of other plugins. */
@@ -292,7 +299,7 @@ export default definePlugin({
         }
         if (path === '/boot/menu.ipxe') return await menu(query, from, authorization);
         const name = path.slice('/boot/'.length);
-        return name.includes('/') ? await otherFile(name) : await file(name, query, from);
+        return name.includes('/') ? await otherFile(name, query) : await file(name, query, from);
       },
     });
     await server.listen(network.address, HTTP_PORT);
@@ -319,6 +326,12 @@ export default definePlugin({
     };
   },
 });
+
+/** What a file is sent by to a machine that says which card it loads by. */
+function inFlightsOf(query: URLSearchParams): { flightBytes?: number } {
+  const flightBytes = flightFor(query.get('chip'));
+  return flightBytes === undefined ? {} : { flightBytes };
+}
 
 /** What the other machines of the field give to those that boot. */
 interface Around {

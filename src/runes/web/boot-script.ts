@@ -48,6 +48,8 @@ const SAFE = /^[A-Za-z0-9._+~:,=@/[\]-]+$/;
 /** iPXE's own `${NAME}`, expanded on the machine that boots. */
 const BASE = ipxe('base');
 const PLATFORM = ipxe('platform');
+/** What card loads, for flight.ts; nothing where iPXE does not know. */
+const CHIP = `chip=${ipxe('netX/chip:uristring')}`;
 
 function ipxe(name: string): string {
   return `\${${name}}`;
@@ -201,8 +203,8 @@ export function bootScript(script: BootScript): string {
   const start = (label: string, directory: string, line: string) => [
     `:${label}`,
     // a machine it is sent to may go away; `?here` sends nowhere else
-    `kernel ${directory}/vmlinuz ${line} || kernel ${directory}/vmlinuz?here ${line} || goto failed`,
-    `initrd ${directory}/viverrd.zst || initrd ${directory}/viverrd.zst?here || goto failed`,
+    `kernel ${directory}/vmlinuz?${CHIP} ${line} || kernel ${directory}/vmlinuz?here&${CHIP} ${line} || goto failed`,
+    `initrd ${directory}/viverrd.zst?${CHIP} || initrd ${directory}/viverrd.zst?here&${CHIP} || goto failed`,
     'boot || goto failed',
     '',
   ];

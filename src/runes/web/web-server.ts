@@ -2,6 +2,8 @@ import { createReadStream } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { unacknowledgedBytes } from '../../linux/socket/socket-option.ts';
 
 /** What a path gives. */
 export type Answer =
@@ -14,6 +16,8 @@ export type Answer =
       readonly part?: { readonly start: number; readonly end: number };
       /** Told while it is sent: how much of the file is on its way, 0 to 1. */
       readonly onProgress?: (share: number) => void;
+      /** At most so many bytes are sent before all of them have been acknowledged; default: TCP decides. */
+      readonly flightBytes?: number;
     }
   | { readonly kind: 'redirect'; readonly to: string }
   | { readonly kind: 'stream'; readonly type: string; readonly open: (write: (text: string) => void) => () => void }
@@ -64,6 +68,8 @@ const MOST_PER_CONNECTION = 1000;
 const HEADER_BYTES = 8192;
 const READ_BYTES = 1 << 20;
 const LONGEST_PATH = 512;
+/** How often it is looked whether a flight has arrived: about the time that a packet takes there and back. */
+const ACKNOWLEDGED_MS = 1;
 
 /**
  * The path and query of a request's target.
@@ -233,7 +239,7 @@ export class WebServer {
   async #file(
     request: IncomingMessage,
     response: ServerResponse,
-    { path, sizeBytes, part, onProgress }: Answer & { kind: 'file' },
+    { path, sizeBytes, part, onProgress, flightBytes }: Answer & { kind: 'file' },
   ): Promise<void> {
     const range = part === undefined ? parseRange(request.headers.range, sizeBytes) : undefined;
     const { start, end } = range ?? part ?? { start: 0, end: sizeBytes };
@@ -258,7 +264,8 @@ export class WebServer {
           onProgress?.(part === undefined ? at / sizeBytes : (at - start) / (end - start));
         }
       };
-      await pipeline(file, counted, response);
+      if (flightBytes === undefined) await pipeline(file, counted, response);
+      else await pipeline(file, counted, inFlights(flightBytes, request.socket), response);
     } finally {
       this.#transfers--;
       this.#sentBytes += request.socket.bytesWritten - before;
@@ -269,6 +276,18 @@ export class WebServer {
     response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': text.length + 1 });
     response.end(`${text}\n`);
   }
+}
+
+/** Gives the next bytes when the other end has acknowledged all before them. */
+function inFlights(bytes: number, socket: Socket) {
+  return async function* (parts: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of parts) {
+      for (let at = 0; at < piece.length; at += bytes) {
+        yield piece.subarray(at, at + bytes);
+        while (socket.writableLength > 0 || (unacknowledgedBytes(socket) ?? 0) > 0) await sleep(ACKNOWLEDGED_MS);
+      }
+    }
+  };
 }
 
 /** `bytes=A-`, `bytes=A-B`, `bytes=-N`; undefined for none, and for what may be ignored (RFC 9110, section 14.2). */

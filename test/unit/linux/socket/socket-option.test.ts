@@ -2,7 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { setCongestionControl, setReceiveLowWater } from '../../../../src/linux/socket/socket-option.ts';
+import {
+  setCongestionControl,
+  setReceiveLowWater,
+  unacknowledgedBytes,
+} from '../../../../src/linux/socket/socket-option.ts';
 
 test('a server takes a way of congestion control that the kernel has, and refuses others', async () => {
   const server = createServer();
@@ -41,5 +45,30 @@ test('a socket with a low-water mark is heard when so many bytes are there, or i
   await once(reader, 'end');
   expect(heard).toEqual([120, 30]);
   expect(setReceiveLowWater(reader.destroy(), 1)).toBe(false);
+  server.close();
+});
+
+test('what a reader has no room for is not acknowledged, until it has read', async () => {
+  const { promise, resolve } = Promise.withResolvers<Socket>();
+  const server = createServer({ noDelay: true }, resolve);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const reader = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const writer = await promise;
+  expect(unacknowledgedBytes(writer)).toBe(0);
+  let sent = 0;
+  // Nobody reads: the reader's buffers fill.
+  while (writer.writableLength === 0) {
+    writer.write(Buffer.alloc(1 << 16));
+    sent += 1 << 16;
+    await new Promise((done) => setTimeout(done, 1));
+  }
+  expect(unacknowledgedBytes(writer)).toBeGreaterThan(0);
+  let received = 0;
+  reader.on('data', ({ length }) => (received += length));
+  await expect.poll(() => unacknowledgedBytes(writer) === 0 && received === sent, { timeout: 30_000 }).toBe(true);
+  writer.destroy();
+  expect(unacknowledgedBytes(writer)).toBeUndefined();
+  reader.destroy();
   server.close();
 });

@@ -28,6 +28,8 @@ const script: BootScript = {
   hasMemtest: true,
 };
 const lines = bootScript(script).split('\n');
+/** iPXE says what card it loads by. */
+const CHIP = `chip=$${'{netX/chip:uristring}'}`;
 
 describe('the boot script', () => {
   test('boots VIVER at once: the image by its id, the peers, the interface it came by, the consoles of the server', () => {
@@ -35,7 +37,7 @@ describe('the boot script', () => {
     expect(lines.find((line) => line.startsWith('prompt'))).toMatch(/--timeout \d+ .*&& goto menu \|\| goto viver$/);
     const kernel = lines[lines.indexOf(':viver') + 1] ?? '';
     const words = kernel.split(' || ')[0]?.split(' ') ?? [];
-    expect(words.slice(0, 2)).toEqual(['kernel', '$' + '{base}/boot/vmlinuz']);
+    expect(words.slice(0, 2)).toEqual(['kernel', `$${'{base}'}/boot/vmlinuz?${CHIP}`]);
     expect(words.slice(2)).toEqual([
       'initrd=viverrd.zst',
       `viver.image=debian@sha256:${id}`,
@@ -50,7 +52,7 @@ describe('the boot script', () => {
   test('another image is booted by its own kernel, from its own field', () => {
     const kernel = lines[lines.indexOf(':other0') + 1] ?? '';
     expect(kernel).toContain(
-      'kernel http://10.86.0.9:20080/boot/other/vmlinuz initrd=viverrd.zst viver.image=other@sha256:',
+      `kernel http://10.86.0.9:20080/boot/other/vmlinuz?${CHIP} initrd=viverrd.zst viver.image=other@sha256:`,
     );
     expect(kernel).toContain(' viver.peer=10.86.0.9:20071 ');
   });
@@ -66,7 +68,9 @@ describe('the boot script', () => {
     );
     expect(offered.find((line) => line.startsWith('prompt'))).toMatch(/VIVER debian: .* goto viver$/);
     const kernel = offered[offered.indexOf(':other1') + 1] ?? '';
-    expect(kernel).toContain('kernel http://10.86.1.1:20080/boot/vmlinuz initrd=viverrd.zst viver.image=theirs@');
+    expect(kernel).toContain(
+      `kernel http://10.86.1.1:20080/boot/vmlinuz?${CHIP} initrd=viverrd.zst viver.image=theirs@`,
+    );
     expect(kernel).toContain(' viver.peer=10.86.1.1,10.86.1.2:20070 ');
     const owned = bootScript({ ...script, others: [...script.others, { ...theirs, isFirst: true }] });
     expect(owned).toMatch(/^prompt .*VIVER theirs: .*&& goto menu \|\| goto other1$/m);

@@ -15,6 +15,7 @@ const server = new WebServer({
   answer(path, query) {
     const file = join(directory, 'file');
     if (path === '/file') return { kind: 'file', path: file, sizeBytes: content.length };
+    if (path === '/few') return { kind: 'file', path: file, sizeBytes: content.length, flightBytes: 3000 };
     if (path === '/text') return { kind: 'text', type: 'text/plain', text: query.get('say') ?? 'nothing' };
     if (path === '/there') return { kind: 'redirect', to: 'http://127.0.0.1:1/file' };
     if (path === '/later') return { kind: 'unavailable', why: 'not shared yet' };
@@ -73,6 +74,13 @@ describe('the web server', () => {
     const there = await fetch(`${base}/there`, { redirect: 'manual' });
     expect([there.status, there.headers.get('location')]).toEqual([302, 'http://127.0.0.1:1/file']);
     expect((await fetch(`${base}/later`)).status).toBe(503);
+  });
+
+  test('waits for what it sent to be acknowledged, where a machine can take little at a time', async () => {
+    const whole = await fetch(`${base}/few`);
+    expect(Buffer.from(await whole.arrayBuffer())).toEqual(content);
+    const part = await fetch(`${base}/few`, { headers: { range: 'bytes=2990-6010' } });
+    expect(await part.text()).toBe(content.subarray(2990, 6011).toString());
   });
 
   test('tells how far a file is, and from where a range goes on', async () => {

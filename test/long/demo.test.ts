@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { CHECKOUT } from './harness/products.ts';
+import { CHECKOUT } from '../vm/harness/products.ts';
 
 const run = promisify(execFile);
 
