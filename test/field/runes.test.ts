@@ -168,12 +168,15 @@ describe('several machines', () => {
     expect(found.asked).toMatch(/^chain http:.*\/boot\/boot\.ipxe\?mac=\$\{netX\/mac:hexhyp\}/m);
     expect(found.named).toMatch(/ viver\.cow=ram quiet viver\.keymap=de viver\.role=named \|\|/);
     expect(found.named).toContain('goto login');
+    expect(found.tagged).toMatch(/ BOOTIF=\S+ viver\.vlan=7 .*viver\.cow=ram/);
+    for (const one of [found.named, found.untagged, found.elsewhere]) expect(one).not.toContain('viver.vlan=');
+    expect(found.noMac).toBe('503');
     expect(found.named).not.toContain('viver.rescue');
     expect(found.stranger).toMatch(/does not boot here: its role is strangers.*\nsleep 3\nexit 1/);
     expect(found.other).toMatch(/role, other, wants the image nowhere, which is not here/);
     expect(found.menu).toEqual(['401', '401', '200']);
     expect(found.status).toEqual(['401', '200', '200']);
-    expect(found.lines).toHaveLength(2);
+    expect(found.lines).toHaveLength(3);
   });
 
   test('two that find an empty network at once agree without harm', async () => {

@@ -14,10 +14,11 @@ import { HTTP_PORT } from '../places.ts';
 import { isSecureBoot } from '../secure-boot.ts';
 import { findBootFiles, LOWER } from '../web/boot-files.ts';
 import { type BootPlan, grubOf, ipxeOf, sha256OfFile } from '../web/boot-plan.ts';
-import { againToDiskScript, type BootScript, inheritedWords, toDiskScript } from '../web/boot-script.ts';
+import { againToDiskScript, askMacScript, type BootScript, inheritedWords, toDiskScript } from '../web/boot-script.ts';
 import { clientHostname, clientRole, imageHostname, macOf } from '../web/client-role.ts';
 import { flightFor } from '../web/flight.ts';
 import { ownerOf } from '../web/image-owner.ts';
+import { CARD_QUERY, otherCard, vlanOfCard } from '../web/ipxe-card.ts';
 import { PasswordGate } from '../web/password.ts';
 import { type BootableImage, mergeImages, pickWanted } from '../web/pick-image.ts';
 import { SentToDisk } from '../web/sent-to-disk.ts';
@@ -97,14 +98,14 @@ export default definePlugin({
     });
     const named = imageHostname(LOWER);
 
-    /** What a machine that boots by network is to start; `mac` is unknown where iPXE asks for the first time. */
-    const plan = async (mac: string | undefined, from: string, isMenu: boolean): Promise<BootPlan> => {
+    /** What a machine that boots by network is to start. */
+    const plan = async ({ mac, vlan }: Booting, from: string, isMenu: boolean): Promise<BootPlan> => {
       if (isKeyed) return { kind: 'keyed' };
       if (lacking.length > 0) return { kind: 'unavailable', why: `no ${lacking.join(', ')} in the image` };
       const { own: claims, others: neighbours } = published.neighbours?.() ?? { own: [], others: [] };
       const isClaimed = neighbours.some((neighbour) => neighbour.claims.length > 0);
       if (mac === undefined && (context.roles.length > 0 || isClaimed || steering?.isActive() === true))
-        return { kind: 'ask-mac' };
+        return { kind: 'unavailable', why: 'it says no MAC (Ethernet), by which it is known what it is to start' };
       // A machine of another cluster's is booted as that one's roles say.
       const owner = mac === undefined || isMenu ? undefined : ownerOf(mac, claims, neighbours);
       const field = await fieldStatus();
@@ -173,23 +174,29 @@ export default definePlugin({
         }),
         peers: [network.address, ...peers],
         words: isOwn ? [...words, ...steered] : words,
+        ...(vlan === undefined ? {} : { vlan }),
         hasMemtest: files.has('memtest.bin') && files.has('memtest.efi'),
         menu: isMenu ? 'open' : settings.menu,
-        ...(isLocked ? { lockedMenu: `/boot/menu.ipxe?mac=${mac}` } : {}),
+        ...(isLocked ? { lockedMenu: `/boot/menu.ipxe?mac=${mac}&${CARD_QUERY}` } : {}),
       };
       return { kind: 'boot', script, owner };
     };
 
     const script = async (query: URLSearchParams, from: string, isMenu: boolean): Promise<Answer> => {
+      // Where iPXE asks for the first time it is asked back, once: what is not said then, it cannot say.
+      if (!query.has('mac') && !isKeyed)
+        return { kind: 'text', type: 'text/plain', text: askMacScript(base, query.has('menu')) };
       const mac = macOf(query.get('mac'));
-      const found = await plan(mac, from, isMenu);
+      const other = otherCard(query, from);
+      if (other !== undefined) context.log(other);
+      const found = await plan({ mac, vlan: vlanOfCard(query, from) }, from, isMenu);
       if (found.kind === 'unavailable') return found;
-      return { kind: 'text', type: 'text/plain', text: ipxeOf(found, { base, mac, isMenu: query.has('menu') }) };
+      return { kind: 'text', type: 'text/plain', text: ipxeOf(found, mac) };
     };
 
     let initrdSum: Promise<string> | undefined;
     const grub = async (mac: string, from: string): Promise<string> => {
-      const found = await plan(mac, from, false);
+      const found = await plan({ mac, vlan: undefined }, from, false);
       const initrd = files.get('viverrd.zst');
       if (found.kind === 'boot' && initrd !== undefined) {
         hear({ address: from, mac, step: 'script' });
@@ -331,6 +338,13 @@ export default definePlugin({
 function inFlightsOf(query: URLSearchParams): { flightBytes?: number } {
   const flightBytes = flightFor(query.get('chip'));
   return flightBytes === undefined ? {} : { flightBytes };
+}
+
+/** A machine that boots by network, as far as it says who it is. */
+interface Booting {
+  readonly mac: string | undefined;
+  /** By which its iPXE came; GRUB does not say. */
+  readonly vlan: number | undefined;
 }
 
 /** What the other machines of the field give to those that boot. */

@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { HTTP_PORT } from '../places.ts';
 import {
-  askMacScript,
   type BootScript,
   bootScript,
   kernelWords,
@@ -19,24 +18,14 @@ export type BootPlan =
   /** The field has a key, which is never sent by network. */
   | { readonly kind: 'keyed' }
   | { readonly kind: 'unavailable'; readonly why: string }
-  /** It depends on its MAC. */
-  | { readonly kind: 'ask-mac' }
   /** `owner`: another cluster's first machine, whose word comes before this one's. */
   | { readonly kind: 'not-here'; readonly role: string; readonly owner: string | undefined }
   | { readonly kind: 'no-image'; readonly role: string; readonly image: string; readonly owner: string | undefined }
   | { readonly kind: 'boot'; readonly script: BootScript; readonly owner: string | undefined };
 
-export interface Asker {
-  readonly base: string;
-  readonly mac: string | undefined;
-  /** It wants the menu. */
-  readonly isMenu: boolean;
-}
-
 /** For iPXE. Pure. */
-export function ipxeOf(plan: Exclude<BootPlan, { kind: 'unavailable' }>, { base, mac, isMenu }: Asker): string {
+export function ipxeOf(plan: Exclude<BootPlan, { kind: 'unavailable' }>, mac: string | undefined): string {
   if (plan.kind === 'keyed') return keyedFieldScript;
-  if (plan.kind === 'ask-mac') return askMacScript(base, isMenu);
   const text =
     plan.kind === 'not-here'
       ? notHereScript(plan.role)
@@ -82,7 +71,7 @@ function startOf(
       kind: 'wait',
       why: `the role of this machine, ${plan.role}, wants the image ${plan.image}, which is not here`,
     };
-  if (plan.kind === 'ask-mac' || initrd === undefined) return { kind: 'wait', why: 'the server is not ready' };
+  if (initrd === undefined) return { kind: 'wait', why: 'the server is not ready' };
   const { script } = plan;
   const other = script.others.find(({ isFirst }) => isFirst === true);
   if (other !== undefined)

@@ -3,6 +3,8 @@
  * (menu, prompt, sanboot) has a way on without it.
  */
 
+import { CARD_QUERY, ipxe } from './ipxe-card.ts';
+
 export interface ScriptImage {
   readonly name: string;
   /** Image id; undefined: the machine takes what the field offers. */
@@ -32,6 +34,8 @@ export interface BootScript {
   readonly peers: readonly string[];
   /** Words that the started machine gets as this one has them: its consoles. */
   readonly words: readonly string[];
+  /** The VLAN that it boots by. Its image is there, and may not be on the wire itself. */
+  readonly vlan?: number;
   readonly hasMemtest: boolean;
   /** `ask`: a key pressed shows it; `none`: it is not there; a number: shown for so many seconds; `open`: until one is chosen. */
   readonly menu?: 'ask' | 'none' | 'open' | number;
@@ -45,15 +49,10 @@ const PROMPT_MS = 1500;
 /** What may stand in a word of the kernel's command line, and in iPXE's script without being expanded. */
 const SAFE = /^[A-Za-z0-9._+~:,=@/[\]-]+$/;
 
-/** iPXE's own `${NAME}`, expanded on the machine that boots. */
 const BASE = ipxe('base');
 const PLATFORM = ipxe('platform');
 /** What card loads, for flight.ts; nothing where iPXE does not know. */
 const CHIP = `chip=${ipxe('netX/chip:uristring')}`;
-
-function ipxe(name: string): string {
-  return `\${${name}}`;
-}
 
 /** @throws Error for what iPXE, GRUB or the kernel could take for something else */
 export function safeWord(word: string): string {
@@ -106,12 +105,13 @@ export const keyedFieldScript = [
 ].join('\n');
 
 /**
- * The words of a started machine's command line.
+ * The words of a started machine's command line. The VLAN is the machine's own, never the server's: at a switch port
+ * that takes the tag off, a machine is on the server's VLAN without knowing. One that `words` name, as a role does, wins.
  * @param mac of the card that it was booted by: hexadecimal with hyphens, as PXELINUX writes it
  */
 export function kernelWords(
   image: ScriptImage,
-  { peers, words }: Pick<BootScript, 'peers' | 'words'>,
+  { peers, words, vlan }: Pick<BootScript, 'peers' | 'words' | 'vlan'>,
   mac: string,
 ): string[] {
   const pin = image.id === undefined ? '' : `@sha256:${image.id}`;
@@ -120,19 +120,20 @@ export function kernelWords(
     'viver.media=net',
     ...(peers.length === 0 ? [] : [safeWord(`viver.peer=${peers.join(',')}`)]),
     `BOOTIF=01-${mac}`,
+    ...(vlan === undefined || words.some((word) => word.startsWith('viver.vlan=')) ? [] : [`viver.vlan=${vlan}`]),
     ...words.map(safeWord),
   ];
 }
 
-function kernelLine(image: ScriptImage, more: Pick<BootScript, 'peers' | 'words'>): string {
+function kernelLine(image: ScriptImage, more: Pick<BootScript, 'peers' | 'words' | 'vlan'>): string {
   // by UEFI the kernel asks for its initrd by name
   return ['initrd=viverrd.zst', ...kernelWords(image, more, ipxe('netX/mac:hexhyp'))].join(' ');
 }
 
-/** What a server wants to know of a machine whose image or role others may have. */
+/** What a server wants to know of a machine first: which it is, whose image or role others may have, and by which VLAN it boots. */
 export function askMacScript(base: string, isMenu: boolean): string {
   const more = isMenu ? '&menu' : '';
-  return `#!ipxe\nchain ${safeWord(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}${more} || exit 1\n`;
+  return `#!ipxe\nchain ${safeWord(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}&${CARD_QUERY}${more} || exit 1\n`;
 }
 
 /**
@@ -141,7 +142,10 @@ export function askMacScript(base: string, isMenu: boolean): string {
  */
 export function ownersScript(base: string, mac: string, script: string): string {
   const hyphened = mac.replaceAll(':', '-');
-  return script.replace('#!ipxe\n', `#!ipxe\nchain ${safeWord(base)}/boot/boot.ipxe?mac=${safeWord(hyphened)} ||\n`);
+  return script.replace(
+    '#!ipxe\n',
+    `#!ipxe\nchain ${safeWord(base)}/boot/boot.ipxe?mac=${safeWord(hyphened)}&${CARD_QUERY} ||\n`,
+  );
 }
 
 /** For a machine whose role says that it does not boot from here: it goes on with its next boot entry. */
@@ -149,13 +153,16 @@ export function notHereScript(role: string): string {
   return `#!ipxe\necho VIVER: this machine does not boot here: its role is ${safeWord(role)}, which says "boot no".\nsleep 3\nexit 1\n`;
 }
 
+/** By the device that it came by, a VLAN perhaps; then by any. Without the setting the first is any, too. */
+const DHCP_AGAIN = `dhcp ${ipxe('netX/ifname')} || dhcp`;
+
 /** For a machine whose role names an image that is not here: it asks again, since a medium may come. */
 export function noImageScript(role: string, image: string): string {
   return [
     '#!ipxe',
     `echo VIVER: this machine's role, ${safeWord(role)}, wants the image ${safeWord(image)}, which is not here; asking again in 10 seconds`,
     'sleep 10',
-    'dhcp ||',
+    `${DHCP_AGAIN} ||`,
     `chain ${ipxe('filename')} || exit 1`,
     '',
   ].join('\n');
@@ -192,7 +199,7 @@ const FAILED = [
   'sleep 3 ||',
   'imgfree ||',
   // the server may be another one by now
-  'dhcp || goto failed',
+  `${DHCP_AGAIN} || goto failed`,
   `chain ${ipxe('filename')} || goto failed`,
   '',
 ];
@@ -224,7 +231,7 @@ export function bootScript(script: BootScript): string {
       start(
         `other${i}`,
         safeWord(other.directory),
-        kernelLine(other, { peers: other.peers, words: other.words ?? script.words }),
+        kernelLine(other, { ...script, peers: other.peers, words: other.words ?? script.words }),
       ),
     ),
   ];

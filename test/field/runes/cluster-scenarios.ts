@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CARD_QUERY } from '../../../src/runes/web/ipxe-card.ts';
 import { foreignServer, type MachineRecord, type Station, stranger, switchOn, until } from './lab.ts';
 import { answersTo, codeOf, get, image, makeImage, PORT, play, STRANGERS, statusOf } from './scene.ts';
 
@@ -100,7 +101,7 @@ await play({
       menu: menu.map((line) => line.replace(/ from [\d.]+$/, ' from B')),
       sentOn:
         menuOf(from, a1, '52-54-00-bb-00-01')[0] ===
-        `chain http://${theirs}:${PORT}/boot/boot.ipxe?mac=52-54-00-bb-00-01 ||`,
+        `chain http://${theirs}:${PORT}/boot/boot.ipxe?mac=52-54-00-bb-00-01&${CARD_QUERY} ||`,
       owned: menuAt(from, theirs ?? '?', '52-54-00-bb-00-01')[0],
       kernel: codeOf(from, `http://${theirs}:${PORT}/boot/vmlinuz`, '-L'),
       why: statusOf(from, addressOf(b1)).dhcp.why,

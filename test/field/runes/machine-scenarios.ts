@@ -94,6 +94,10 @@ role other
     return {
       asked: get(client, `${base}/boot/boot.ipxe`),
       named: of('52-54-00-00-00-01'),
+      tagged: of('52-54-00-00-00-01&card=net0-7&ip=10.86.200.1'),
+      untagged: of('52-54-00-00-00-01&card=net0&ip=10.86.200.1'),
+      elsewhere: of('52-54-00-00-00-01&card=net0-7&ip='),
+      noMac: codeOf(client, `${base}/boot/boot.ipxe?mac=&card=&ip=`),
       stranger: of('aa-00-00-00-00-01'),
       other: of('bb-00-00-11-11-11'),
       menu: [codeOf(client, menu), codeOf(client, menu, '-u x:wrong'), codeOf(client, menu, '-u x:sesame')],
@@ -102,7 +106,11 @@ role other
         codeOf(client, `${base}/`, '-u x:sesame'),
         codeOf(one, `${base}/machines.json`),
       ],
-      lines: [await one.said(/ is sent away: its role is strangers/), await one.said(/: no image nowhere is here/)],
+      lines: [
+        await one.said(/asks by another device than net0-7/),
+        await one.said(/ is sent away: its role is strangers/),
+        await one.said(/: no image nowhere is here/),
+      ],
     };
   },
 

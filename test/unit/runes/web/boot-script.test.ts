@@ -57,6 +57,32 @@ describe('the boot script', () => {
     expect(kernel).toContain(' viver.peer=10.86.0.9:20071 ');
   });
 
+  const wordsAt = (label: string, of: Partial<BootScript>) => {
+    const rows = bootScript({ ...script, ...of }).split('\n');
+    return (rows[rows.indexOf(`:${label}`) + 1] ?? '').split(' || ')[0]?.split(' ') ?? [];
+  };
+  const vlansOf = (words: readonly string[]) => words.filter((word) => word.startsWith('viver.vlan='));
+
+  test('a machine that boots by a VLAN is told it, whatever it starts; any other is told none', () => {
+    const others = script.others.map((other) => ({ ...other, words: ['console=tty0'] }));
+    for (const label of ['viver', 'other0', 'rescue']) {
+      expect(vlansOf(wordsAt(label, { vlan: 7, others }))).toEqual(['viver.vlan=7']);
+      expect(vlansOf(wordsAt(label, { others }))).toEqual([]);
+    }
+  });
+
+  test('the VLAN that a role names wins, and stands once', () => {
+    const words = [...script.words, 'viver.vlan=9'];
+    expect(vlansOf(wordsAt('viver', { vlan: 7, words }))).toEqual(['viver.vlan=9']);
+    expect(vlansOf(wordsAt('viver', { words }))).toEqual(['viver.vlan=9']);
+  });
+
+  test('who asks for an address again asks by the device it came by first, then by any', () => {
+    const again = `dhcp ${'$'}{netX/ifname} || dhcp ||`;
+    expect(lines).toContain(`${again} goto failed`);
+    expect(noImageScript('exam', 'exam-2026').split('\n')).toContain(again);
+  });
+
   test("another cluster's image comes from its machines, at once for a machine that is theirs", () => {
     const theirs = {
       ...{ name: 'theirs', id, peers: ['10.86.1.1', '10.86.1.2:20070'] },
@@ -82,14 +108,16 @@ describe('the boot script', () => {
 
   test("a machine of another cluster's gets that one's script, and this server's where it fails", () => {
     expect(ownersScript('http://10.86.1.1:20080', '52:54:00:bb:00:01', '#!ipxe\nexit 1\n')).toBe(
-      '#!ipxe\nchain http://10.86.1.1:20080/boot/boot.ipxe?mac=52-54-00-bb-00-01 ||\nexit 1\n',
+      '#!ipxe\nchain http://10.86.1.1:20080/boot/boot.ipxe?mac=52-54-00-bb-00-01&card=$' +
+        '{netX/ifname}&ip=$' +
+        '{netX/ip} ||\nexit 1\n',
     );
     expect(() => ownersScript('http://10.86.1.1:20080', 'x y', '#!ipxe\n')).toThrow('cannot be a word');
   });
 
   test('a machine is asked for its MAC where that decides', () => {
     expect(askMacScript('http://10.86.0.9:20080', true)).toBe(
-      `#!ipxe\nchain http://10.86.0.9:20080/boot/boot.ipxe?mac=${'$'}{netX/mac:hexhyp}&menu || exit 1\n`,
+      `#!ipxe\nchain http://10.86.0.9:20080/boot/boot.ipxe?mac=${'$'}{netX/mac:hexhyp}&card=${'$'}{netX/ifname}&ip=${'$'}{netX/ip}&menu || exit 1\n`,
     );
   });
 
@@ -162,9 +190,6 @@ describe('the boot script', () => {
     expect(notHereScript('strangers')).toMatch(/^#!ipxe\necho .*strangers.*\nsleep 3\nexit 1\n$/);
     expect(noImageScript('exam', 'exam-2026')).toMatch(/wants the image exam-2026, which is not here/);
     expect(() => notHereScript('a b')).toThrow('cannot be a word');
-    expect(askMacScript(script.base, true)).toBe(
-      '#!ipxe\nchain http://10.86.0.9:20080/boot/boot.ipxe?mac=$' + '{netX/mac:hexhyp}&menu || exit 1\n',
-    );
   });
 
   test('without memtest in the initramfs there is no item for it', () => {
@@ -187,4 +212,8 @@ test('consoles and what follows a failure are handed on, the rest of the command
   const line =
     'BOOT_IMAGE=/boot/vmlinuz console=ttyS0,115200 console=tty0 panic=30 viver.toram quiet root=x -- console=no';
   expect(inheritedWords(line)).toEqual(['console=ttyS0,115200', 'console=tty0', 'panic=30']);
+});
+
+test("the server's own VLAN is not handed on: a machine may be on it by a switch port that takes the tag off", () => {
+  expect(inheritedWords('viver.vlan=7 panic=30 viver.serve=all')).toEqual(['panic=30']);
 });
