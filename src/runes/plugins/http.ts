@@ -14,7 +14,14 @@ import { HTTP_PORT } from '../places.ts';
 import { isSecureBoot } from '../secure-boot.ts';
 import { findBootFiles, LOWER } from '../web/boot-files.ts';
 import { type BootPlan, grubOf, ipxeOf, sha256OfFile } from '../web/boot-plan.ts';
-import { againToDiskScript, askMacScript, type BootScript, inheritedWords, toDiskScript } from '../web/boot-script.ts';
+import {
+  againToDiskScript,
+  askMacScript,
+  type BootScript,
+  inheritedWords,
+  taggedAskScript,
+  toDiskScript,
+} from '../web/boot-script.ts';
 import { clientHostname, clientRole, imageHostname, macOf } from '../web/client-role.ts';
 import { flightFor } from '../web/flight.ts';
 import { ownerOf } from '../web/image-owner.ts';
@@ -98,13 +105,18 @@ export default definePlugin({
     });
     const named = imageHostname(LOWER);
 
+    /** What a machine is to start depends on which it is. */
+    const knowsByMac = () =>
+      context.roles.length > 0 ||
+      steering?.isActive() === true ||
+      published.neighbours?.().others.some(({ claims }) => claims.length > 0) === true;
+
     /** What a machine that boots by network is to start. */
     const plan = async ({ mac, vlan }: Booting, from: string, isMenu: boolean): Promise<BootPlan> => {
       if (isKeyed) return { kind: 'keyed' };
       if (lacking.length > 0) return { kind: 'unavailable', why: `no ${lacking.join(', ')} in the image` };
       const { own: claims, others: neighbours } = published.neighbours?.() ?? { own: [], others: [] };
-      const isClaimed = neighbours.some((neighbour) => neighbour.claims.length > 0);
-      if (mac === undefined && (context.roles.length > 0 || isClaimed || steering?.isActive() === true))
+      if (mac === undefined && knowsByMac())
         return { kind: 'unavailable', why: 'it says no MAC (Ethernet), by which it is known what it is to start' };
       // A machine of another cluster's is booted as that one's roles say.
       const owner = mac === undefined || isMenu ? undefined : ownerOf(mac, claims, neighbours);
@@ -183,15 +195,18 @@ export default definePlugin({
     };
 
     const script = async (query: URLSearchParams, from: string, isMenu: boolean): Promise<Answer> => {
-      // Where iPXE asks for the first time it is asked back, once: what is not said then, it cannot say.
-      if (!query.has('mac') && !isKeyed)
-        return { kind: 'text', type: 'text/plain', text: askMacScript(base, query.has('menu')) };
+      const isFirst = !query.has('mac');
+      const isAsked = query.has('menu');
+      // It is asked back once: what is not said then, it cannot say.
+      if (isFirst && !isKeyed && knowsByMac())
+        return { kind: 'text', type: 'text/plain', text: askMacScript(base, isAsked) };
       const mac = macOf(query.get('mac'));
       const other = otherCard(query, from);
       if (other !== undefined) context.log(other);
       const found = await plan({ mac, vlan: vlanOfCard(query, from) }, from, isMenu);
       if (found.kind === 'unavailable') return found;
-      return { kind: 'text', type: 'text/plain', text: ipxeOf(found, mac) };
+      const text = ipxeOf(found, mac);
+      return { kind: 'text', type: 'text/plain', text: isFirst ? taggedAskScript(base, isAsked, text) : text };
     };
 
     let initrdSum: Promise<string> | undefined;

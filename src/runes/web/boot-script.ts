@@ -130,10 +130,27 @@ function kernelLine(image: ScriptImage, more: Pick<BootScript, 'peers' | 'words'
   return ['initrd=viverrd.zst', ...kernelWords(image, more, ipxe('netX/mac:hexhyp'))].join(' ');
 }
 
-/** What a server wants to know of a machine first: which it is, whose image or role others may have, and by which VLAN it boots. */
+/** What a server wants to know of a machine whose image or role others may have; and by which VLAN it boots. */
 export function askMacScript(base: string, isMenu: boolean): string {
   const more = isMenu ? '&menu' : '';
   return `#!ipxe\nchain ${safeWord(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}&${CARD_QUERY}${more} || exit 1\n`;
+}
+
+/** As iPXE calls its first cards; nothing: it has no name for them. */
+const UNTAGGED = ['', ...Array.from({ length: 8 }, (_, i) => `net${i}`)];
+
+/**
+ * The same where nothing hangs on which machine it is: only one that may boot by a VLAN asks again, to be told it.
+ * @param script for all others
+ */
+export function taggedAskScript(base: string, isMenu: boolean, script: string): string {
+  const name = ipxe('netX/ifname');
+  const more = isMenu ? '&menu' : '';
+  const ask = `chain ${safeWord(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}&${CARD_QUERY}${more} && exit || exit 1`;
+  return script.replace(
+    '#!ipxe\n',
+    `#!ipxe\n${UNTAGGED.map((untagged) => `iseq x${name} x${untagged}`).join(' || ')} || ${ask}\n`,
+  );
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   noImageScript,
   notHereScript,
   ownersScript,
+  taggedAskScript,
   toDiskScript,
 } from '../../../../src/runes/web/boot-script.ts';
 
@@ -216,4 +217,16 @@ test('consoles and what follows a failure are handed on, the rest of the command
 
 test("the server's own VLAN is not handed on: a machine may be on it by a switch port that takes the tag off", () => {
   expect(inheritedWords('viver.vlan=7 panic=30 viver.serve=all')).toEqual(['panic=30']);
+});
+
+test('only a machine that may boot by a VLAN asks again, and is not booted without its answer', () => {
+  const whole = taggedAskScript('http://10.86.0.9:20080', false, bootScript(script)).split('\n');
+  expect(whole[0]).toBe('#!ipxe');
+  const commands = (whole[1] ?? '').split(' || ');
+  const name = '$' + '{netX/ifname}';
+  // an iPXE without the setting, and its first cards, go on with what follows
+  expect(commands.slice(0, 3)).toEqual([`iseq x${name} x`, `iseq x${name} xnet0`, `iseq x${name} xnet1`]);
+  expect(commands.at(-2)).toMatch(/^chain http:\/\/10\.86\.0\.9:20080\/boot\/boot\.ipxe\?mac=\S+&card=\S+ && exit$/);
+  expect(commands.at(-1)).toBe('exit 1');
+  expect(whole.slice(2)).toEqual(lines.slice(1));
 });
