@@ -213,7 +213,7 @@ export function encodeChunkIndex(index: ChunkIndex): Uint8Array {
 /** The bytes [start, end) of what encodeChunkIndex gives, without making all of it. */
 export function encodeIndexPart(index: ChunkIndex, start: number, end: number): Uint8Array {
   const size = chunkIndexFileSize(index.count);
-  const from = Math.max(0, Math.floor((start - HEAD.size) / ITEM_SIZE));
+  const from = Math.min(index.count, Math.max(0, Math.floor((start - HEAD.size) / ITEM_SIZE)));
   const to = Math.min(index.count, Math.max(from, Math.ceil((end - HEAD.size) / ITEM_SIZE)));
   const items = new Uint8Array((to - from) * ITEM_SIZE);
   writeItems(index, from, to, items, 0);

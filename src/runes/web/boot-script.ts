@@ -146,11 +146,12 @@ const UNTAGGED = ['', ...Array.from({ length: 8 }, (_, i) => `net${i}`)];
 export function taggedAskScript(base: string, isMenu: boolean, script: string): string {
   const name = ipxe('netX/ifname');
   const more = isMenu ? '&menu' : '';
-  const ask = `chain ${safeWord(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}&${CARD_QUERY}${more} && exit || exit 1`;
-  return script.replace(
-    '#!ipxe\n',
-    `#!ipxe\n${UNTAGGED.map((untagged) => `iseq x${name} x${untagged}`).join(' || ')} || ${ask}\n`,
-  );
+  const url = `${safeWord(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}&${CARD_QUERY}${more}`;
+  // Only `||`: after a command that was not run, iPXE takes `&&` by how the last one ended.
+  const isUntagged = UNTAGGED.map((untagged) => `iseq x${name} x${untagged}`).join(' || ');
+  return script
+    .replace('#!ipxe\n', `#!ipxe\n${isUntagged} || goto tagged\n`)
+    .concat(`:tagged\nchain ${url} || exit 1\nexit\n`);
 }
 
 /**
