@@ -9,7 +9,8 @@ const SEGMENT_BYTES = 1348;
 
 /** By iPXE's `${netX/chip}`, the name that the driver gives the card. */
 const FLIGHTS: readonly { readonly chip: RegExp; readonly segments: number }[] = [
-  // drivers/net/eepro100.c has four receive buffers; once all are full the card stops, and is not started again. Two are left for what comes to all.
+  // drivers/net/eepro100.c has four receive buffers; once all were full nothing comes any more (seen with QEMU's i82550).
+  // Two are left for what comes to all.
   { chip: /^(eepro100|id10(29|3[018a])|82801cam|8255\d|82562(et|e[mz]|-\d)|82865|prove)/, segments: 2 },
   // drivers/net/pcnet32.c clears away what it has sent only when something comes in, and never once all 16 buffers are
   // used: so many answers in a row follow a loss.
