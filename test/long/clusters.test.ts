@@ -83,7 +83,10 @@ test('two clusters in machines: each client has its image, kernel and field; whe
   await cluster.powerOff(first);
   const next = await boot(cluster, pxe({ name: 'clusters-next', number: 0x11, image: two }));
   expect(await cluster.run(next, DATA)).toBe(wanted);
-  expect((await statusOf(cluster, second)).dhcp?.mode).toBe('full');
-  const all = await Promise.all([second, named, next].map((machine) => addressOf(cluster, machine)));
+  // Whichever of that cluster's machines has the smallest node id: a client may be it.
+  const left = [second, named, next];
+  const modes = await Promise.all(left.map(async (machine) => (await statusOf(cluster, machine)).dhcp?.mode));
+  expect(modes.filter((mode) => mode === 'full')).toHaveLength(1);
+  const all = await Promise.all(left.map((machine) => addressOf(cluster, machine)));
   expect(new Set(all).size).toBe(all.length);
 });
