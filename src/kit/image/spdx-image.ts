@@ -4,7 +4,7 @@ import { SquashfsImage } from '../../squashfs/squashfs-image.ts';
 import { imageParts } from '../spdx/image-parts.ts';
 import { documentText } from '../spdx/parts-document.ts';
 
-/** `viver image spdx`: made of the packages that lie in the image, whatever list it carries. */
+/** `viver image spdx`. */
 export async function printParts(path: string): Promise<void> {
   using image = new SquashfsImage(path);
   const parts = await imageParts(image, imagePaths(path).name);

@@ -23,7 +23,7 @@ export interface FileSums {
   readonly sha256: string;
 }
 
-/** Where the document's facts come from: an image, or a tree that is becoming one. */
+/** Where the document's facts come from. */
 export interface PartsSource {
   /** /var/lib/dpkg/status. */
   readonly status: string;
@@ -93,7 +93,7 @@ export async function partsDocument(
   } as SpdxDocument;
 }
 
-/** As it is printed, and as it lies in images and ISOs. */
+/** As it is printed, and as it lies in ISOs. */
 export const documentText = (document: SpdxDocument): string => `${JSON.stringify(document, undefined, 1)}\n`;
 
 /**

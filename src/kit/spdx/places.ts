@@ -6,5 +6,3 @@ export const DOCUMENTATION = 'usr/share/doc';
 export const COPYRIGHT_BYTES_LIMIT = 4 << 20;
 /** Listed with their sums. */
 export const BOOT_FILES = ['boot/vmlinuz', 'boot/viverrd.zst'] as const;
-/** Of an image, the list that it carries itself (docs/kit.md). */
-export const IMAGE_LIST = 'usr/share/doc/viver/image.spdx.json';

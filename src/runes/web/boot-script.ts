@@ -132,8 +132,13 @@ function kernelLine(image: ScriptImage, more: Pick<BootScript, 'peers' | 'words'
 
 /** What a server wants to know of a machine whose image or role others may have; and by which VLAN it boots. */
 export function askMacScript(base: string, isMenu: boolean): string {
+  return `#!ipxe\n${askAgain(base, isMenu)}\n`;
+}
+
+/** The question again, with what iPXE knows of the machine. */
+function askAgain(base: string, isMenu: boolean): string {
   const more = isMenu ? '&menu' : '';
-  return `#!ipxe\nchain ${safeWord(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}&${CARD_QUERY}${more} || exit 1\n`;
+  return `chain ${safeWord(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}&${CARD_QUERY}${more} || exit 1`;
 }
 
 /** As iPXE calls its first cards; nothing: it has no name for them. */
@@ -145,13 +150,11 @@ const UNTAGGED = ['', ...Array.from({ length: 8 }, (_, i) => `net${i}`)];
  */
 export function taggedAskScript(base: string, isMenu: boolean, script: string): string {
   const name = ipxe('netX/ifname');
-  const more = isMenu ? '&menu' : '';
-  const url = `${safeWord(base)}/boot/boot.ipxe?mac=${ipxe('netX/mac:hexhyp')}&${CARD_QUERY}${more}`;
   // Only `||`: after a command that was not run, iPXE takes `&&` by how the last one ended.
   const isUntagged = UNTAGGED.map((untagged) => `iseq x${name} x${untagged}`).join(' || ');
   return script
     .replace('#!ipxe\n', `#!ipxe\n${isUntagged} || goto tagged\n`)
-    .concat(`:tagged\nchain ${url} || exit 1\nexit\n`);
+    .concat(`:tagged\n${askAgain(base, isMenu)}\nexit\n`);
 }
 
 /**

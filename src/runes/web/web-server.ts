@@ -284,7 +284,9 @@ function inFlights(bytes: number, socket: Socket) {
     for await (const piece of parts) {
       for (let at = 0; at < piece.length; at += bytes) {
         yield piece.subarray(at, at + bytes);
-        while (socket.writableLength > 0 || (unacknowledgedBytes(socket) ?? 0) > 0) await sleep(ACKNOWLEDGED_MS);
+        // Who is gone acknowledges nothing more.
+        while (!socket.destroyed && (socket.writableLength > 0 || (unacknowledgedBytes(socket) ?? 0) > 0))
+          await sleep(ACKNOWLEDGED_MS);
       }
     }
   };

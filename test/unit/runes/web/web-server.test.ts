@@ -81,6 +81,10 @@ describe('the web server', () => {
     expect(Buffer.from(await whole.arrayBuffer())).toEqual(content);
     const part = await fetch(`${base}/few`, { headers: { range: 'bytes=2990-6010' } });
     expect(await part.text()).toBe(content.subarray(2990, 6011).toString());
+    // One that goes away in the middle is not waited for.
+    const socket = connect(port, '127.0.0.1', () => socket.write('GET /few HTTP/1.1\r\nHost: x\r\n\r\n'));
+    socket.once('data', () => socket.resetAndDestroy());
+    await expect.poll(() => socket.destroyed && server.transfers, { timeout: 10_000 }).toBe(0);
   });
 
   test('tells how far a file is, and from where a range goes on', async () => {
