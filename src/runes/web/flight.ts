@@ -25,3 +25,16 @@ export function flightFor(chip: string | null): number | undefined {
   const segments = FLIGHTS.find((flight) => chip !== null && flight.chip.test(chip))?.segments;
   return segments === undefined ? undefined : segments * SEGMENT_BYTES;
 }
+
+/** About the time that a packet takes there and back. */
+const FIRST_WAIT_MS = 1;
+const GROWTH = 1.25;
+const LONGEST_WAIT_MS = 100;
+
+/**
+ * How long to wait each time before it is looked again whether a flight has arrived. Ever longer: who lost a packet has
+ * it again after 200 ms at the soonest, and a thousand connections that take nothing cost nothing.
+ */
+export function* arrivalWaitsMs(): Generator<number, never> {
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * GROWTH, LONGEST_WAIT_MS)) yield waitMs;
+}

@@ -1,6 +1,6 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { RateLimit } from './rate-limit.ts';
+import { RateLimit } from '../rate-limit.ts';
 
 /**
  * Passwords as files that everybody may read hold them: `scrypt:SALT:HASH`, both in base64url (RFC 7914 with N 2^14,

@@ -5,9 +5,9 @@ import type { MachineStatus } from '../machine-status.ts';
 import { LookAround } from '../overview/look-around.ts';
 import { RATE_EVERY_SECONDS, RateHistory } from '../overview/rate-history.ts';
 import { type Extent, fetchStatus, hostOf } from '../peers.ts';
+import { RateLimit } from '../rate-limit.ts';
 import { formatMetrics, METRICS_TYPE } from './metrics.ts';
 import { PasswordGate } from './password.ts';
-import { RateLimit } from './rate-limit.ts';
 import { STATUS_PAGE } from './status-page/page.ts';
 import type { Answer } from './web-server.ts';
 

@@ -3,7 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { printable } from '../../codec/printable.ts';
 import { unacknowledgedBytes } from '../../linux/socket/socket-option.ts';
+import { ConnectionShares } from './connection-shares.ts';
+import { arrivalWaitsMs } from './flight.ts';
 
 /** What a path gives. */
 export type Answer =
@@ -54,7 +57,8 @@ export interface WebServerOptions {
     from: string,
     authorization: string | undefined,
   ) => Answer | undefined | Promise<Answer | undefined>;
-  readonly log: (line: string) => void;
+  /** @param from the address whose question it is about */
+  readonly log: (line: string, from: string) => void;
 }
 
 /** Boot files are large and asked for by few at a time; whoever takes longer than this to ask is no boot loader. */
@@ -62,14 +66,13 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** Nothing taken for so long: the machine was switched off. */
 const IDLE_TIMEOUT_MS = 30_000;
 const MOST_CONNECTIONS = 1024;
-/** One address has no more of them: a room behind a router that hides its addresses fits, and others have theirs. */
-const MOST_OF_ONE = 128;
 const MOST_PER_CONNECTION = 1000;
+/** Asked on one connection before the first of them is answered: no boot loader or browser asks for a second one so soon. */
+const MOST_WAITING = 8;
 const HEADER_BYTES = 8192;
-const READ_BYTES = 1 << 20;
 const LONGEST_PATH = 512;
-/** How often it is looked whether a flight has arrived: about the time that a packet takes there and back. */
-const ACKNOWLEDGED_MS = 1;
+/** Read of a file at once. Who takes nothing holds two such pieces, so all transfers share what they may have. */
+const READ_BYTES = { most: 1 << 20, least: 1 << 16, ofAll: 16 << 20 };
 
 /**
  * The path and query of a request's target.
@@ -88,7 +91,9 @@ export class WebServer {
   readonly refused: Refusals = { escape: 0, unknown: 0, method: 0, broken: 0, limited: 0, locked: 0 };
   readonly #options: WebServerOptions;
   readonly #server: Server;
-  readonly #connections = new Map<string, number>();
+  readonly #connections = new ConnectionShares(MOST_CONNECTIONS);
+  /** Requests of each connection that are not answered yet. */
+  readonly #waiting = new WeakMap<Socket, { count: number; last: Promise<void> }>();
   #transfers = 0;
   #sentBytes = 0;
 
@@ -103,12 +108,15 @@ export class WebServer {
         maxHeaderSize: HEADER_BYTES,
         noDelay: true,
       },
-      (request, response) => void this.#serve(request, response),
+      (request, response) => this.#enqueue(request, response),
     );
-    this.#server.maxConnections = MOST_CONNECTIONS;
     this.#server.maxRequestsPerSocket = MOST_PER_CONNECTION;
     this.#server.timeout = IDLE_TIMEOUT_MS;
-    this.#server.on('connection', (socket) => this.#count(socket));
+    this.#server.on('connection', (socket) => {
+      if (this.#connections.take(socket)) return;
+      this.refused.limited++;
+      socket.destroy();
+    });
     this.#server.on('clientError', (_, socket) => {
       this.refused.broken++;
       if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
@@ -116,20 +124,19 @@ export class WebServer {
     });
   }
 
-  #count(socket: Socket): void {
-    const from = socket.remoteAddress ?? '';
-    const count = this.#connections.get(from) ?? 0;
-    if (count >= MOST_OF_ONE) {
+  /** One after another, RFC 9112 section 9.3.2: a thousand requests in one packet open no thousand files. */
+  #enqueue(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    if (socket.destroyed) return;
+    const waiting = this.#waiting.get(socket) ?? { count: 0, last: Promise.resolve() };
+    this.#waiting.set(socket, waiting);
+    if (waiting.count >= MOST_WAITING) {
       this.refused.limited++;
       socket.destroy();
       return;
     }
-    this.#connections.set(from, count + 1);
-    socket.once('close', () => {
-      const left = (this.#connections.get(from) ?? 1) - 1;
-      if (left > 0) this.#connections.set(from, left);
-      else this.#connections.delete(from);
-    });
+    waiting.count++;
+    waiting.last = waiting.last.then(() => this.#serve(request, response)).finally(() => waiting.count--);
   }
 
   /** Files being sent now. */
@@ -161,11 +168,14 @@ export class WebServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { remoteAddress = '' } = request.socket;
     try {
+      if (request.socket.destroyed) return;
       await this.#answer(request, response);
     } catch (error) {
       const cut = request.destroyed || response.destroyed;
-      if (!cut) this.#options.log(`${request.url}: ${error instanceof Error ? error.message : String(error)}`);
+      const why = error instanceof Error ? error.message : String(error);
+      if (!cut) this.#options.log(printable(`${request.url}: ${why}`), remoteAddress);
       if (response.headersSent) response.destroy();
       else this.#short(response, 500, 'failed');
     }
@@ -255,7 +265,8 @@ export class WebServer {
     this.#transfers++;
     const before = request.socket.bytesWritten;
     try {
-      const file = createReadStream(path, { start, end: end - 1, highWaterMark: READ_BYTES });
+      const highWaterMark = flightBytes === undefined ? readBytesFor(this.#transfers) : READ_BYTES.least;
+      const file = createReadStream(path, { start, end: end - 1, highWaterMark });
       let at = start;
       const counted = async function* (parts: AsyncIterable<Buffer>) {
         for await (const piece of parts) {
@@ -278,15 +289,22 @@ export class WebServer {
   }
 }
 
+function readBytesFor(transfers: number): number {
+  const { most, least, ofAll } = READ_BYTES;
+  return Math.max(least, Math.min(most, Math.floor(ofAll / transfers)));
+}
+
 /** Gives the next bytes when the other end has acknowledged all before them. */
 function inFlights(bytes: number, socket: Socket) {
   return async function* (parts: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const piece of parts) {
       for (let at = 0; at < piece.length; at += bytes) {
         yield piece.subarray(at, at + bytes);
-        // Who is gone acknowledges nothing more.
-        while (!socket.destroyed && (socket.writableLength > 0 || (unacknowledgedBytes(socket) ?? 0) > 0))
-          await sleep(ACKNOWLEDGED_MS);
+        for (const waitMs of arrivalWaitsMs()) {
+          // Who is gone acknowledges nothing more.
+          if (socket.destroyed || (socket.writableLength === 0 && (unacknowledgedBytes(socket) ?? 0) === 0)) break;
+          await sleep(waitMs);
+        }
       }
     }
   };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { flightFor } from '../../../../src/runes/web/flight.ts';
+import { arrivalWaitsMs, flightFor } from '../../../../src/runes/web/flight.ts';
 
 test('cards whose driver stands still once it is overrun are sent no more than they hold', () => {
   // as drivers/net/eepro100.c and pcnet32.c name them
@@ -12,4 +12,17 @@ test('all others get what TCP finds right, as those that do not say what they ar
   // Intel's gigabit cards have names of the same kind
   for (const chip of [null, '', '82540em', '82562v', '82562gt-2', '82566dm', 'virtio-net', 'vmxnet3', 'SNP', 'id1'])
     expect(flightFor(chip)).toBeUndefined();
+});
+
+test('a flight is looked for at once, and by a connection that takes nothing ten times a second', () => {
+  const waits = arrivalWaitsMs();
+  let waitedMs = 0;
+  let looks = 0;
+  for (; waitedMs < 10_000; looks++) {
+    const { value } = waits.next();
+    // never longer than a part of what was waited already: the wire stands idle for no more
+    expect(value).toBeLessThanOrEqual(1 + waitedMs / 4);
+    waitedMs += value;
+  }
+  expect(looks).toBeLessThan(130);
 });

@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, nat, property, record } from 'fast-check';
 import { expect, test } from 'vitest';
-import { RateLimit } from '../../../../src/runes/web/rate-limit.ts';
+import { RateLimit } from '../../../src/runes/rate-limit.ts';
 
 test('an address has its burst, then so many a second, and others have theirs', () => {
   const limit = new RateLimit({ burst: 3, perSecond: 2 });
