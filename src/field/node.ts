@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:net';
+import { limitedLog } from '../codec/line-limit.ts';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
 import { Alarm } from './edge/alarm.ts';
@@ -63,7 +64,8 @@ export class FieldNode {
   #isArming = false;
   #isClosed = false;
 
-  private constructor(options: FieldNodeOptions, sockets: Sockets) {
+  private constructor(given: FieldNodeOptions, sockets: Sockets) {
+    const options = { ...given, log: limitedLog(given.log) };
     this.#options = options;
     this.refusals = options.refusals ?? new Refusals();
     this.#papers = new PaperBox(options.papers ?? NO_PAPERS, options.rules ?? {});

@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { printable } from '../codec/printable.ts';
 import { hasCode } from '../linux/errno.ts';
 import { KEPT_INITRAMFS } from '../root/switch.ts';
 import { readFixedRole } from '../runes/engine/fixed-role.ts';
@@ -34,8 +35,8 @@ runs it. What would run and why: viver role --explain
     if (unexpected !== undefined) throw new UsageError(`unexpected '${unexpected}'`);
     const say = args.includes('--kmsg')
       ? // level info: kept for dmesg, and off the consoles of a quiet kernel
-        (line: string) => toKernelLog(`<6>viver runes: ${line}\n`)
-      : (line: string) => void process.stdout.write(`viver runes: ${line}\n`);
+        (line: string) => toKernelLog(`<6>viver runes: ${printable(line)}\n`)
+      : (line: string) => void process.stdout.write(`viver runes: ${printable(line)}\n`);
     const { machine, role, why, roles, graph, problems } = loadRunesOrBasics({
       machine: readMachine(),
       roots: [KEPT_INITRAMFS, ''],

@@ -31,3 +31,14 @@ export class RateLimit {
     return isAllowed;
   }
 }
+
+/** What the log says of one that asks: all of a boot or two, then a line a minute. */
+const TOLD_OF_ONE = { burst: 20, perSecond: 1 / 60 };
+
+/** A log of lines that others cause by asking, as often as they like: nobody's questions push out what it says of others. */
+export function logOfAskers(log: (line: string) => void): (line: string, asker: string) => void {
+  const limit = new RateLimit(TOLD_OF_ONE);
+  return (line, asker) => {
+    if (limit.allow(asker, performance.now())) log(line);
+  };
+}

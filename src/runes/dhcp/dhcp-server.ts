@@ -8,6 +8,7 @@ import { endLeftovers, supervise } from '../engine/supervised.ts';
 import { keptProgram } from '../kept-program.ts';
 import { dhcpNews } from '../overview/boot-progress.ts';
 import { RUN_DIRECTORY } from '../places.ts';
+import { logOfAskers } from '../rate-limit.ts';
 import { dhcpConfig, leasesWith, MOST_RELAYS, machinesFile, relaySubnets } from './dnsmasq-config.ts';
 import { dnsmasqUser } from './dnsmasq-user.ts';
 import { FirmwareRefusals } from './firmware-refusals.ts';
@@ -38,6 +39,7 @@ export interface DhcpServerOptions {
 /** dnsmasq as this machine's DHCP server: what it is told, and what it says. */
 export class DhcpServer {
   readonly #options: DhcpServerOptions;
+  readonly #tell: (line: string, asker: string) => void;
   readonly #refusals = new FirmwareRefusals();
   readonly #refused = new RefusedLoaders();
   #running: { readonly stop: () => Promise<void>; readonly mode: ServingMode } | undefined;
@@ -49,6 +51,7 @@ export class DhcpServer {
 
   constructor(options: DhcpServerOptions) {
     this.#options = options;
+    this.#tell = logOfAskers(options.context.log);
   }
 
   get mode(): ServingMode | undefined {
@@ -140,17 +143,17 @@ export class DhcpServer {
     if (noLoader !== undefined) context.log(noLoader);
     const secure = this.#refused.hear(line, performance.now());
     if (secure !== undefined) {
-      context.log(`${secure} did not start the loader that it was sent: it gets the signed one (Secure Boot)`);
+      this.#tell(`${secure} did not start the loader that it was sent: it gets the signed one (Secure Boot)`, secure);
       this.writeMachines().catch((error: unknown) => context.log(describeError(error)));
     }
     const given = /^dnsmasq-dhcp\[\d+\]: (?:\d+ )?DHCP(?:OFFER|ACK)\(\S+\) (\S+)/.exec(line)?.[1];
     if (given !== undefined) onGiven(given);
-    const [, told, kind, mac] =
+    const [, told, kind, mac = ''] =
       /^dnsmasq-dhcp\[\d+\]: (?:\d+ )?((DHCPACK|PXE)\(\S+\) (?:[\d.]+ )?(\S+).*)$/.exec(line) ?? [];
     // machines of VIVER ask as firmware does, to find out who serves (who-answers.ts)
     const isRound = kind === 'PXE' && machines().some((machine) => machine.mac === mac);
     if (told === undefined || isRound) return;
-    context.log(told);
+    this.#tell(told, mac);
     const news = dhcpNews(told);
     if (news !== undefined)
       context

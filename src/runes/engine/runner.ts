@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { limitedLog } from '../../codec/line-limit.ts';
 import { describeError } from '../../linux/describe-error.ts';
 import type { Machine } from '../machine.ts';
 import { dependentsOf, type PluginGraph } from './graph.ts';
@@ -45,6 +46,8 @@ interface Running {
 
 interface Slot {
   readonly plugin: AnyPlugin;
+  /** What it says itself, over all its starts: much of it is about what strangers send. */
+  readonly log: (line: string) => void;
   state: PluginState['state'];
   why: string | undefined;
   running: Running | undefined;
@@ -84,6 +87,7 @@ export class Runner {
     for (const plugin of options.graph.order) {
       this.#slots.set(plugin.name, {
         plugin,
+        log: limitedLog((line) => options.log(`${plugin.name}: ${line}`)),
         state: 'waiting',
         why: undefined,
         running: undefined,
@@ -195,8 +199,8 @@ export class Runner {
   }
 
   #context(slot: Slot, signal: AbortSignal, cleanups: Running['cleanups']): Context {
-    const { graph, machine, role, settings = NO_SETTINGS, roles = [], log } = this.#options;
-    const { plugin } = slot;
+    const { graph, machine, role, settings = NO_SETTINGS, roles = [] } = this.#options;
+    const { plugin, log } = slot;
     const allowed = new Set<string>([...(plugin.requires ?? []), ...(plugin.uses ?? [])]);
     const live = () => !signal.aborted;
     const providerOf = (name: string) => {
@@ -216,7 +220,7 @@ export class Runner {
       },
       has: (name) => allowed.has(name) && providerOf(name)?.state === 'running',
       plugins: () => this.states,
-      log: (line) => log(`${plugin.name}: ${line}`),
+      log,
       defer: (cleanup) => {
         // Its start took too long, or it was stopped in the middle: nobody would come to clean up.
         if (live()) cleanups.push(cleanup);

@@ -11,6 +11,7 @@ import { type BootNews, BootProgress, fileNews } from '../overview/boot-progress
 import { ownStatus } from '../own-status.ts';
 import { type Extent, fetchStatuses } from '../peers.ts';
 import { HTTP_PORT } from '../places.ts';
+import { logOfAskers, RateLimit } from '../rate-limit.ts';
 import { isSecureBoot } from '../secure-boot.ts';
 import { findBootFiles, LOWER } from '../web/boot-files.ts';
 import { type BootPlan, grubOf, ipxeOf, sha256OfFile } from '../web/boot-plan.ts';
@@ -39,6 +40,10 @@ const MOST_PEERS = 8;
 /** What others are loaded with is asked anew after this. */
 const LOADS_MS = 2000;
 const ANSWER_MS = 1000;
+/** What the field is, is asked anew after this by those that boot. */
+const FIELD_MS = 500;
+/** A room behind a router that hides its addresses, switched on at once: each machine asks two or three times. */
+const SCRIPTS_OF_ONE = { burst: 500, perSecond: 20 };
 /** What an image must have in /boot for others to boot by it. */
 const BOOT_FILES = ['vmlinuz', 'viverrd.zst'];
 /** Files below this are given at once: a redirect would cost more. */
@@ -53,6 +58,7 @@ export default definePlugin({
   uses: ['field', 'images'],
   async start(context) {
     const { machine } = context;
+    const tell = logOfAskers(context.log);
     const network = await context.ask('address').network();
     const base = `http://${network.address}:${HTTP_PORT}`;
     const files = findBootFiles();
@@ -69,6 +75,9 @@ export default definePlugin({
       if (!context.has('field')) return undefined;
       return await context.ask('field').status();
     };
+    /** For who boots: the same daemon gives this machine its root, and is not to be asked by everybody's question. */
+    const recentField = cached(FIELD_MS, fieldStatus);
+    const scripts = new RateLimit(SCRIPTS_OF_ONE);
     let steering: BootSteering | undefined;
     let imageId = machine.image?.id;
     const progress = new BootProgress();
@@ -120,13 +129,13 @@ export default definePlugin({
         return { kind: 'unavailable', why: 'it says no MAC (Ethernet), by which it is known what it is to start' };
       // A machine of another cluster's is booted as that one's roles say.
       const owner = mac === undefined || isMenu ? undefined : ownerOf(mac, claims, neighbours);
-      const field = await fieldStatus();
+      const field = await recentField();
       if (field === undefined) return { kind: 'unavailable', why: 'the image is not shared yet' };
       const chosen = mac === undefined ? undefined : clientRole(context.roles, { mac, address: from, hostname: named });
       const { name: role = '', settings = NO_SETTINGS } = chosen?.role ?? {};
       if (!settings.boot) {
         progress.forget(from);
-        context.log(`${mac} (${from}) is sent away: its role is ${role}, ${chosen?.why}`);
+        tell(`${mac} (${from}) is sent away: its role is ${role}, ${chosen?.why}`, from);
         return { kind: 'not-here', role, owner };
       }
       const own = { name: machine.image?.name ?? field.image.name, id: field.image.id };
@@ -153,7 +162,7 @@ export default definePlugin({
       const here = new Set([own.id, ...others.map(({ id }) => id)]);
       const picked = pickWanted(released, wanted, here);
       if (released.length > 0 && wanted === undefined && picked !== released[0])
-        context.log(`${mac} (${from}): ${released[0]?.image.name}, which a release wants for it, is on no machine now`);
+        tell(`${mac} (${from}): ${released[0]?.image.name}, which a release wants for it, is on no machine now`, from);
       if (booting !== undefined && picked !== undefined) steering?.given(booting, picked, from);
       const fits = ({ name, id }: { readonly name: string; readonly id: string }) =>
         picked !== undefined
@@ -161,7 +170,7 @@ export default definePlugin({
           : wanted === undefined || (wanted.name === name && (wanted.id === undefined || wanted.id === id));
       const isOwn = fits(own);
       if (!isOwn && !others.some(fits)) {
-        context.log(`${mac} (${from}): no image ${wanted?.name} is here, which its role ${role} wants`);
+        tell(`${mac} (${from}): no image ${wanted?.name} is here, which its role ${role} wants`, from);
         return { kind: 'no-image', role, image: wanted?.name ?? '', owner };
       }
       const peers = field.peers.map(({ address }) => address).slice(0, MOST_PEERS - 1);
@@ -195,6 +204,7 @@ export default definePlugin({
     };
 
     const script = async (query: URLSearchParams, from: string, isMenu: boolean): Promise<Answer> => {
+      if (!scripts.allow(from, performance.now())) return { kind: 'limited' };
       const isFirst = !query.has('mac');
       const isAsked = query.has('menu');
       // It is asked back once: what is not said then, it cannot say.
@@ -202,7 +212,7 @@ export default definePlugin({
         return { kind: 'text', type: 'text/plain', text: askMacScript(base, isAsked) };
       const mac = macOf(query.get('mac'));
       const other = otherCard(query, from);
-      if (other !== undefined) context.log(other);
+      if (other !== undefined) tell(other, from);
       const found = await plan({ mac, vlan: vlanOfCard(query, from) }, from, isMenu);
       if (found.kind === 'unavailable') return found;
       const text = ipxeOf(found, mac);
@@ -242,7 +252,7 @@ export default definePlugin({
 
     /** Machines with the same image have the same boot files. */
     const around = cached(LOADS_MS, async (): Promise<Around> => {
-      const field = await fieldStatus();
+      const field = await recentField();
       if (field === undefined) return { helpers: [], offers: [] };
       const machines = await fetchStatuses(field, ANSWER_MS, 'brief');
       return {
@@ -307,7 +317,7 @@ export default definePlugin({
     };
 
     const server = new WebServer({
-      log: context.log,
+      log: tell,
       async answer(path, query, from, authorization) {
         const asked = await answers.get(path)?.(from);
         if (asked !== undefined) return { kind: 'text', type: 'application/json', text: `${JSON.stringify(asked)}\n` };

@@ -7,6 +7,7 @@ import { endLeftovers, supervise } from '../engine/supervised.ts';
 import { keptProgram } from '../kept-program.ts';
 import { tftpNews } from '../overview/boot-progress.ts';
 import { RUN_DIRECTORY } from '../places.ts';
+import { logOfAskers } from '../rate-limit.ts';
 import { macOfGrubPath } from '../web/grub-script.ts';
 import { GrubScripts } from '../web/grub-scripts.ts';
 
@@ -25,6 +26,7 @@ export default definePlugin({
     const configuration = `${RUN_DIRECTORY}/dnsmasq-tftp.conf`;
     await mkdir(RUN_DIRECTORY, { recursive: true });
     await writeFile(configuration, tftpConfig(network, directory));
+    const tell = logOfAskers(context.log);
     const counted = { sent: 0, refused: 0 };
     const grub = new GrubScripts(directory);
     context.defer(() => grub.close());
@@ -43,7 +45,7 @@ export default definePlugin({
         if (mac !== undefined && context.has('http')) {
           grub
             .write(mac, () => context.ask('http').grubScript(mac, from))
-            .catch((error: unknown) => context.log(`${mac} (${from}): ${describeError(error)}`));
+            .catch((error: unknown) => tell(`${mac} (${from}): ${describeError(error)}`, from));
           return;
         }
         // GRUB's own search for a file of this machine's address
@@ -56,8 +58,8 @@ export default definePlugin({
             .catch((error: unknown) => context.log(describeError(error)));
         if (told.startsWith('sent ')) counted.sent++;
         else counted.refused++;
-        // every file that was given is worth a line; of what strangers ask for, the first is
-        if (told.startsWith('sent ')) context.log(told);
+        // files that were given are worth a line; of what strangers ask for, the first is
+        if (told.startsWith('sent ')) tell(told, told.split(' ').at(-1) ?? '');
         else if (counted.refused === 1) context.log(`${told.slice(0, LONGEST_LINE)} (what follows is counted only)`);
       },
     });

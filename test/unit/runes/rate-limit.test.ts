@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, nat, property, record } from 'fast-check';
 import { expect, test } from 'vitest';
-import { RateLimit } from '../../../src/runes/rate-limit.ts';
+import { logOfAskers, RateLimit } from '../../../src/runes/rate-limit.ts';
 
 test('an address has its burst, then so many a second, and others have theirs', () => {
   const limit = new RateLimit({ burst: 3, perSecond: 2 });
@@ -23,4 +23,13 @@ test('nobody gets more than burst and rate allow, however the questions come', (
       for (const count of Object.values(got)) expect(count).toBeLessThanOrEqual(5 + (3 * nowMs) / 1000);
     }),
   );
+});
+
+test('who asks for ever fills no log, and others are told of', () => {
+  const lines: string[] = [];
+  const tell = logOfAskers((line) => lines.push(line));
+  for (let i = 0; i < 1000; i++) tell(`question ${i}`, '10.0.0.66');
+  tell('a machine boots', '10.0.0.7');
+  expect(lines.length).toBe(21);
+  expect(lines.at(-1)).toBe('a machine boots');
 });

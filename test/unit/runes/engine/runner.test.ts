@@ -283,3 +283,13 @@ test("an error event without a listener takes down the plugin whose doing it is;
   expect(stateOf('other')?.state).toBe('running');
   await runner.stop();
 });
+
+test('a plugin that has very much to say, such as of a flood of questions, is not written down whole', async () => {
+  const { runner, contexts, lines } = lab({ loud: {}, calm: {} });
+  await runner.start();
+  for (let i = 0; i < 5000; i++) contexts.get('loud')?.log(`question ${i}`);
+  contexts.get('calm')?.log('all is well');
+  expect(lines.filter((line) => line.startsWith('loud: ')).length).toBeLessThan(1100);
+  expect(lines.at(-1)).toBe('calm: all is well');
+  await runner.stop();
+});
