@@ -419,7 +419,7 @@ declare module 'viver:runes' {
     has(name: R): boolean;
     /** How all plugins of this machine are. */
     plugins(): readonly PluginState[];
-    /** A line for the operator. */
+    /** A line for the operator. Of more than a thousand at once a line a second is written, and how many are not. */
     readonly log: (line: string) => void;
     /** Aborts when the plugin is stopped. */
     readonly signal: AbortSignal;
