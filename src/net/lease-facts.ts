@@ -5,7 +5,7 @@ import type { Lease } from './lease.ts';
 
 /** What a lease says beside addresses, for those who set up the image's system: it is written while the machine boots. */
 export interface LeaseFacts {
-  /** Option 12, else what DNS calls the address. */
+  /** Option 12, else what DNS calls the address (reverse-name.ts). */
   readonly hostname: string | undefined;
   /** Time servers, option 42. */
   readonly ntp: readonly string[];

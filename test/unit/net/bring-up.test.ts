@@ -95,6 +95,7 @@ describe.concurrent('the network is brought up', () => {
     expect(await play('named by DNS')).toEqual({
       leased: 'nothing',
       named: 'pc9.school.test',
+      ofPool: 'nothing',
       unnamed: 'nothing',
       silent: 'nothing',
       noServer: 'nothing',

@@ -175,12 +175,14 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
       '10.79.0',
       '--port=53',
       '--dhcp-host=02:00:00:00:00:0a,10.79.0.60',
-      '--ptr-record=60.0.79.10.in-addr.arpa,pc9.school.test',
+      '--host-record=pc9.school.test,10.79.0.60',
+      '--ptr-record=62.0.79.10.in-addr.arpa,pool.school.test',
     );
     const { plan, lease } = await bringUp(options);
     return {
       leased: lease?.hostname ?? 'nothing',
       named: await reverseName(plan.address, plan.dns),
+      ofPool: (await reverseName('10.79.0.62', plan.dns)) ?? 'nothing',
       unnamed: (await reverseName('10.79.0.61', plan.dns)) ?? 'nothing',
       silent: (await reverseName(plan.address, ['127.0.0.1:5399'])) ?? 'nothing',
       noServer: (await reverseName(plan.address, [])) ?? 'nothing',
