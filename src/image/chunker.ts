@@ -3,68 +3,43 @@
  * bytes; a chunk ends behind the first byte at which it is at least `min` long and hash mod d = d - 1, or at `max`.
  * So the same content is cut the same way wherever it lies, and an updated image shares its unchanged chunks.
  */
-import { BUZHASH_TABLE } from './buzhash-table.ts';
 import { CHUNK_SIZE_LIMIT, type ChunkSizes } from './chunk-index.ts';
+import { type CutRule, makeScan, SCAN_MARGIN, type Scan, WINDOW } from './rolling-scan.ts';
 
-const WINDOW = 48;
-const ENTER = Int32Array.from(BUZHASH_TABLE);
-/** What a byte contributes when it leaves the window, by then rotated as many times as the window is long. */
-const LEAVE = ENTER.map((word) => (word << (WINDOW % 32)) | (word >>> (32 - (WINDOW % 32))));
-
-/** When a hash cuts: see cutRule. */
-interface CutRule {
-  readonly discriminator: number;
-  readonly inverse: number;
-  readonly limit: number;
-}
-
-/** Finds the ends of chunks. */
+/** Finds the ends of chunks in memory of its own. */
 export class Chunker {
+  /** What is to be cut goes here. Other threads can read it. */
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
   readonly #sizes: ChunkSizes;
-  readonly #rule: CutRule;
+  readonly #scan: Scan;
 
-  /** @throws RangeError when `sizes` are out of order or smaller than the window of 48 bytes */
-  constructor(sizes: ChunkSizes) {
+  /**
+   * @param length of `bytes`; memory is taken as it is written to
+   * @throws RangeError when `sizes` are out of order or smaller than the window of 48 bytes
+   */
+  constructor(sizes: ChunkSizes, length: number) {
     const { min, avg, max } = sizes;
     if (!(min >= WINDOW && min <= avg && avg <= max && max <= CHUNK_SIZE_LIMIT)) {
       throw new RangeError(`cannot cut chunks of ${min}:${avg}:${max} bytes`);
     }
+    const { scan, buffer } = makeScan(cutRule(sizes), length);
+    this.bytes = new Uint8Array(buffer, SCAN_MARGIN, length);
     this.#sizes = sizes;
-    this.#rule = cutRule(sizes);
+    this.#scan = scan;
   }
 
   /**
-   * The length of the chunk that begins at `start`.
+   * The length of the chunk that begins at `start` of `bytes`.
    * @param end one past the last byte to look at: the end of the stream, or at least `start` + max
    */
-  next(bytes: Uint8Array, start: number, end: number): number {
+  next(start: number, end: number): number {
     const { min, max } = this.#sizes;
     const longest = Math.min(end - start, max);
     // Of one size: casync then does not look at the content at all.
-    return longest <= min || min === max ? longest : scan(bytes, start, min, longest, this.#rule);
-  }
-}
-
-/**
- * The hot loop, a little over a nanosecond per byte. The hash depends on nothing but the window, so the first bytes of
- * a chunk, where it must not be cut anyway, are never looked at.
- */
-function scan(bytes: Uint8Array, start: number, min: number, max: number, rule: CutRule): number {
-  const { discriminator, inverse, limit } = rule;
-  const last = start + max;
-  let enter = start + min;
-  let leave = enter - WINDOW;
-  let hash = 0;
-  for (let i = leave; i < enter; i++) {
-    hash = ((hash << 1) | (hash >>> 31)) ^ (ENTER[bytes[i] as number] as number);
-  }
-  for (;;) {
-    const mayCut = Math.imul(hash + 1, inverse) >>> 0 <= limit;
-    if (mayCut && (hash >>> 0) % discriminator === discriminator - 1) return enter - start;
-    if (enter === last) return max;
-    const left = LEAVE[bytes[leave++] as number] as number;
-    const entered = ENTER[bytes[enter++] as number] as number;
-    hash = ((hash << 1) | (hash >>> 31)) ^ left ^ entered;
+    if (longest <= min || min === max) return longest;
+    // The first bytes of a chunk, where it must not be cut anyway, are never looked at: only the window decides.
+    const first = SCAN_MARGIN + start;
+    return Math.min(this.#scan(first + min, first + longest) - first, longest);
   }
 }
 

@@ -6,10 +6,11 @@ import { Chunker } from '../../../src/image/chunker.ts';
 import { noise } from './images.ts';
 
 function lengthsOf(bytes: Uint8Array, sizes: ChunkSizes): number[] {
-  const chunker = new Chunker(sizes);
+  const chunker = new Chunker(sizes, bytes.length);
+  chunker.bytes.set(bytes);
   const lengths: number[] = [];
   for (let at = 0; at < bytes.length; ) {
-    const length = chunker.next(bytes, at, bytes.length);
+    const length = chunker.next(at, bytes.length);
     lengths.push(length);
     at += length;
   }
@@ -95,5 +96,5 @@ test.each([
   [64, 128, 2 ** 30],
   [Number.NaN, 128, 256],
 ])('sizes %d:%d:%d are refused', (min, avg, max) => {
-  expect(() => new Chunker({ min, avg, max })).toThrow(`cannot cut chunks of ${min}:${avg}:${max} bytes`);
+  expect(() => new Chunker({ min, avg, max }, 1000)).toThrow(`cannot cut chunks of ${min}:${avg}:${max} bytes`);
 });

@@ -28,3 +28,25 @@ test('what is asked of a closed pool, or waits when it is closed, is refused', a
   expect((await refused).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   await expect(pool.digests(bytes, [1])).rejects.toThrow('hash pool is closed');
 });
+
+test('a pool grows, and has room for two jobs a thread', async () => {
+  await using pool = new HashPool(0);
+  expect([pool.threads, pool.hasRoom]).toEqual([0, false]);
+  const bytes = sharedBytes(1000);
+  const waiting = pool.digests(bytes, [1000]);
+  pool.grow(1);
+  expect([pool.threads, pool.hasRoom]).toEqual([1, true]);
+  const digest = Buffer.from(await waiting).toString('hex');
+  expect(digest).toBe(sha256(bytes.slice()));
+  const rooms = [pool.hasRoom];
+  const both = [0, 1].map(() => {
+    const digests = pool.digests(bytes, [1000]);
+    rooms.push(pool.hasRoom);
+    return digests;
+  });
+  expect(rooms).toEqual([true, true, false]);
+  await Promise.all(both);
+  expect(pool.hasRoom).toBe(true);
+  pool.grow(1);
+  expect(pool.threads).toBe(1);
+});

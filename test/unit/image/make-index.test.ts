@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
@@ -10,7 +11,7 @@ import {
   planChunkSizes,
 } from '../../../src/image/chunk-index.ts';
 import { HashPool } from '../../../src/image/hash-pool.ts';
-import { makeChunkIndex } from '../../../src/image/make-index.ts';
+import { makeChunkIndex, planThreads } from '../../../src/image/make-index.ts';
 import { casyncMake, memoryImage, noise, sha256, temporaryFolder } from './images.ts';
 
 const pool = new HashPool(2);
@@ -22,7 +23,8 @@ const spelt = ({ min, avg, max }: ChunkSizes): string => `${min}:${avg}:${max}`;
 describe('makeChunkIndex makes byte for byte the index that casync makes', () => {
   test.each<[string, Uint8Array, ChunkSizes]>([
     ['of noise over several segments', noise(7 * MIB + 12345), DEFAULT_CHUNK_SIZES],
-    ['of exactly one segment', noise(2 * MIB), DEFAULT_CHUNK_SIZES],
+    ['of exactly one segment', noise(MIB), DEFAULT_CHUNK_SIZES],
+    ['of exactly two segments', noise(2 * MIB), DEFAULT_CHUNK_SIZES],
     ['of zeros, which are never cut but at the maximum', new Uint8Array(5 * MIB + 1), DEFAULT_CHUNK_SIZES],
     ['of one byte', noise(1), DEFAULT_CHUNK_SIZES],
     ['of one byte less than the smallest chunk', noise(16383), DEFAULT_CHUNK_SIZES],
@@ -82,6 +84,51 @@ test('chunks grow by powers of two with the image, so that none has many more th
   expect(planChunkSizes(100e9).avg).toBe(512 << 10);
 });
 
+test('the same index comes of one thread and of several, of reads that are quick and that are late', async () => {
+  const kind = fc.constantFrom<[ChunkSizes, number]>(
+    [{ min: 64, avg: 1024, max: 4096 }, 1],
+    [DEFAULT_CHUNK_SIZES, 6],
+    [{ min: 4096, avg: 20_001, max: 3 * MIB }, 6],
+  );
+  await using none = new HashPool(0);
+  await fc.assert(
+    fc.asyncProperty(kind, fc.nat(1000), fc.nat(MIB), async ([sizes, most], seed, less) => {
+      const bytes = noise(most * MIB - less, seed);
+      const good = memoryImage(bytes);
+      const late = {
+        ...good,
+        read: async (target: Uint8Array, offset: number) => {
+          if ((offset / MIB + seed) % 2 === 0) await sleep(2);
+          // Others' bytes would show: a slot that is read into is nobody else's.
+          target.fill(seed);
+          if ((offset / MIB + seed) % 3 === 0) await sleep(1);
+          await good.read(target, offset);
+        },
+      };
+      const [alone, many, own] = await Promise.all([
+        makeChunkIndex(late, { sizes, pool: none }),
+        makeChunkIndex(late, { sizes, pool }),
+        makeChunkIndex(late, { sizes }),
+      ]);
+      expect([many.id, own.id]).toEqual([alone.id, alone.id]);
+      for (let i = 0; i < alone.count; i += 1 + (seed % 7)) {
+        expect(alone.digestHex(i)).toBe(sha256(bytes.subarray(alone.start(i), alone.end(i))));
+      }
+    }),
+    { numRuns: 15 },
+  );
+});
+
+test('a thread is started for each 300 ms of work that are left, and none before that can be told', () => {
+  expect(planThreads(20e6, 200e6, 29, 7)).toBe(0);
+  expect(planThreads(20e6, 200e6, 30, 7)).toBe(0);
+  expect(planThreads(20e6, 220e6, 30, 7)).toBe(1);
+  expect(planThreads(20e6, 2000e6, 30, 7)).toBe(7);
+  expect(planThreads(20e6, 2000e6, 30, 0)).toBe(0);
+  expect(planThreads(1e6, 200e6, 100, 3)).toBe(3);
+  expect(planThreads(200e6, 200e6, 300, 7)).toBe(0);
+});
+
 describe('makeChunkIndex', () => {
   test('starts and ends threads of its own when it is given none', async () => {
     const bytes = noise(300_000);
@@ -97,7 +144,7 @@ describe('makeChunkIndex', () => {
       onProgress: (done, total) => void seen.push([done, total]),
     });
     expect(seen.at(-1)).toEqual([5 * MIB, 5 * MIB]);
-    expect(seen.length).toBe(3);
+    expect(seen.length).toBe(5);
     expect(seen.every(([done], i) => i === 0 || done > (seen[i - 1]?.[0] ?? 0))).toBe(true);
   });
 
