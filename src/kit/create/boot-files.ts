@@ -139,14 +139,12 @@ function signedLoaders(): { readonly shim: string; readonly grub: string } | und
   return existsSync(shim) && existsSync(grub) ? { shim, grub } : undefined;
 }
 
-const directoryEntry = (path: string): TreeEntry => {
-  const mtime = sourceDate() ?? 0;
+export const directoryEntry = (path: string, mtime = sourceDate() ?? 0): TreeEntry => {
   return { path: Buffer.from(path), kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime };
 };
 
 /** Whatever rights the file has here: who serves it must be able to read it. */
-function fileEntry(path: string, from: string): TreeEntry {
-  const mtime = sourceDate() ?? 0;
+export function fileEntry(path: string, from: string, mtime = sourceDate() ?? 0): TreeEntry {
   return {
     path: Buffer.from(path),
     kind: 'file',

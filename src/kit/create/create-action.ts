@@ -7,10 +7,12 @@ import { type ImageSource, isRunningSystem, resolveSource, sourceName } from '..
 import { UsageError } from '../command.ts';
 import { type CreatedImage, type CreateOptions, createImage } from '../create-image.ts';
 import { withStages } from '../progress.ts';
+import { LIST_PLACE } from '../spdx/places.ts';
 import { type BootReport, withBootFilesOfStream, withBootFilesOfTree, workDirectory } from './boot-files.ts';
 import { inBootOrder, readBootOrder } from './boot-order.ts';
 import { actualNews, type EarlierImage, readEarlierImage } from './earlier-image.ts';
 import { familyOfTree } from './find-kernels.ts';
+import { withPartsList } from './parts-tap.ts';
 
 /** What `viver image create` takes beside -o, --level and --json. */
 export const CREATE_OPTIONS = {
@@ -89,6 +91,7 @@ export async function runCreate(
   const rules = new Rules(rulesOf(source, isSystem, words));
   await using work = await workDirectory(output);
   let boot: BootReport | undefined;
+  const notes: string[] = [];
   const context = {
     name: sourceName(source),
     work: work.path,
@@ -117,14 +120,18 @@ export async function runCreate(
         isSystem,
         crossAll: words.cross === true,
         asked: words.with ?? [],
-        complete: order === undefined ? complete : (read) => inBootOrder(complete(read), order, work.path),
+        complete: (read) => {
+          const entries = order === undefined ? complete(read) : inBootOrder(complete(read), order, work.path);
+          const isWanted = rules.of(LIST_PLACE, false)?.what !== 'drop';
+          return isWanted ? withPartsList(entries, { ...context, say: (line) => notes.push(line) }) : entries;
+        },
         ...(order !== undefined && { order }),
         onProgress,
         // To know how much there is takes a look at every file, which only a person who waits has a use for.
         countFirst: process.stderr.isTTY,
       }),
     );
-    for (const line of remarks(made)) say(line);
+    for (const line of [...notes, ...remarks(made)]) say(line);
     if (earlier !== undefined) say(actualNews(earlier, made.index));
     return { ...made, boot };
   } catch (error) {

@@ -22,7 +22,8 @@ export const IMAGE_USAGE = `usage: viver image create SOURCE -o NAME.sqfs [--lev
 create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: / (the running system), a directory, a tar (plain or
          packed by gzip, zstd, xz, bzip2), - (a tar on standard input), oci:DIR (an OCI layout), debian:SUITE (a small
          Debian, by mmdebstrap). Owners, modes and extended attributes are kept. Kernel and initrd are put in /boot, so
-         that others can boot from it. The same input gives the same bytes when SOURCE_DATE_EPOCH is set.
+         that others can boot from it. The same input gives the same bytes when SOURCE_DATE_EPOCH is set. What is in it
+         lists /usr/share/viver/image.spdx.json inside, as spdx does; --exclude of that path leaves it out.
          --level N  of compression (zstd), 1 to ${HIGHEST_LEVEL}, default ${DEFAULT_LEVEL}: lower is faster but larger
          --system   the directory is an installed system: treated as / is. Of / the file systems of its own directories
                     are taken (/boot, /usr, /var …), and what must not be shared is left out (viver image excludes).
@@ -57,8 +58,8 @@ extract  makes files of what is at and below each PATH, or of everything, in DIR
          Nothing is ever made outside of DIR. As root owners, devices and attributes are kept.
 diff     a line for each file that was added, removed or changed, compared byte by byte, and how much of NEW.sqfs is in
          chunks that OLD.sqfs has, too
-spdx     lists the packages in an image of a Debian on standard output: an SPDX 2.3 document (JSON) with version, licences
-         and source package of each, and the sums of kernel and initrd
+spdx     lists the packages in an image on standard output, by the data bases of dpkg, apk or pacman in it: an SPDX 2.3
+         document (JSON) with version, licences and source package of each, and the sums of kernel and initrd
 These five read images without mounting them, whatever they are packed by (gzip, lzma, lzo, xz, lz4, zstd).
 mount    shows what is in the image at DIR, read-only: as root by the kernel, else by squashfuse
 unmount  ends that; umount does so as well

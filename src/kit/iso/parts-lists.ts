@@ -6,7 +6,7 @@ import { describeError } from '../../linux/describe-error.ts';
 import { SquashfsImage } from '../../squashfs/squashfs-image.ts';
 import { hasPackageList, imageParts } from '../spdx/image-parts.ts';
 import { type IsoPart, isoParts, type KitParts } from '../spdx/iso-parts.ts';
-import { documentText, type SpdxDocument } from '../spdx/parts-document.ts';
+import { documentPieces, type SpdxDocument } from '../spdx/parts-document.ts';
 import type { IsoFile, IsoImage } from './iso-plan.ts';
 
 const LIST = 'boot/viver.spdx.json';
@@ -26,8 +26,8 @@ interface PartsRequest {
 }
 
 /**
- * Writes what an ISO says of its parts: one list for VIVER's own programs and the boot loaders, and one beside each image of
- * a Debian whose packages can be read.
+ * Writes what an ISO says of its parts: one list for VIVER's own programs and the boot loaders, and one beside each image
+ * whose packages can be read.
  * @throws Error when the kit's list is missing
  */
 export async function partsLists(request: PartsRequest): Promise<IsoFile[]> {
@@ -37,7 +37,7 @@ export async function partsLists(request: PartsRequest): Promise<IsoFile[]> {
   const lists: IsoFile[] = [];
   const put = async (target: string, document: SpdxDocument): Promise<void> => {
     const source = join(work, `list-${lists.length}.json`);
-    await writeFile(source, documentText(document));
+    await writeFile(source, documentPieces(document));
     lists.push({ target, source });
   };
   const rows: { path: string; list: string | undefined }[] = [];
@@ -57,7 +57,7 @@ export async function partsLists(request: PartsRequest): Promise<IsoFile[]> {
 async function listOf(name: string, path: string, tell: PartsRequest['tell']): Promise<SpdxDocument | undefined> {
   try {
     using image = new SquashfsImage(path);
-    return hasPackageList(image) ? await imageParts(image, name) : undefined;
+    return hasPackageList(image) ? (await imageParts(image, name)).document : undefined;
   } catch (error) {
     tell(`no list of ${name}'s packages in the ISO (/viver/${name}.spdx.json): ${describeError(error)}`);
     return undefined;

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { SpdxDocument } from './parts-document.ts';
+import { spdxId } from './spdx-id.ts';
 
 /** Of a list made by scripts/kit/parts.ts: what is read of it here. */
 export interface KitParts {
@@ -35,12 +35,6 @@ export interface IsoParts {
 const LOADERS = './lib/viver/loaders/';
 const PROGRAMS = './lib/viver/programs/';
 
-/** Its own for every path: what SPDX does not take in an id (SPDX 2.3, 8.2) is a dash, and `a_b` and `a+b` are two. */
-function idBy(kind: string, path: string): string {
-  const mark = createHash('sha256').update(path).digest('hex').slice(0, 12);
-  return `SPDXRef-${kind}-${path.replaceAll(/[^A-Za-z0-9.-]+/g, '-')}-${mark}`;
-}
-
 /**
  * Lists what an ISO has besides images, by the kit's own list: an SPDX 2.3 document. Of an image it says where its list is.
  * Pure.
@@ -56,7 +50,7 @@ export function isoParts(kit: KitParts, { id, seconds, parts, images }: IsoParts
   const fileless = kit.packages.flatMap(({ SPDXID }) => (owners.has(SPDXID) ? [] : SPDXID));
   const programs = [...ownersBelow(PROGRAMS), ...fileless];
   const own = kit.packages.flatMap(({ name, SPDXID }) => (name === 'viver' ? SPDXID : []));
-  const idOf = (path: string): string => idBy('File', path);
+  const idOf = (path: string): string => spdxId('File', path);
   const packagesOf = ({ kind, path }: IsoPart): string[] => {
     if (kind === 'loader') return ownersBelow(LOADERS, path.slice(path.lastIndexOf('/') + 1));
     if (kind === 'initrd') return programs;
@@ -68,7 +62,7 @@ export function isoParts(kit: KitParts, { id, seconds, parts, images }: IsoParts
   const licences = packages.flatMap(({ licenseDeclared }) => licenseDeclared.split(' AND '));
   const imageRows = images.map(({ path, list }) => ({
     name: path,
-    SPDXID: idBy('Image', path),
+    SPDXID: spdxId('Image', path),
     downloadLocation: 'NOASSERTION',
     filesAnalyzed: false,
     licenseConcluded: 'NOASSERTION',
@@ -76,7 +70,7 @@ export function isoParts(kit: KitParts, { id, seconds, parts, images }: IsoParts
     copyrightText: 'NOASSERTION',
     comment:
       list === undefined
-        ? 'an image without a list of Debian packages, or one that cannot be read'
+        ? 'an image without a list of packages, or one that cannot be read'
         : `what is in it: ${list} in this ISO`,
   }));
   return {

@@ -19,7 +19,8 @@ const SPDX: Readonly<Record<string, string>> = {
 
 /** `GPL-2+` → `GPL-2.0-or-later`; undefined: SPDX knows no such name. */
 export function spdxLicence(name: string): string | undefined {
-  const known = SPDX[name.toLowerCase()];
+  const key = name.toLowerCase();
+  const known = Object.hasOwn(SPDX, key) ? SPDX[key] : undefined;
   if (known !== undefined) return known;
   const gnu = /^(L?GPL|AGPL|GFDL)-(\d)(?:\.(\d))?(\+)?$/i.exec(name);
   if (gnu === null) return undefined;
@@ -43,20 +44,34 @@ function copyrightNames(line: string): string[] {
 }
 
 /**
- * What a copyright file says of one of its licences: the paragraph that stands under its name; the whole file where it is
- * not machine-readable, or refers to a text without giving it.
+ * What a copyright file says of its licences: of each name the longest paragraph that stands under it. A name without one
+ * refers to a text that is not given.
+ */
+export function licenceTexts(text: string): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  for (const field of text.split(/\n(?=\S)/)) {
+    const end = field.indexOf('\n');
+    if (end < 0 || !field.startsWith(LICENSE)) continue;
+    // An empty line ends the paragraph; `.` on a line of its own is one in it (deb-control(5)).
+    const body = field.slice(end + 1).replace(/\n\n.*$|\n$/s, '');
+    const said = body.replace(/^ (?:\.$)?/gm, '');
+    for (const name of copyrightNames(field.slice(LICENSE.length, end))) {
+      if ((texts.get(name)?.length ?? 0) < said.length) texts.set(name, said);
+    }
+  }
+  return texts;
+}
+
+const LICENSE = 'License:';
+
+/**
+ * What a copyright file says of one of its licences; the whole file where it is not machine-readable, or refers to a text
+ * without giving it.
  * @param ref as licenceRef makes it
  */
 export function licenceText(text: string, ref: string): string {
-  const paragraphs = text.split(/\n(?=\S)/).flatMap((field) => {
-    const [, names, body] = /^License:[ \t]*(.*)((?:\n[ \t].*)+)/.exec(field) ?? [];
-    return names !== undefined && body !== undefined && copyrightNames(names).some((name) => licenceRef(name) === ref)
-      ? [body]
-      : [];
-  });
-  const [longest = ''] = paragraphs.sort((a, b) => b.length - a.length);
-  // `.` on a line of its own is an empty one (deb-control(5)).
-  return longest === '' ? text : longest.replace(/^\n/, '').replace(/^ (?:\.$)?/gm, '');
+  const texts = [...licenceTexts(text)].flatMap(([name, said]) => (licenceRef(name) === ref ? [said] : []));
+  return texts.sort((a, b) => b.length - a.length)[0] ?? text;
 }
 
 export const licenceRef = (name: string): string => `LicenseRef-${name.replaceAll(/[^A-Za-z0-9.-]+/g, '-')}`;

@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto';
 import { printable } from '../../codec/printable.ts';
-import { type InstalledPackage, parseDpkgStatus } from './dpkg-status.ts';
-import { copyrightLicences, licenceRef, licenceText, spdxLicence } from './licences.ts';
+import type { InstalledPackage } from './bases/installed-package.ts';
+import type { Distribution } from './distribution.ts';
+import { licenceExpression } from './licence-expression.ts';
+import { copyrightLicences, licenceRef, licenceTexts, spdxLicence } from './licences.ts';
+import { spdxId } from './spdx-id.ts';
 
-/** A list of more is no Debian's: all of its packages together are fewer than 100,000, a large desktop has 4,000. */
-const PACKAGES_LIMIT = 100_000;
-/** Of all licence texts together, in characters: a desktop of 2,000 packages has 12 million. */
-const TEXTS_LIMIT = 64 << 20;
+/** Of all licence texts together, in characters, and of what packages say of theirs: a desktop of 2,000 packages has 12 million. */
+const TEXTS_LIMIT = 32 << 20;
+/** A longer one is no name. */
+const NAME_LIMIT = 500;
+/** Of all copyright files that are read for them. */
+const COPYRIGHTS_LIMIT = 512 << 20;
 /** Of one package: above it the whole copyright file stands for them (the longest of Debian have some 150). */
 const LICENCES_LIMIT = 500;
 
@@ -25,8 +30,9 @@ export interface FileSums {
 
 /** Where the document's facts come from. */
 export interface PartsSource {
-  /** /var/lib/dpkg/status. */
-  readonly status: string;
+  /** In their order in the document, none twice. */
+  readonly packages: readonly InstalledPackage[];
+  readonly distribution: Distribution | undefined;
   /** A package's copyright file; undefined where it has none. */
   copyright(name: string): Promise<string | undefined>;
   /** Kernel and initrd. */
@@ -34,67 +40,74 @@ export interface PartsSource {
 }
 
 /**
- * The document: each package of dpkg's list with version, source and licences as its copyright file has them. The same
+ * The document: each package with version, source and licences, as its data base or its copyright file has them. The same
  * source gives the same document; its name space is a sum of what it says.
- * @param facts name: of the image; seconds: its time, since 1970
- * @throws Error when the list is too long to be one
+ * @param facts name: of the document; seconds: its time, since 1970
+ * @throws Error when the texts are too long to be licences
  */
 export async function partsDocument(
-  { status, copyright, files }: PartsSource,
+  { packages: installed, distribution, copyright, files }: PartsSource,
   { name, seconds }: { readonly name: string; readonly seconds: number },
 ): Promise<SpdxDocument> {
-  const installed = parseDpkgStatus(status);
-  if (installed.length > PACKAGES_LIMIT)
-    throw new Error(`/var/lib/dpkg/status has ${installed.length} packages: too many`);
-  const texts = new Map<string, string>();
-  let textsLength = 0;
-  const packages = [];
+  const texts = new LicenceTexts();
+  let [read, declared] = [0, 0];
+  const packages: PackageRow[] = [];
   for (const one of installed) {
-    const text = await copyright(one.name);
-    const licences = licencesOf(one, text);
-    for (const licence of licences) {
-      if (!licence.startsWith('LicenseRef-') || texts.has(licence)) continue;
-      const said = licenceText(text ?? '', licence);
-      textsLength += said.length;
-      if (textsLength > TEXTS_LIMIT)
-        throw new Error(`the licence texts in it are too long: more than ${TEXTS_LIMIT} characters`);
-      texts.set(licence, said);
-    }
-    packages.push(packageRow(one, licences));
+    const text = one.licences === undefined ? await copyright(one.name) : undefined;
+    read += text?.length ?? 0;
+    if (read > COPYRIGHTS_LIMIT) throw new Error(`its copyright files have more than ${COPYRIGHTS_LIMIT} characters`);
+    const licences = one.licences === undefined ? copyrightOf(one, text, texts) : saidOf(one.licences, texts);
+    declared += licences.length;
+    if (declared > TEXTS_LIMIT) throw new Error(`its packages name licences of more than ${TEXTS_LIMIT} characters`);
+    packages.push(packageRow(one, licences, distribution));
   }
-  const content = {
-    packages,
-    files: files.map(fileRow),
-    hasExtractedLicensingInfos: [...texts].map(([licenseId, extractedText]) => ({
-      licenseId,
-      name: licenseId.replace('LicenseRef-', ''),
-      extractedText,
-    })),
-  };
-  const id = createHash('sha256').update(JSON.stringify(content)).digest('hex');
+  const rows = { packages, files: files.map(fileRow), hasExtractedLicensingInfos: texts.rows() };
+  const sum = createHash('sha256').update(`${name}\n${seconds}\n`);
+  for (const row of Object.values(rows).flat()) sum.update(`${JSON.stringify(row)}\n`);
   return {
     spdxVersion: 'SPDX-2.3' as const,
     dataLicense: 'CC0-1.0',
     SPDXID: 'SPDXRef-DOCUMENT',
     name,
-    documentNamespace: `https://spdx.org/spdxdocs/viver-image-${name}-${id}`,
+    documentNamespace: `https://spdx.org/spdxdocs/viver-image-${encodeURIComponent(name)}-${sum.digest('hex')}`,
     creationInfo: {
       created: new Date(seconds * 1000).toISOString().replace('.000Z', 'Z'),
       creators: ['Tool: viver-image-spdx'],
     },
-    packages: content.packages,
-    files: content.files,
-    relationships: [...packages, ...content.files].map(({ SPDXID }) => ({
+    packages: rows.packages,
+    files: rows.files,
+    relationships: [...rows.packages, ...rows.files].map(({ SPDXID }) => ({
       spdxElementId: 'SPDXRef-DOCUMENT',
       relationshipType: 'DESCRIBES',
       relatedSpdxElement: SPDXID,
     })),
-    hasExtractedLicensingInfos: content.hasExtractedLicensingInfos,
+    hasExtractedLicensingInfos: rows.hasExtractedLicensingInfos,
   } as SpdxDocument;
 }
 
-/** As it is printed, and as it lies in ISOs. */
-export const documentText = (document: SpdxDocument): string => `${JSON.stringify(document, undefined, 1)}\n`;
+/** For a person. */
+export const unreadableRecords = (count: number): string =>
+  `${count} records of its package data base have no name or no version, and are not in the SPDX list`;
+
+/** As it is printed, and as it lies in images and ISOs; in pieces, as the whole may be long. */
+export function* documentPieces(document: SpdxDocument): Generator<string, void, void> {
+  const text = (value: unknown, depth: number): string =>
+    JSON.stringify(value, undefined, 1).replaceAll('\n', `\n${' '.repeat(depth)}`);
+  let before = '{';
+  for (const [key, value] of Object.entries(document)) {
+    yield `${before}\n ${JSON.stringify(key)}: `;
+    before = ',';
+    if (!Array.isArray(value) || value.length === 0) yield text(value, 1);
+    else {
+      for (const [i, item] of value.entries()) yield `${i === 0 ? '[' : ','}\n  ${text(item, 2)}`;
+      yield '\n ]';
+    }
+  }
+  yield '\n}\n';
+}
+
+/** Links from one to the next: more lead round. */
+const LINKS_LIMIT = 8;
 
 /**
  * Copyright files by package: those that lie in /usr/share/doc/NAME, and through links from one such directory to another,
@@ -103,43 +116,97 @@ export const documentText = (document: SpdxDocument): string => `${JSON.stringif
  */
 export function withLinkedCopyrights<T>(
   found: ReadonlyMap<string, T>,
-  links: Iterable<readonly [string, string]>,
+  links: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, T> {
   const all = new Map(found);
-  for (const [name, target] of links) {
-    const copyright = found.get(target);
+  for (const name of links.keys()) {
+    let at: string | undefined = name;
+    for (let i = 0; i < LINKS_LIMIT && at !== undefined && !found.has(at); i++) at = links.get(at);
+    const copyright = at === undefined ? undefined : found.get(at);
     if (copyright !== undefined) all.set(name, copyright);
   }
   return all;
 }
 
-const idPart = (text: string): string => text.replaceAll(/[^A-Za-z0-9.-]+/g, '-');
+/** Licences that SPDX has no name for, by the names they have here. */
+class LicenceTexts {
+  readonly #texts = new Map<string, string>();
+  /** By an id: a sum of its text. */
+  readonly #sums = new Map<string, string>();
+  #length = 0;
 
-function licencesOf({ name }: InstalledPackage, copyright: string | undefined): string[] {
-  // Of an image without documentation nobody can say more.
-  if (copyright === undefined) return [];
-  const names = new Set(copyrightLicences(copyright).map((each) => spdxLicence(each) ?? licenceRef(each)));
-  return names.size > 0 && names.size <= LICENCES_LIMIT ? [...names] : [licenceRef(`${name}-copyright`)];
+  /** Many packages call different texts by one name (`public-domain`): all but the first get a mark. */
+  idOf(name: string, text: string): string {
+    const sum = createHash('sha256').update(text.replaceAll(/\s+/g, ' ').trim()).digest('hex').slice(0, 12);
+    const plain = licenceRef(name);
+    const known = this.#sums.get(plain);
+    const id = known === undefined || known === sum ? plain : `${plain}-${sum}`;
+    if (this.#texts.has(id)) return id;
+    this.#length += text.length;
+    if (this.#length > TEXTS_LIMIT) throw new Error(`its licences have more than ${TEXTS_LIMIT} characters`);
+    this.#sums.set(id, sum);
+    this.#texts.set(id, ownCopy(text));
+    return id;
+  }
+
+  rows() {
+    return [...this.#texts].map(([licenseId, extractedText]) => ({
+      licenseId,
+      name: licenseId.replace('LicenseRef-', ''),
+      extractedText,
+    }));
+  }
 }
 
-function packageRow(one: InstalledPackage, licences: readonly string[]) {
-  const { name, version, architecture, source, sourceVersion, maintainer } = one;
+/** A part of a string keeps all of it in memory. */
+const ownCopy = (text: string): string => Buffer.from(text).toString();
+
+function copyrightOf({ name }: InstalledPackage, copyright: string | undefined, texts: LicenceTexts): string {
+  // Of an image without documentation nobody can say more.
+  if (copyright === undefined) return 'NOASSERTION';
+  const names = copyrightLicences(copyright);
+  if (names.length === 0 || names.length > LICENCES_LIMIT || names.some(({ length }) => length > NAME_LIMIT))
+    return texts.idOf(`${name}-copyright`, copyright);
+  const given = licenceTexts(copyright);
+  const ids = names.map((each) => spdxLicence(each) ?? texts.idOf(each, given.get(each) ?? copyright));
+  return ownCopy([...new Set(ids)].join(' AND '));
+}
+
+/** All of them count. */
+function saidOf(licences: readonly string[], texts: LicenceTexts): string {
+  const refOf = (name: string): string =>
+    texts.idOf(name, `All that the list of packages says of this licence is its name: ${name}`);
+  const parts = licences.flatMap((text) =>
+    text.trim() === '' ? [] : [licenceExpression(text.slice(0, NAME_LIMIT), refOf)],
+  );
+  const shown = parts.map((part) => (parts.length > 1 && part.includes(' OR ') ? `(${part})` : part));
+  return shown.length === 0 ? 'NOASSERTION' : ownCopy([...new Set(shown)].join(' AND '));
+}
+
+type PackageRow = ReturnType<typeof packageRow>;
+
+/** Where os-release says nothing. */
+const VENDORS = { deb: 'debian', apk: 'alpine', alpm: 'arch' } as const;
+
+function packageRow(one: InstalledPackage, licences: string, distribution: Distribution | undefined) {
+  const { type, name, version, architecture, source, sourceVersion, maintainer } = one;
+  const url = `pkg:${type}/${distribution?.id ?? VENDORS[type]}/${encodeURIComponent(name)}`;
   return {
     name,
-    SPDXID: `SPDXRef-Package-${idPart(`${name}-${architecture}`)}`,
+    SPDXID: spdxId('Package', JSON.stringify([type, name, architecture, version]), `${name}-${architecture}`),
     versionInfo: version,
     supplier: maintainer === undefined ? 'NOASSERTION' : `Organization: ${printable(maintainer)}`,
     downloadLocation: 'NOASSERTION',
     filesAnalyzed: false,
     licenseConcluded: 'NOASSERTION',
-    licenseDeclared: licences.length === 0 ? 'NOASSERTION' : licences.join(' AND '),
+    licenseDeclared: licences,
     copyrightText: 'NOASSERTION',
     sourceInfo: `source package: ${source} ${sourceVersion}`,
     externalRefs: [
       {
         referenceCategory: 'PACKAGE-MANAGER',
         referenceType: 'purl',
-        referenceLocator: `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${architecture}`,
+        referenceLocator: `${url}@${encodeURIComponent(version)}?arch=${encodeURIComponent(architecture)}`,
       },
     ],
   };
@@ -148,7 +215,7 @@ function packageRow(one: InstalledPackage, licences: readonly string[]) {
 function fileRow({ path, sha1, sha256 }: FileSums) {
   return {
     fileName: `./${path}`,
-    SPDXID: `SPDXRef-File-${idPart(path)}`,
+    SPDXID: spdxId('File', path),
     checksums: [
       { algorithm: 'SHA1', checksumValue: sha1 },
       { algorithm: 'SHA256', checksumValue: sha256 },

@@ -49,7 +49,7 @@ const CASES: Readonly<Record<string, { make: (name: string) => string; why: stri
   },
   endless: {
     make: (name) => image(name, (status) => writeFileSync(status, 'Package:a\nVersion:1\n\n'.repeat(100_001))),
-    why: '/var/lib/dpkg/status has 100001 packages: too many',
+    why: 'SQFS: /var/lib/dpkg/status: more than 100000 packages',
   },
   corrupt: {
     make: (name) => {

@@ -9,6 +9,7 @@ test.each([
   ['BSD-3-clause', 'BSD-3-Clause'],
   ['public-domain', undefined],
   ['GPL-2+ with a word', undefined],
+  ['constructor', undefined],
 ])('Debian’s %s is SPDX’s %s', (name, expected) => {
   expect(spdxLicence(name)).toBe(expected);
 });
