@@ -17,6 +17,8 @@ export interface AskDhcpOptions {
 
 const POLL_MS = 40;
 const ASK_AGAIN_MS = 1000;
+/** Anybody can make up servers. */
+const MOST_OFFERS = 256;
 
 /**
  * Which DHCP servers are on a link: asks (DHCPDISCOVER) and hears offers, none of which is taken. Servers of this machine
@@ -40,7 +42,8 @@ export async function askDhcp(link: Pick<Link, 'index' | 'mac'>, options: AskDhc
     await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal });
     for (let packet = socket.receive(); packet !== undefined; packet = socket.receive()) {
       const offer = offerIn(packet, xid);
-      if (offer !== undefined && !offers.has(offer.server)) offers.set(offer.server, offer);
+      if (offer === undefined || offers.has(offer.server) || offers.size >= MOST_OFFERS) continue;
+      offers.set(offer.server, offer);
     }
   }
   return [...offers.values()];

@@ -127,6 +127,13 @@ describe('a machine booted from a medium', () => {
     });
   });
 
+  test('beside a server that gives it no address it stands by, and all that runs goes on', async () => {
+    expect(await play('another server gives machines like this one no address')).toEqual({
+      anew: [],
+      addresses: [expect.stringMatching(/^10\.86\./)],
+    });
+  });
+
   test('runs a plugin of its own, a .ts file as it is; a file that is no plugin is named', async () => {
     expect(await play('a plugin of its own', 'machine-scenarios')).toEqual({
       said: expect.stringMatching(/own: I am one at 10\.86\.\S+: true$/),

@@ -53,12 +53,21 @@ export interface SeenServers {
   readonly everOurs: boolean;
 }
 
+/** Anybody can make up servers. */
+const MOST_NAMED = 4;
+
+/** Servers by their addresses, as a person reads them. */
+export function nameServers(servers: readonly string[]): string {
+  const more = servers.length - MOST_NAMED;
+  return `${servers.slice(0, MOST_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
 /** How the machine that serves does it: a network with a DHCP server of its own keeps it. */
 export function dhcpModeFor(
   origin: 'lease' | 'static' | 'chosen',
   { foreign, everForeign, everOurs }: SeenServers,
 ): { readonly mode: 'full' | 'proxy'; readonly why: string } {
-  if (foreign.length > 0) return { mode: 'proxy', why: `${foreign.join(', ')} gives the addresses here` };
+  if (foreign.length > 0) return { mode: 'proxy', why: `${nameServers(foreign)} gives the addresses here` };
   if (origin === 'chosen') return { mode: 'full', why: 'no other DHCP server answers here' };
   if (everForeign)
     return { mode: 'proxy', why: 'the DHCP server of this network is silent, but the network is its own' };

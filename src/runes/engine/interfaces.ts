@@ -33,7 +33,10 @@ export interface AddressInterface {
   network(): Promise<Network>;
   /** What a DHCP server of this network may give. */
   range(): Promise<AddressRange>;
-  /** What was found is no longer so: everything that hangs on the address is started anew. */
+  /**
+   * What was found may no longer be so: the network is asked again, and when it gives this machine an address, everything
+   * that hangs on the address is started anew.
+   */
   renew(reason: string): Promise<void>;
 }
 

@@ -26,6 +26,9 @@ const CARRIER_POLL_MS = 200;
 const KEEPER_PATIENCE_MS = 15_000;
 const ATTEMPTS = 8;
 const WATCH_MS = 5000;
+/** From one question to a server that gave nothing to the next, which comes after twice as long. */
+const RENEW_MS = 15_000;
+const LONGEST_RENEW_MS = 300_000;
 
 /** What /init set up for the root this machine hangs on: its DHCP client keeps `address-INTERFACE` up to date. */
 async function networkOfBoot(network: Rtnetlink): Promise<Network | undefined> {
@@ -280,6 +283,45 @@ async function find(context: Context<never>): Promise<Network> {
   return await chooseOwn(network, link, early);
 }
 
+/** Whether the network gives this machine an address now, on the wire where it chose one. It is set up then. */
+async function isGiven({ machine, signal }: Context<never>, { interfaceName }: Network): Promise<boolean> {
+  using network = new Rtnetlink();
+  const keeper = findKeeper();
+  if (keeper !== undefined) return (await networkOfKeeper(network, keeper, signal)) !== undefined;
+  const link = (await network.links()).find(({ name }) => name === interfaceName);
+  return link !== undefined && (await askDhcp(machine, signal, link)) !== undefined;
+}
+
+/**
+ * A server that offers may give nothing: some give addresses to firmware only, and anybody can send an offer. So it is
+ * asked beside what runs, which begins anew only with an address, and then ever more seldom.
+ */
+function renewal(context: Context<never>, network: Network): (reason: string) => void {
+  let isAsking = false;
+  let waitMs = RENEW_MS;
+  let nextMs = Number.NEGATIVE_INFINITY;
+  const ask = async (reason: string): Promise<void> => {
+    if (await isGiven(context, network)) {
+      context.restart(reason);
+      return;
+    }
+    if (waitMs === RENEW_MS) context.log(`${reason}, but gives this machine no address`);
+    nextMs = performance.now() + waitMs;
+    waitMs = Math.min(waitMs * 2, LONGEST_RENEW_MS);
+  };
+  return (reason) => {
+    if (isAsking || performance.now() < nextMs) return;
+    isAsking = true;
+    ask(reason)
+      .catch((error: unknown) => {
+        if (!context.signal.aborted) context.fail(error instanceof Error ? error : new Error(String(error)));
+      })
+      .finally(() => {
+        isAsking = false;
+      });
+  };
+}
+
 /** A DHCP client may have been given another address meanwhile, or somebody took it away. */
 async function watch({ signal, restart }: Context<never>, { address, interfaceName }: Network): Promise<void> {
   for (;;) {
@@ -305,6 +347,7 @@ export default definePlugin({
       chosen: 'chosen, since no DHCP server answered',
     };
     context.log(`${interfaceName} has ${address}/${prefixLength}, ${how[origin]}`);
+    const renew = renewal(context, network);
     watch(context, network).catch((error: unknown) => {
       if (!context.signal.aborted) context.fail(error instanceof Error ? error : new Error(String(error)));
     });
@@ -312,7 +355,7 @@ export default definePlugin({
       address: {
         network: async () => network,
         range: async () => dhcpRange(network),
-        renew: async (reason) => context.restart(reason),
+        renew: async (reason) => renew(reason),
       },
     };
   },

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../../linux/describe-error.ts';
 import { Rtnetlink } from '../../linux/netlink/rtnetlink.ts';
 import { DhcpServer, type MachineAddress } from '../dhcp/dhcp-server.ts';
-import { type Candidate, dhcpModeFor, elect, type SeenServers } from '../dhcp/election.ts';
+import { type Candidate, dhcpModeFor, elect, nameServers, type SeenServers } from '../dhcp/election.ts';
 import { FieldMachines } from '../dhcp/field-machines.ts';
 import { MOST_CLAIMS, MOST_MACHINES, MOST_PEERS, NEIGHBOUR_PATH, type NeighbourWord } from '../dhcp/neighbour-word.ts';
 import { Neighbours } from '../dhcp/neighbours.ts';
@@ -150,10 +150,8 @@ class DhcpService {
       return;
     }
     await this.#ask(performance.now() - this.#startMs < AT_FIRST_MS ? ASK_AT_FIRST_MS : ASK_MS);
-    if (this.#seen.foreign.length > 0 && network.origin === 'chosen') {
-      await this.#address.renew(`the DHCP server ${this.#seen.foreign.join(', ')} has appeared`);
-      return;
-    }
+    if (this.#seen.foreign.length > 0 && network.origin === 'chosen')
+      await this.#address.renew(`the DHCP server ${nameServers(this.#seen.foreign)} has appeared`);
     if (this.#isElsewhere) {
       await this.#address.renew('another boot server of VIVER gives addresses of another network');
       return;

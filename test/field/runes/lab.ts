@@ -171,9 +171,13 @@ export async function stranger(name: string, command = 'sleep 1000'): Promise<St
   return station;
 }
 
-/** A DHCP server that has nothing to do with VIVER. */
-export async function foreignServer(network: string): Promise<Station> {
+/**
+ * A DHCP server that has nothing to do with VIVER.
+ * @param more of dnsmasq's options
+ */
+export async function foreignServer(network: string, ...more: string[]): Promise<Station> {
   const words = [
+    ...more,
     '--keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --port=0 --user=root --no-ping --log-dhcp',
     '--dhcp-authoritative --leasefile-ro --pid-file= --interface=eth0 --bind-dynamic --log-facility=-',
     `--dhcp-range=${network}.50,${network}.99,255.255.255.0,2m`,

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { askForAddress, foreignServer, stranger, switchOn, until } from './lab.ts';
 import { answersTo, codeOf, get, image, PORT, play, STRANGERS, statusOf, work } from './scene.ts';
 
@@ -197,6 +198,17 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     await foreignServer('10.72.0');
     await one.said(/dhcp: proxy/, 90);
     return { before, after: one.addresses() };
+  },
+
+  async 'another server gives machines like this one no address'() {
+    const one = await switchOn({ name: 'one', image });
+    await one.said(/dhcp: full/);
+    await foreignServer('10.72.0', '--dhcp-vendorclass=set:firmware,PXEClient --dhcp-ignore=tag:!firmware');
+    await one.said(/10\.72\.0\.1 has appeared, but gives this machine no address/);
+    await one.said(/dhcp: standby: another DHCP server gives the addresses here/);
+    // longer than from one look for other servers to the next
+    await sleep(12_000);
+    return { anew: one.lines.filter((line) => line.includes('started anew')), addresses: one.addresses() };
   },
 
   async 'two find an empty network at once'() {

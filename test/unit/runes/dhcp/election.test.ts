@@ -88,3 +88,9 @@ describe('how it serves', () => {
     expect(dhcpModeFor('lease', { ...nothing, everOurs: true }).mode).toBe('full');
   });
 });
+
+test('of a thousand made up servers four are named', () => {
+  const foreign = Array.from({ length: 1000 }, (_, i) => `10.1.${i >> 8}.${i & 255}`);
+  const { why } = dhcpModeFor('lease', { foreign, everForeign: true, everOurs: false });
+  expect(why).toBe('10.1.0.0, 10.1.0.1, 10.1.0.2, 10.1.0.3 and 996 more gives the addresses here');
+});
