@@ -45,7 +45,8 @@ up       makes this machine a node of the field of one image and stays until SIG
          second signal ends it at once.
          --image FILE.sqfs   has the whole image; FILE.caibx beside it is its chunk index, made when missing
          --id HEX            joins the field of the image with this id; the index comes from the peers
-         --listen ADDR:PORT  UDP and TCP, default 0.0.0.0:${DEFAULT_PORT}; port 0: any
+         --listen ADDR:PORT  UDP and TCP, default 0.0.0.0:${DEFAULT_PORT}; port 0: any; -: ADDR:PORT comes as
+                             a line on standard input
          --peer ADDR:PORT    a node to ask for admission, beside those that multicast finds
          --origin URL        a web server with a chunk store (.castr) or an image (.sqfs), asked for what no peer has;
                              with http://USER:PASSWORD@… or http://:TOKEN@…

@@ -3,6 +3,7 @@ import address from './plugins/address.ts';
 import bootLoader from './plugins/boot-loader.ts';
 import bootPackages from './plugins/boot-packages.ts';
 import dhcp from './plugins/dhcp.ts';
+import earlyField from './plugins/early-field.ts';
 import field from './plugins/field.ts';
 import firstBoot from './plugins/first-boot.ts';
 import fstab from './plugins/fstab.ts';
@@ -39,5 +40,5 @@ export const BASIC_PLUGINS: readonly AnyPlugin[] = [
     time,
     bootPackages,
   ],
-  ...[address, resolv, field, otherImages, bootLoader, http, tftp, dhcp, noRouter, health, roll],
+  ...[address, earlyField, resolv, field, otherImages, bootLoader, http, tftp, dhcp, noRouter, health, roll],
 ];

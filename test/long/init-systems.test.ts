@@ -50,7 +50,7 @@ for (const name of [...Object.keys(INIT_RECIPES), 'sysvinit']) {
     await performAll(first);
     const steps = [own, ...RUNS, { run: '! dmesg | grep -iE "I/O error|squashfs error"' }, ...POWER_OFF];
     const second = await field.powerOn(
-      diskless({ name: `${name}-diskless`, number: 2, image, words: [staticAddress(2), 'viver.wait=200'], steps }),
+      diskless({ name: `${name}-diskless`, number: 2, image, words: [staticAddress(2), 'viver.wait=900'], steps }),
     );
     await performAll(second);
     await field.perform(first, POWER_OFF);

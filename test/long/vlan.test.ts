@@ -18,7 +18,7 @@ const run = promisify(execFile);
 
 const VLAN = 7;
 const ON_VLAN = `viver.vlan=${VLAN}`;
-const WAITS = 'viver.wait=200';
+const WAITS = 'viver.wait=900';
 
 async function start(field: Cluster, scenario: Scenario): Promise<Machine> {
   const machine = await field.powerOn(scenario);

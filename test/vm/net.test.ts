@@ -18,7 +18,7 @@ async function start(field: Cluster, scenario: Scenario): Promise<Machine> {
 }
 
 /** Switched on together: who has no disk waits until somebody has the image. */
-const WAITS = 'viver.wait=200';
+const WAITS = 'viver.wait=900';
 const startTogether = (field: Cluster, ...scenarios: readonly Scenario[]): Promise<readonly Machine[]> =>
   Promise.all(scenarios.map((scenario) => start(field, scenario)));
 

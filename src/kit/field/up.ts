@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serveControl } from '../../field/control.ts';
 import { answerControl } from '../../field/control-words.ts';
@@ -10,7 +12,7 @@ import { Origins } from '../../field/origin/origins.ts';
 import { NO_LIMITS, parseLimits } from '../../field/shares/limits.ts';
 import { isPrefix, parsePrefixFile, Refusals } from '../../field/shares/refusals.ts';
 import { PaperBox, type PaperRules } from '../../field/store/paper-box.ts';
-import { parseAddress } from '../../field/wire/address.ts';
+import { type Endpoint, parseAddress } from '../../field/wire/address.ts';
 import { FieldKey } from '../../field/wire/key.ts';
 import { DEFAULT_PORT } from '../../field/wire/protocol.ts';
 import { ChunkStore } from '../../image/chunk-store.ts';
@@ -33,6 +35,8 @@ import { parseBytes, type Values, word } from './words.ts';
 
 /** Where /init leaves what the network's DHCP said. */
 const NAME_SERVERS = '/run/viver/resolv.conf';
+/** `--listen -`: where to listen comes as a line on standard input, once whoever starts the daemon knows it. */
+const TOLD_LATER = '-';
 /** Of the machine's memory, what a node keeps of the image when nothing else is said. */
 const KEEP_SHARE = 0.25;
 
@@ -59,10 +63,18 @@ function checkWords(values: Values): void {
   if (values.id !== undefined && !/^[0-9a-f]{64}$/i.test(values.id)) throw new UsageError('--id takes 64 hex digits');
 }
 
+const listenAddress = (text: string): Endpoint => word('listen', () => parseAddress(text, DEFAULT_PORT));
+
+/** @throws Error when there is none */
+async function firstLine(input: Readable): Promise<string> {
+  for await (const line of createInterface({ input })) return line;
+  throw new Error('--listen -: standard input ended before there was an address');
+}
+
 /** `viver field up`: stays until SIGTERM or SIGINT. */
 export async function up(values: Values, signal: AbortSignal): Promise<void> {
   checkWords(values);
-  const listen = word('listen', () => parseAddress(values.listen ?? `0.0.0.0:${DEFAULT_PORT}`, DEFAULT_PORT));
+  const told = values.listen === TOLD_LATER ? undefined : listenAddress(values.listen ?? `0.0.0.0:${DEFAULT_PORT}`);
   const peers = (values.peer ?? []).map((peer) =>
     word('peer', () => {
       const { host, port } = parseAddress(peer, DEFAULT_PORT);
@@ -79,6 +91,7 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   const opened = signedOnly(await open(values, signal), rules);
   await using stack = new AsyncDisposableStack();
   if (opened.file !== undefined) stack.use(opened.file);
+  const listen = told ?? listenAddress(await waitFor(firstLine(process.stdin), signal));
   const node = await FieldNode.start({
     id: opened.id,
     name: opened.name,
@@ -124,8 +137,8 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   process.stdout.write(
     `viver field: ready image=${image.name}@${opened.id.slice(0, 12)} size=${index.size} chunks=${index.count} node=${node.address}${where}\n`,
   );
-  const told = served === undefined ? aborted(signal) : aborted(signal).then(served.unused);
-  await Promise.race([told, ...(served === undefined ? [] : [served.ended])]);
+  const ending = served === undefined ? aborted(signal) : aborted(signal).then(served.unused);
+  await Promise.race([ending, ...(served === undefined ? [] : [served.ended])]);
   await node.leave();
 }
 

@@ -11,11 +11,18 @@ export interface ServicePlan {
 const COMMAND = '/usr/local/bin/viver runes';
 const UNIT = 'viver-runes.service';
 
-/** KillMode=mixed: the command stops its plugins in order, and systemd kills what is left. */
+/**
+ * It begins while the image's udev still sees to the hardware, long before there is a login: what takes longest, whether
+ * a DHCP server answers, is mostly waiting. So it has no default dependencies (systemd.service(5)), which would let it
+ * wait for basic.target. KillMode=mixed: the command stops its plugins in order, and systemd kills what is left.
+ */
 const UNIT_TEXT = `[Unit]
 Description=VIVER: the plugins of this machine's role (RUNES)
-After=basic.target NetworkManager.service connman.service
-Before=network.target
+DefaultDependencies=no
+Conflicts=shutdown.target
+After=local-fs.target systemd-tmpfiles-setup.service systemd-sysusers.service systemd-udev-trigger.service
+After=NetworkManager.service connman.service
+Before=network.target shutdown.target
 
 [Service]
 ExecStart=${COMMAND}

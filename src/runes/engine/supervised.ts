@@ -60,32 +60,60 @@ export async function endLeftovers(word: string, patienceMs = GRACE_MS): Promise
   }
 }
 
+/** What a program was started with, and how it is called. */
+export interface StartedProgram {
+  readonly name: string;
+  readonly child: ChildProcess;
+}
+
 /**
- * Starts a program that lives as long as its plugin: it is ended with it, and when it ends by itself the plugin fails.
- * @returns how to end it before
+ * Starts a program; nobody looks after it yet.
+ * @param stdin `pipe`: it waits for something that is told by its standard input
  * @throws Error when it cannot be started
  */
-export async function supervise(
-  context: Pick<Context, 'defer' | 'fail' | 'log'>,
-  { name, command, args, env, onLine, graceMs = GRACE_MS }: SupervisedOptions,
-): Promise<{ readonly pid: number; readonly stop: () => Promise<void> }> {
+export async function startProgram(
+  { name, command, args, env }: Pick<SupervisedOptions, 'name' | 'command' | 'args' | 'env'>,
+  stdin: 'ignore' | 'pipe' = 'ignore',
+): Promise<StartedProgram> {
   const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
     cwd: '/',
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...env },
   });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', (cause) => reject(new Error(`${name} cannot be started`, { cause })));
+  });
+  return { name, child };
+}
+
+/** Ends it; SIGKILL after `graceMs`. */
+export async function endProgram({ child }: StartedProgram, graceMs = GRACE_MS): Promise<void> {
+  const kill = setTimeout(() => child.kill('SIGKILL'), graceMs);
+  child.kill('SIGTERM');
+  await ended(child);
+  clearTimeout(kill);
+}
+
+/**
+ * From now on the program lives as long as the plugin: it is ended with it, and when it ends by itself the plugin fails.
+ * @returns how to end it before
+ */
+export function lookAfter(
+  context: Pick<Context, 'defer' | 'fail' | 'log'>,
+  program: StartedProgram,
+  { onLine, graceMs = GRACE_MS }: Pick<SupervisedOptions, 'onLine' | 'graceMs'>,
+): { readonly pid: number; readonly stop: () => Promise<void> } {
+  const { name, child } = program;
   const last: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
     createInterface({ input: stream }).on('line', (line) => {
       last.push(line);
       if (last.length > KEPT_LINES) last.shift();
       onLine?.(line);
     });
   }
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', (cause) => reject(new Error(`${name} cannot be started`, { cause })));
-  });
   let wanted = true;
   child.once('close', (code, signal) => {
     if (wanted)
@@ -93,11 +121,19 @@ export async function supervise(
   });
   const stop = async (): Promise<void> => {
     wanted = false;
-    const kill = setTimeout(() => child.kill('SIGKILL'), graceMs);
-    child.kill('SIGTERM');
-    await ended(child);
-    clearTimeout(kill);
+    await endProgram(program, graceMs);
   };
   context.defer(stop);
   return { pid: child.pid ?? -1, stop };
+}
+
+/**
+ * Starts a program that lives as long as its plugin: startProgram, then lookAfter.
+ * @throws Error when it cannot be started
+ */
+export async function supervise(
+  context: Pick<Context, 'defer' | 'fail' | 'log'>,
+  options: SupervisedOptions,
+): Promise<{ readonly pid: number; readonly stop: () => Promise<void> }> {
+  return lookAfter(context, await startProgram(options), options);
 }

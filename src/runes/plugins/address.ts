@@ -16,12 +16,15 @@ import { keptBusybox, keptDhcpHook } from '../kept-program.ts';
 import { type Machine, wordOf } from '../machine.ts';
 import { findKeeper } from '../network-managers/keeper.ts';
 import { RUN_DIRECTORY } from '../places.ts';
+import { udevIsAtCards } from '../udev-cards.ts';
 
 /** A DHCP server answers at once, or its relay within a second or two; three questions are asked in this time. */
 const DHCP_PATIENCE_MS = 4000;
 /** A link over copper is there two or three seconds after the card is switched on. */
 const CARRIER_PATIENCE_MS = 6000;
 const CARRIER_POLL_MS = 200;
+/** A machine with much hardware and slow firmware. */
+const UDEV_PATIENCE_MS = 10_000;
 /** NetworkManager has its lease five to ten seconds after a slow machine's cable is seen. */
 const KEEPER_PATIENCE_MS = 15_000;
 const ATTEMPTS = 8;
@@ -91,8 +94,16 @@ async function networkOfKeeper(network: Rtnetlink, keeper: string, signal: Abort
   }
 }
 
+/** Until the image's udev has named the cards and found their drivers: one that is up cannot be renamed before Linux 6.2. */
+async function cardsSettled(network: Rtnetlink, signal: AbortSignal): Promise<void> {
+  const endMs = performance.now() + UDEV_PATIENCE_MS;
+  while (performance.now() < endMs && udevIsAtCards((await network.links()).filter(isUsable)))
+    await sleep(CARRIER_POLL_MS, undefined, { signal });
+}
+
 /** Switches every card on and gives those with a cable, as soon as each is settled or the time is over. */
 async function withCarrier(network: Rtnetlink, signal: AbortSignal): Promise<Link[]> {
+  await cardsSettled(network, signal);
   const endMs = performance.now() + CARRIER_PATIENCE_MS;
   for (;;) {
     const links = (await network.links()).filter(isUsable);

@@ -1,68 +1,28 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askStatus, askStrip, tellPeer } from '../../field/control.ts';
-import { formatLimits, parseLimits } from '../../field/shares/limits.ts';
 import type { FieldStatus } from '../../field/status.ts';
 import { DEFAULT_PORT } from '../../field/wire/protocol.ts';
-import { hasCode } from '../../linux/errno.ts';
 import { type Context, definePlugin } from '../engine/plugin.ts';
-import { supervise } from '../engine/supervised.ts';
-import { fieldKeyWords, keptProgram } from '../kept-program.ts';
-import { wordOf } from '../machine.ts';
+import { lookAfter, startProgram } from '../engine/supervised.ts';
+import { isDaemonThere, ownField } from '../own-field.ts';
 import { FIELD_SOCKET } from '../places.ts';
 
 const POLL_MS = 250;
-/** The daemon that /init left, or its supervisor: they are called so (src/init/source/field-daemon.ts). */
-const DAEMON_NAME = '@viver-field';
 
 async function statusOrNothing(): Promise<FieldStatus | undefined> {
   return await askStatus(FIELD_SOCKET).catch(() => undefined);
 }
 
-function isDaemonThere(): boolean {
-  return readdirSync('/proc').some((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      return readFileSync(`/proc/${name}/cmdline`, 'latin1').startsWith(DAEMON_NAME);
-    } catch (error) {
-      if (hasCode(error, 'ENOENT') || hasCode(error, 'ESRCH')) return false; // it has ended
-      throw error;
-    }
-  });
-}
-
-/** /init has warned of one that is none. */
-function limitOf(commandLine: string): string | undefined {
-  const word = wordOf(commandLine, 'viver.limit');
-  try {
-    return word === undefined ? undefined : formatLimits(parseLimits(word));
-  } catch {
-    return undefined;
-  }
-}
-
-async function startOwn(context: Context<'address'>, address: string): Promise<void> {
-  const { image, commandLine } = context.machine;
-  const limit = limitOf(commandLine);
-  const site = wordOf(commandLine, 'viver.site');
-  if (image?.path === undefined) throw new Error('no image on a medium of this machine, and no daemon answers');
-  const { command, args } = keptProgram('/init');
-  if (args.length === 0) throw new Error('no initramfs was kept: the field daemon is in it');
-  await supervise(context, {
-    name: 'viver field up',
-    command,
-    args: [
-      ...args,
-      ...['field', 'up', '--image', image.path, '--name', image.name],
-      ...['--listen', `${address}:${DEFAULT_PORT}`, '--control', FIELD_SOCKET],
-      ...(limit === undefined ? [] : ['--limit', limit]),
-      ...(site === undefined ? [] : ['--site', site]),
-      ...fieldKeyWords(),
-    ],
-    // it hands over what only it holds
-    graceMs: 15_000,
+async function startOwn(context: Context<'address' | 'early-field'>, address: string): Promise<void> {
+  const listen = `${address}:${DEFAULT_PORT}`;
+  const options = ownField(context.machine, listen);
+  const early = context.has('early-field') ? await context.ask('early-field').take() : undefined;
+  const program = early ?? (await startProgram(options));
+  lookAfter(context, program, {
+    ...options,
     onLine: (line) => context.log(line.replace(/^viver field: /, '')),
   });
+  early?.child.stdin?.end(`${listen}\n`);
 }
 
 export default definePlugin({
@@ -70,6 +30,7 @@ export default definePlugin({
   summary: 'gives the image of this machine to others (V-FIELD): the daemon /init left, or one of its own',
   provides: ['field'],
   requires: ['address'],
+  uses: ['early-field'],
   async start(context) {
     const { address } = await context.ask('address').network();
     let status = await statusOrNothing();

@@ -10,6 +10,9 @@ test('systemd gets a unit under /run, which the image has no part in', () => {
   const { files, links } = planService('systemd', root({}));
   expect(files.map(({ path }) => path)).toEqual(['/run/systemd/system/viver-runes.service']);
   expect(files[0]?.text).toContain('ExecStart=/usr/local/bin/viver runes\n');
+  // Without default dependencies nothing else would stop it in time.
+  expect(files[0]?.text).toMatch(/^DefaultDependencies=no\nConflicts=shutdown\.target$/m);
+  expect(files[0]?.text).toMatch(/^Before=.*\bshutdown\.target$/m);
   expect(links[0]?.path).toBe('/run/systemd/system/multi-user.target.wants/viver-runes.service');
 });
 
