@@ -1,5 +1,5 @@
 /** What a person says to a running daemon, by the command line. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -43,6 +43,33 @@ test('a limit holds while it is set, is shown, and is changed while the node run
   await until('all is there', () => holdsAll(node, field), 5);
   expect(await hashOf(node)).toBe(field.image.sha256);
   expect(await failure(holder, 'limit', 'fast')).toMatchObject({ code: 2, stderr: expect.stringContaining("'fast'") });
+});
+
+/** As RUNES does on a machine that boots from a medium: there is no address yet. */
+test('a daemon that is told its address later listens there once it is, and nowhere before', async () => {
+  await using field = new FieldTest();
+  const words = ['--image', field.image.path, '--name', 'late', '--control', join(field.directory, 'late.sock')];
+  const start = () => spawn(VIVER, ['field', 'up', '--listen', '-', ...words], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const told = start();
+  told.stdin.end('127.250.9.1:20070\n');
+  const [ready] = await once(told.stdout, 'data');
+  expect(String(ready)).toMatch(/^viver field: ready image=late@\S+ size=\d+ chunks=\d+ node=127\.250\.9\.1:20070\n/);
+  const one = field.up(['--id', field.image.id, '--peer', '127.250.9.1:20070']);
+  await one.ready();
+  told.kill('SIGTERM');
+  expect(await once(told, 'exit')).toEqual([0, null]);
+  // Whoever was to tell it is gone: so is it, with a word.
+  const untold = start();
+  untold.stdin.end();
+  const [complaint] = await once(untold.stderr, 'data');
+  expect(String(complaint)).toContain('--listen -: standard input ended before there was an address');
+  expect(await once(untold, 'exit')).toEqual([1, null]);
+  // Nobody says anything, and it is told to end.
+  const waiting = start();
+  const ended = once(waiting, 'exit');
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  waiting.kill('SIGTERM');
+  await ended;
 });
 
 test('counters name what came from whom', async () => {

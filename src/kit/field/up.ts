@@ -66,8 +66,13 @@ function checkWords(values: Values): void {
 const listenAddress = (text: string): Endpoint => word('listen', () => parseAddress(text, DEFAULT_PORT));
 
 /** @throws Error when there is none */
-async function firstLine(input: Readable): Promise<string> {
-  for await (const line of createInterface({ input })) return line;
+async function firstLine(input: Readable, signal: AbortSignal): Promise<string> {
+  try {
+    for await (const line of createInterface({ input, signal })) return line;
+  } finally {
+    input.destroy(); // an open one would keep this process
+  }
+  signal.throwIfAborted();
   throw new Error('--listen -: standard input ended before there was an address');
 }
 
@@ -91,7 +96,7 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   const opened = signedOnly(await open(values, signal), rules);
   await using stack = new AsyncDisposableStack();
   if (opened.file !== undefined) stack.use(opened.file);
-  const listen = told ?? listenAddress(await waitFor(firstLine(process.stdin), signal));
+  const listen = told ?? listenAddress(await firstLine(process.stdin, signal));
   const node = await FieldNode.start({
     id: opened.id,
     name: opened.name,
