@@ -16,8 +16,8 @@ import type { ImageWorkOptions } from './verify.ts';
 /** Bytes read and cut at once: some milliseconds of work, so that nothing else waits long. */
 const SEGMENT = 1024 * 1024;
 
-/** What is left to do for a thread to be worth its start, which takes some 100 ms of a processor. */
-const WORTH_A_THREAD_MS = 300;
+/** What must be left to do for a thread to be worth its start, which takes 100 ms of a processor and more of a busy one. */
+const WORTH_A_THREAD_MS = 500;
 /** Worked before that can be told. */
 const MEASURED_MS = 30;
 const MOST_THREADS = 7;

@@ -119,13 +119,13 @@ test('the same index comes of one thread and of several, of reads that are quick
   );
 });
 
-test('a thread is started for each 300 ms of work that are left, and none before that can be told', () => {
-  expect(planThreads(20e6, 200e6, 29, 7)).toBe(0);
+test('a thread is started for each half second of work that is left, and none before that can be told', () => {
+  expect(planThreads(20e6, 2000e6, 29, 7)).toBe(0);
   expect(planThreads(20e6, 200e6, 30, 7)).toBe(0);
-  expect(planThreads(20e6, 220e6, 30, 7)).toBe(1);
-  expect(planThreads(20e6, 2000e6, 30, 7)).toBe(7);
-  expect(planThreads(20e6, 2000e6, 30, 0)).toBe(0);
-  expect(planThreads(1e6, 200e6, 100, 3)).toBe(3);
+  expect(planThreads(20e6, 400e6, 30, 7)).toBe(1);
+  expect(planThreads(20e6, 4000e6, 30, 7)).toBe(7);
+  expect(planThreads(20e6, 4000e6, 30, 0)).toBe(0);
+  expect(planThreads(1e6, 20e6, 100, 3)).toBe(3);
   expect(planThreads(200e6, 200e6, 300, 7)).toBe(0);
 });
 
