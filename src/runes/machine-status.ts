@@ -64,7 +64,8 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const isCount = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value) && value >= 0;
 const isText = (value: unknown): boolean => typeof value === 'string' && value.length <= LONGEST_TEXT;
-const LONGEST_TEXT = 2000;
+/** Longer words of a machine about itself are not taken. */
+export const LONGEST_TEXT = 2000;
 const MOST_PLUGINS = 500;
 const MOST_SHUT_OUT = 10_000;
 

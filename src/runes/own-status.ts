@@ -5,7 +5,7 @@ import type { FieldStrip } from '../field/strip.ts';
 import { hasCode } from '../linux/errno.ts';
 import type { Network } from './engine/interfaces.ts';
 import type { Machine } from './machine.ts';
-import type { MachineStatus } from './machine-status.ts';
+import { LONGEST_TEXT, type MachineStatus } from './machine-status.ts';
 import { RUN_DIRECTORY } from './places.ts';
 import { VERSION } from './version.ts';
 
@@ -75,5 +75,7 @@ export function ownStatus(
     uptimeSeconds: Math.round(uptime()),
     boot: readBoot(report),
     ...live,
+    // what programs say at their end may be long, and made of what strangers sent
+    plugins: live.plugins.map((plugin) => ({ ...plugin, why: plugin.why?.slice(0, LONGEST_TEXT) })),
   };
 }

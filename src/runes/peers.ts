@@ -7,7 +7,7 @@ import { HTTP_PORT } from './places.ts';
 export type Extent = 'brief' | 'row' | 'whole';
 
 /** A machine that answers with more does not get it read. */
-const LARGEST_BYTES: Readonly<Record<Extent, number>> = { brief: 1 << 18, row: 1 << 16, whole: 16 << 20 };
+export const LARGEST_BYTES: Readonly<Record<Extent, number>> = { brief: 1 << 18, row: 1 << 17, whole: 16 << 20 };
 
 const PATHS: Readonly<Record<Extent, string>> = {
   brief: '/status.json?brief',

@@ -34,10 +34,12 @@ const OF_ONE = { burst: 60, perSecond: 15 };
 /** A row is small, whatever a machine has to tell of itself. */
 const MOST_SHUT_OUT = 5;
 const LONGEST_WHY = 300;
+/** Anybody can make up machines that boot. Those heard of last are shown to others. */
+const MOST_LOADING = 400;
 
 /** What the page does not show of a machine is left out. */
 function asRow(status: Omit<MachineStatus, 'rates'>): Omit<MachineStatus, 'rates'> {
-  const { field, strip, plugins } = status;
+  const { field, strip, plugins, loading } = status;
   const shortField: FieldStatus | null =
     field === null ? null : { ...field, peers: [], shutOut: field.shutOut.slice(0, MOST_SHUT_OUT) };
   const shortStrip: FieldStrip | null = strip === null ? null : { held: strip.held, copies: [] };
@@ -45,6 +47,7 @@ function asRow(status: Omit<MachineStatus, 'rates'>): Omit<MachineStatus, 'rates
     ...status,
     field: shortField,
     strip: shortStrip,
+    loading: loading.slice(-MOST_LOADING),
     plugins: plugins.map((plugin) => ({ ...plugin, why: plugin.why?.slice(0, LONGEST_WHY) })),
   };
 }
