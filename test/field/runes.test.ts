@@ -127,6 +127,22 @@ describe('a machine booted from a medium', () => {
     });
   });
 
+  test('a stranger fills neither log nor memory by HTTP, nor keeps others from their kernel', async () => {
+    const found = (await play('a stranger at the web server')) as {
+      done: { codes: Record<string, number>; pipelined: number; otherBytes: number; otherMs: number };
+      grewMb: number;
+      said: string[];
+      down: unknown[];
+    };
+    expect(Object.keys(found.done.codes).sort()).toEqual(['200', '400', '404']);
+    expect(found.done).toMatchObject({ pipelined: 20, otherBytes: 2 << 20 });
+    expect(found.done.otherMs).toBeLessThan(15_000);
+    expect(found.grewMb).toBeLessThan(250);
+    expect(found.said.length).toBeGreaterThan(0);
+    expect(found.said.length).toBeLessThanOrEqual(30);
+    expect(found.down).toEqual([]);
+  });
+
   test('beside a server that gives it no address it stands by, and all that runs goes on', async () => {
     expect(await play('another server gives machines like this one no address')).toEqual({
       anew: [],

@@ -64,6 +64,27 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     };
   },
 
+  async 'a stranger at the web server'() {
+    const one = await switchOn({ name: 'one', image });
+    const address = await until('an address', () => one.addresses()[0]);
+    await one.said(/dhcp: full/);
+    const client = await stranger('client');
+    client.run('ip address add 10.86.200.1/16 dev eth0; ip address add 10.86.200.2/16 dev eth0');
+    // Process 1 of its namespace: `viver runes`.
+    const memoryMb = () => Number(/VmRSS:\s*(\d+)/.exec(one.run('cat /proc/1/status').output)?.[1] ?? 0) / 1024;
+    const before = { mb: memoryMb(), lines: one.lines.length };
+    const program = join(import.meta.dirname, 'hostile-web.ts');
+    const done = await client.runAside(`${process.execPath} ${program} ${address}`);
+    const most = Number(/VmHWM:\s*(\d+)/.exec(one.run('cat /proc/1/status').output)?.[1] ?? 0) / 1024;
+    await until('all transfers to end', () => statusOf(client, address).load.transfers === 0, 20);
+    return {
+      done: JSON.parse(done.output) as unknown,
+      grewMb: most - before.mb,
+      said: one.lines.slice(before.lines),
+      down: statusOf(client, address).plugins.filter(({ state }) => state !== 'running'),
+    };
+  },
+
   async 'beside another server'() {
     const foreign = await foreignServer('10.71.0');
     const one = await switchOn({ name: 'one', image });

@@ -34,6 +34,7 @@ export const statusOf = (from: Station, address: string) =>
   JSON.parse(from.run(`curl -sS -m 10 http://${address}:${PORT}/status.json`).output) as {
     dhcp: { mode: string; why: string };
     refused: Record<string, number>;
+    load: { transfers: number };
     plugins: { name: string; state: string }[];
   };
 
