@@ -83,6 +83,8 @@ const NOT_SHARED: readonly Step[] = [
 
 const CASES: readonly (readonly [what: string, name: string, of: InstalledDebian])[] = [
   ['Debian 12 on a disk', 'own-bookworm', { suite: 'bookworm' }],
+  ['Debian 12 whose root is inside LUKS', 'own-luks', { suite: 'bookworm', passphrase: 'correct-horse' }],
+  ['Debian 13 on a disk', 'own-trixie', { suite: 'trixie' }],
 ];
 
 /** A machine runs the image that the installed one made, and boots another by network. */
