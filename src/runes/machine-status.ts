@@ -169,7 +169,7 @@ const PARTS: Readonly<Record<Exclude<keyof MachineStatus, 'version'>, (value: un
       (value.lack === null || isText(value.lack)),
   ),
   tftp: orNull((value) => isRecord(value) && isCount(value.sent) && isCount(value.refused)),
-  load: (value) => isRecord(value) && Number.isSafeInteger(value.transfers) && isCount(value.sentBytes),
+  load: (value) => isRecord(value) && isCount(value.transfers) && isCount(value.sentBytes),
   refused: (value) => isRecord(value) && Object.values(value).every(isCount),
   plugins: (value) => Array.isArray(value) && value.length <= MOST_PLUGINS && value.every(isPlugin),
   field: orNull(isField),

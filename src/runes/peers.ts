@@ -1,4 +1,5 @@
 import { type Agent, get } from 'node:http';
+import { isIPv4 } from 'node:net';
 import type { FieldStatus } from '../field/status.ts';
 import { checkMachineStatus, type MachineStatus } from './machine-status.ts';
 import { HTTP_PORT } from './places.ts';
@@ -91,13 +92,22 @@ export function fetchStatus(
   });
 }
 
-/** The statuses of the machines of a field, this one not among them; those that do not answer are left out. */
+/** A field has thousands of machines; the fewest of them are needed to give boot files. */
+const MOST_ASKED = 256;
+
+/**
+ * The statuses of the machines of a field, this one not among them; those that do not answer are left out. Each is at the
+ * address where it was asked, whatever it says: boot files are loaded from there.
+ */
 export async function fetchStatuses(
   field: Pick<FieldStatus, 'peers'>,
   timeoutMs: number,
   extent: Extent,
 ): Promise<readonly MachineStatus[]> {
-  const asked = field.peers.map(({ address }) => fetchStatus(hostOf(address), timeoutMs, extent));
+  const hosts = new Set(field.peers.map(({ address }) => hostOf(address)).filter((host) => isIPv4(host)));
+  const asked = [...hosts].slice(0, MOST_ASKED).map(async (host) => {
+    return { ...(await fetchStatus(host, timeoutMs, extent)), address: host };
+  });
   const settled = await Promise.allSettled(asked);
   return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
