@@ -19,21 +19,30 @@ export class GrubScripts {
 
   /** @throws what `make` does, and SyscallError when the file cannot be written */
   async write(mac: string, make: () => Promise<string>): Promise<void> {
-    if (this.#kept.has(mac) || this.#kept.size >= MOST) return;
+    if (this.#kept.has(mac) || (this.#kept.size >= MOST && !this.#forgetOldest())) return;
     this.#kept.set(mac, undefined);
     const path = join(this.#directory, mac);
     try {
       await writeFile(`${path}.new`, await make());
       await rename(`${path}.new`, path);
-      const forget = () => {
-        this.#kept.delete(mac);
-        void rm(path, { force: true });
-      };
-      this.#kept.set(mac, setTimeout(forget, KEPT_MS).unref());
+      this.#kept.set(mac, setTimeout(() => this.#forget(mac), KEPT_MS).unref());
     } catch (error) {
       this.#kept.delete(mac);
       throw error;
     }
+  }
+
+  /** Who asks last has its file: made-up machines keep no real one out. @returns false when all are being written */
+  #forgetOldest(): boolean {
+    const [oldest] = [...this.#kept].find(([, timer]) => timer !== undefined) ?? [];
+    if (oldest !== undefined) this.#forget(oldest);
+    return oldest !== undefined;
+  }
+
+  #forget(mac: string): void {
+    clearTimeout(this.#kept.get(mac));
+    this.#kept.delete(mac);
+    void rm(join(this.#directory, mac), { force: true });
   }
 
   close(): void {

@@ -23,7 +23,6 @@ export type Answer =
       readonly flightBytes?: number;
     }
   | { readonly kind: 'redirect'; readonly to: string }
-  | { readonly kind: 'stream'; readonly type: string; readonly open: (write: (text: string) => void) => () => void }
   | { readonly kind: 'unavailable'; readonly why: string }
   /** Asked too often by one address. */
   | { readonly kind: 'limited' }
@@ -224,25 +223,9 @@ export class WebServer {
         'X-Content-Type-Options': 'nosniff',
       });
       response.end(request.method === 'HEAD' ? undefined : body);
-    } else if (answer.kind === 'stream') {
-      this.#stream(request, response, answer);
     } else {
       await this.#file(request, response, answer);
     }
-  }
-
-  #stream(request: IncomingMessage, response: ServerResponse, answer: Answer & { kind: 'stream' }): void {
-    response.writeHead(200, { 'Content-Type': answer.type, 'Cache-Control': 'no-store' });
-    if (request.method === 'HEAD') {
-      response.end();
-      return;
-    }
-    request.socket.setTimeout(0);
-    const close = answer.open((text) => {
-      // A reader that takes nothing gets no more until it does.
-      if (response.writableLength < HEADER_BYTES) response.write(text);
-    });
-    response.once('close', close);
   }
 
   /** One range at most, RFC 9110 section 14: iPXE goes on with it where a connection broke. */
