@@ -49,17 +49,23 @@ function copyrightNames(line: string): string[] {
  */
 export function licenceTexts(text: string): ReadonlyMap<string, string> {
   const texts = new Map<string, string>();
-  for (const field of text.split(/\n(?=\S)/)) {
-    const end = field.indexOf('\n');
-    if (end < 0 || !field.startsWith(LICENSE)) continue;
-    // An empty line ends the paragraph; `.` on a line of its own is one in it (deb-control(5)).
-    const body = field.slice(end + 1).replace(/\n\n.*$|\n$/s, '');
-    const said = body.replace(/^ (?:\.$)?/gm, '');
-    for (const name of copyrightNames(field.slice(LICENSE.length, end))) {
+  for (const { index } of text.matchAll(/^License:/gm)) {
+    const start = lineEnd(text, index);
+    let end = start;
+    while (text[end + 1] === ' ' || text[end + 1] === '\t') end = lineEnd(text, end + 1);
+    if (end === start) continue;
+    // `.` on a line of its own is an empty one (deb-control(5)).
+    const said = text.slice(start + 1, end).replace(/^ (?:\.$)?/gm, '');
+    for (const name of copyrightNames(text.slice(index + LICENSE.length, start))) {
       if ((texts.get(name)?.length ?? 0) < said.length) texts.set(name, said);
     }
   }
   return texts;
+}
+
+function lineEnd(text: string, from: number): number {
+  const end = text.indexOf('\n', from);
+  return end < 0 ? text.length : end;
 }
 
 const LICENSE = 'License:';

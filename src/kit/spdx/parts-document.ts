@@ -56,7 +56,9 @@ export async function partsDocument(
     const text = one.licences === undefined ? await copyright(one.name) : undefined;
     read += text?.length ?? 0;
     if (read > COPYRIGHTS_LIMIT) throw new Error(`its copyright files have more than ${COPYRIGHTS_LIMIT} characters`);
-    const licences = one.licences === undefined ? copyrightOf(one, text, texts) : saidOf(one.licences, texts);
+    // Of an image without documentation nobody can say more.
+    const found = text === undefined ? 'NOASSERTION' : texts.ofCopyright(one, text);
+    const licences = one.licences === undefined ? found : saidOf(one.licences, texts);
     declared += licences.length;
     if (declared > TEXTS_LIMIT) throw new Error(`its packages name licences of more than ${TEXTS_LIMIT} characters`);
     packages.push(packageRow(one, licences, distribution));
@@ -128,16 +130,27 @@ export function withLinkedCopyrights<T>(
   return all;
 }
 
-/** Licences that SPDX has no name for, by the names they have here. */
+/** What copyright files say, and the licences that SPDX has no name for, by the names they have here. */
 class LicenceTexts {
-  readonly #texts = new Map<string, string>();
+  /** In bytes, which take less memory than strings. */
+  readonly #texts = new Map<string, Buffer>();
   /** By an id: a sum of its text. */
   readonly #sums = new Map<string, string>();
+  /** By a sum of a copyright file: packages of one source often have the same. */
+  readonly #read = new Map<string, string>();
   #length = 0;
+
+  /** The licences that a copyright file names, or one of its own that is all of it. */
+  ofCopyright({ name }: InstalledPackage, copyright: string): string {
+    const sum = sumOf(copyright);
+    const known = this.#read.get(sum) ?? this.#copyright(name, copyright);
+    this.#read.set(sum, known);
+    return known;
+  }
 
   /** Many packages call different texts by one name (`public-domain`): all but the first get a mark. */
   idOf(name: string, text: string): string {
-    const sum = createHash('sha256').update(text.replaceAll(/\s+/g, ' ').trim()).digest('hex').slice(0, 12);
+    const sum = sumOf(text);
     const plain = licenceRef(name);
     const known = this.#sums.get(plain);
     const id = known === undefined || known === sum ? plain : `${plain}-${sum}`;
@@ -145,32 +158,34 @@ class LicenceTexts {
     this.#length += text.length;
     if (this.#length > TEXTS_LIMIT) throw new Error(`its licences have more than ${TEXTS_LIMIT} characters`);
     this.#sums.set(id, sum);
-    this.#texts.set(id, ownCopy(text));
+    this.#texts.set(id, Buffer.from(text));
     return id;
   }
 
   rows() {
-    return [...this.#texts].map(([licenseId, extractedText]) => ({
+    return [...this.#texts].map(([licenseId, bytes]) => ({
       licenseId,
       name: licenseId.replace('LicenseRef-', ''),
-      extractedText,
+      get extractedText() {
+        return bytes.toString();
+      },
     }));
+  }
+
+  #copyright(name: string, copyright: string): string {
+    const names = copyrightLicences(copyright);
+    if (names.length === 0 || names.length > LICENCES_LIMIT || names.some(({ length }) => length > NAME_LIMIT))
+      return this.idOf(`${name}-copyright`, copyright);
+    const given = licenceTexts(copyright);
+    const ids = names.map((each) => spdxLicence(each) ?? this.idOf(each, given.get(each) ?? copyright));
+    return ownCopy([...new Set(ids)].join(' AND '));
   }
 }
 
+const sumOf = (text: string): string => createHash('sha256').update(text.trim()).digest('hex').slice(0, 12);
+
 /** A part of a string keeps all of it in memory. */
 const ownCopy = (text: string): string => Buffer.from(text).toString();
-
-function copyrightOf({ name }: InstalledPackage, copyright: string | undefined, texts: LicenceTexts): string {
-  // Of an image without documentation nobody can say more.
-  if (copyright === undefined) return 'NOASSERTION';
-  const names = copyrightLicences(copyright);
-  if (names.length === 0 || names.length > LICENCES_LIMIT || names.some(({ length }) => length > NAME_LIMIT))
-    return texts.idOf(`${name}-copyright`, copyright);
-  const given = licenceTexts(copyright);
-  const ids = names.map((each) => spdxLicence(each) ?? texts.idOf(each, given.get(each) ?? copyright));
-  return ownCopy([...new Set(ids)].join(' AND '));
-}
 
 /** All of them count. */
 function saidOf(licences: readonly string[], texts: LicenceTexts): string {

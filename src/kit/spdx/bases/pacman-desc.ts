@@ -4,6 +4,7 @@ import type { PackageRecords } from './installed-package.ts';
 const WANTED = new Set(['NAME', 'VERSION', 'BASE', 'ARCH', 'PACKAGER', 'LICENSE']);
 /** Lines of one field; a package has a handful of licences. */
 const VALUES_LIMIT = 100;
+const LINE_LIMIT = 4096;
 
 export function parsePacmanDesc(text: string): PackageRecords {
   const fields = new Map<string, string[]>();
@@ -17,7 +18,8 @@ export function parsePacmanDesc(text: string): PackageRecords {
     if (name !== undefined) {
       values = WANTED.has(name) ? [] : undefined;
       if (values !== undefined) fields.set(name, values);
-    } else if (line !== '' && values !== undefined && values.length < VALUES_LIMIT) values.push(line);
+    } else if (line !== '' && line.length <= LINE_LIMIT && values !== undefined && values.length < VALUES_LIMIT)
+      values.push(line);
   }
   const first = (field: string): string | undefined => fields.get(field)?.[0];
   const [name, version] = [first('NAME'), first('VERSION')];

@@ -1,6 +1,9 @@
 /** Lines of fields with an empty line between records, as dpkg and apk write them. Pure. */
 import { PACKAGES_LIMIT } from './installed-package.ts';
 
+/** No field that is wanted is longer: names, versions, who made it. */
+const LINE_LIMIT = 4096;
+
 /**
  * Of each record that has a line at all the fields that `fieldOf` finds; of one that is there twice the later.
  * @param fieldOf name and value of a line; undefined: none that is wanted
@@ -24,7 +27,7 @@ export function* stanzas(
     }
     if (fields === undefined && ++records > PACKAGES_LIMIT) throw new Error(`more than ${PACKAGES_LIMIT} packages`);
     fields ??= new Map();
-    const field = fieldOf(line);
+    const field = line.length > LINE_LIMIT ? undefined : fieldOf(line);
     if (field !== undefined) fields.set(field[0], field[1]);
   }
   if (fields !== undefined) yield fields;

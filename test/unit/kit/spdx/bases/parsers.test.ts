@@ -85,13 +85,13 @@ test('of dpkg a package that was removed is not listed; a record without a versi
 test('a list that is none, or that has no end, is refused by its path', () => {
   expect(() => parseBases([])).toThrow('no data base of dpkg, apk or pacman is in it');
   expect(() => parseBases([['var/lib/dpkg/status', '']])).toThrow('/var/lib/dpkg/status names no package');
-  const many = 'P:a\nV:1\n\n'.repeat(100_001);
+  const many = 'P:a\nV:1\n\n'.repeat(50_001);
   expect(() => parseBases([['lib/apk/db/installed', many]])).toThrow('/lib/apk/db/installed');
   const files = Array.from(
-    { length: 100_001 },
+    { length: 50_001 },
     (_, i) => [`var/lib/pacman/local/${i}/desc`, '%NAME%\na\n%VERSION%\n1'] as const,
   );
-  expect(() => parseBases(files)).toThrow('more than 100000 packages');
+  expect(() => parseBases(files)).toThrow('more than 50000 packages');
 });
 
 test('lists of two managers in one tree are one; sums beside files of one package are none', () => {
