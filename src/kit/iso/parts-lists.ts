@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError } from '../../linux/describe-error.ts';
+import { hasCode } from '../../linux/errno.ts';
 import { SquashfsImage } from '../../squashfs/squashfs-image.ts';
 import { hasPackageList, imageParts } from '../spdx/image-parts.ts';
 import { type IsoPart, isoParts, type KitParts } from '../spdx/iso-parts.ts';
@@ -28,12 +29,9 @@ interface PartsRequest {
 /**
  * Writes what an ISO says of its parts: one list for VIVER's own programs and the boot loaders, and one beside each image
  * whose packages can be read.
- * @throws Error when the kit's list is missing
  */
 export async function partsLists(request: PartsRequest): Promise<IsoFile[]> {
   const { kitList, id, seconds, images, files, work, tell } = request;
-  if (!existsSync(kitList)) throw new Error(`${kitList} is missing: make iso`);
-  const kit = JSON.parse(await readFile(kitList, 'utf8')) as KitParts;
   const lists: IsoFile[] = [];
   const put = async (target: string, document: SpdxDocument): Promise<void> => {
     const source = join(work, `list-${lists.length}.json`);
@@ -47,10 +45,23 @@ export async function partsLists(request: PartsRequest): Promise<IsoFile[]> {
     if (parts !== undefined && list !== undefined) await put(list, parts);
     rows.push({ path: `viver/${name}.sqfs`, list });
   }
+  const kit = await kitParts(kitList, tell);
+  if (kit === undefined) return lists;
   const parts: IsoPart[] = [];
   for (const { target, source } of files) parts.push({ path: target, kind: kindOf(target), ...(await sumsOf(source)) });
   await put(LIST, isoParts(kit, { id, seconds, parts, images: rows }));
   return lists;
+}
+
+/** A Debian that leaves documentation out (dpkg's path-exclude, as container images have it) has no list of the kit. */
+async function kitParts(path: string, tell: PartsRequest['tell']): Promise<KitParts | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as KitParts;
+  } catch (error) {
+    const why = hasCode(error, 'ENOENT') ? `${path} is missing (was documentation left out?)` : describeError(error);
+    tell(`no list of boot loaders and of the initrd's programs in the ISO (/${LIST}): ${why}`);
+    return undefined;
+  }
 }
 
 /** The list is an extra: whatever an image says of its packages, it goes into the ISO. */
