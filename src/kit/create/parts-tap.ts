@@ -38,7 +38,7 @@ const LATEST_SECONDS = 0xffffffff;
  */
 export async function* withPartsList(entries: Entries, context: Context): AsyncGenerator<TreeEntry, void, void> {
   const { name, work, say } = context;
-  using kept = new KeptParts(join(work, 'copyrights'));
+  using kept = new KeptParts(work);
   const way = new Map<string, EntryKind>();
   let isHeld = false;
   for await (const entry of entries) {

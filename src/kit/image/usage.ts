@@ -58,7 +58,7 @@ extract  makes files of what is at and below each PATH, or of everything, in DIR
          Nothing is ever made outside of DIR. As root owners, devices and attributes are kept.
 diff     a line for each file that was added, removed or changed, compared byte by byte, and how much of NEW.sqfs is in
          chunks that OLD.sqfs has, too
-spdx     lists the packages in an image on standard output, by the data bases of dpkg, apk or pacman in it: an SPDX 2.3
+spdx     lists the packages in an image on standard output, by the data bases of dpkg, apk, pacman or rpm in it: an SPDX 2.3
          document (JSON) with version, licences and source package of each, and the sums of kernel and initrd
 These five read images without mounting them, whatever they are packed by (gzip, lzma, lzo, xz, lz4, zstd).
 mount    shows what is in the image at DIR, read-only: as root by the kernel, else by squashfuse

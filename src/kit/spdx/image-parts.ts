@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { printable } from '../../codec/printable.ts';
 import type { ImageEntry, SquashfsImage } from '../../squashfs/squashfs-image.ts';
+import type { PackageRecords } from './bases/installed-package.ts';
 import { BASE_BYTES_LIMIT, PACKAGE_BASES, parseBases } from './bases/package-bases.ts';
+import { RPM_PLACES, readRpmDatabase, UNWRITTEN } from './bases/rpm-database.ts';
+import type { FileBytes } from './bases/sqlite-table.ts';
 import { type Distribution, distributionOf } from './distribution.ts';
 import { type FileSums, partsDocument, type SpdxDocument, withLinkedCopyrights } from './parts-document.ts';
 import {
@@ -23,7 +26,8 @@ export interface ImageParts {
 
 /** Whether the image has a list of packages, as far as it can be seen. @throws Error when it is corrupt on the way there */
 export function hasPackageList(image: SquashfsImage): boolean {
-  return PACKAGE_BASES.some(({ places }) => places.some(({ path }) => image.find(Buffer.from(path)) !== undefined));
+  const places = [...PACKAGE_BASES.flatMap((base) => base.places.map(({ path }) => path)), ...RPM_PLACES];
+  return places.some((path) => image.find(Buffer.from(path)) !== undefined);
 }
 
 /**
@@ -35,7 +39,7 @@ export function hasPackageList(image: SquashfsImage): boolean {
  */
 export async function imageParts(image: SquashfsImage, name: string): Promise<ImageParts> {
   const bases = await baseTexts(image);
-  const { packages, unreadable } = await named(image, () => parseBases(bases));
+  const { packages, unreadable } = await named(image, () => parseBases(bases, rpmBases(image)));
   const copyrights = copyrightFiles(image);
   const files: FileSums[] = [];
   for (const path of BOOT_FILES) {
@@ -72,6 +76,40 @@ async function baseTexts(image: SquashfsImage): Promise<[string, string][]> {
     }
   }
   return texts;
+}
+
+/** Read as they are asked for: they are large. */
+function* rpmBases(image: SquashfsImage): Generator<[path: string, read: () => PackageRecords], void, void> {
+  for (const path of RPM_PLACES) {
+    const entry = image.find(Buffer.from(path));
+    // In many trees one of the places leads to the other.
+    if (entry?.inode.kind !== 'file') continue;
+    const journal = image.find(Buffer.from(`${path}-wal`));
+    yield [
+      path,
+      () => {
+        if ((journal?.size ?? 0) > 0) throw new Error(UNWRITTEN);
+        return readRpmDatabase(bytesOf(entry));
+      },
+    ];
+  }
+}
+
+function bytesOf(entry: ImageEntry): FileBytes {
+  const content = entry.open?.();
+  if (content === undefined || content instanceof Promise) throw new Error('it cannot be opened');
+  const { size } = content;
+  const read = (offset: number, length: number): Buffer => {
+    const bytes = Buffer.alloc(length);
+    for (let done = 0; done < length; ) {
+      const got = content.read(bytes.subarray(done), offset + done);
+      // An image answers at once.
+      if (typeof got !== 'number' || got === 0) throw new Error('it ends too soon');
+      done += got;
+    }
+    return bytes;
+  };
+  return { size, read };
 }
 
 async function named<T>(image: SquashfsImage, work: () => T | Promise<T>): Promise<T> {

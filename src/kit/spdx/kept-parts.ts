@@ -1,8 +1,11 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { printable } from '../../codec/printable.ts';
 import type { FileContent, TreeEntry } from '../../squashfs/entry.ts';
+import type { PackageRecords } from './bases/installed-package.ts';
 import { BASE_BYTES_LIMIT, PACKAGE_BASES, parseBases } from './bases/package-bases.ts';
+import { RPM_BYTES_LIMIT, RPM_JOURNALS, RPM_PLACES, readRpmDatabase, UNWRITTEN } from './bases/rpm-database.ts';
 import { distributionOf } from './distribution.ts';
 import { type FileSums, type PartsSource, withLinkedCopyrights } from './parts-document.ts';
 import {
@@ -19,7 +22,7 @@ const SPOOL_BYTES_LIMIT = 512 << 20;
 
 /** Begins as the path of anything that is kept: one look for the many that are not. */
 const MAYBE =
-  /^(?:boot\/|var\/lib\/(?:dpkg|pacman)\/|(?:usr\/)?lib\/apk\/|usr\/share\/doc\/|(?:etc|usr\/lib)\/os-release$)/;
+  /^(?:boot\/|var\/lib\/(?:dpkg|pacman|rpm)\/|usr\/lib\/sysimage\/rpm\/|(?:usr\/)?lib\/apk\/|usr\/share\/doc\/|(?:etc|usr\/lib)\/os-release$)/;
 const COPYRIGHT = RegExp(`^${DOCUMENTATION}/([^/]+)/copyright$`);
 const DOCUMENTED = RegExp(`^${DOCUMENTATION}/([^/]+)$`);
 /** Kernels and initrds, under whatever names: a file may get another one later. */
@@ -41,11 +44,15 @@ interface Sink {
  * in a file. Whatever is wrong with them is said when the list is made, and never by the entries.
  */
 export class KeptParts {
+  readonly #directory: string;
   readonly #spool: number;
   #spoolEnd = 0;
   #failure: Error | undefined;
   readonly #bases = new Map<string, { readonly bytes: Buffer; readonly mtime: number }>();
   #baseBytes = 0;
+  /** Of rpm, by their paths: files beside the spool. */
+  readonly #rpm = new Map<string, { readonly file: string; readonly mtime: number }>();
+  #unwritten = new Set<string>();
   /** Files of data bases that cannot be used, and why. */
   readonly #unusable = new Map<string, string>();
   readonly #releases = new Map<string, Buffer>();
@@ -54,9 +61,10 @@ export class KeptParts {
   readonly #links = new Map<string, string>();
   readonly #sums = new Map<string, FileSums>();
 
-  /** @param spool a file that is made */
-  constructor(spool: string) {
-    this.#spool = openSync(spool, 'w+', 0o600);
+  /** @param directory where files are made; they stay the caller's */
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#spool = openSync(join(directory, 'copyrights'), 'w+', 0o600);
   }
 
   [Symbol.dispose](): void {
@@ -80,7 +88,7 @@ export class KeptParts {
       }
       return entry;
     }
-    const sink = isBase ? this.#baseSink(path, entry.mtime) : this.#sinkOf(path);
+    const sink = isBase ? this.#baseSink(path, entry.mtime) : this.#sinkOf(path, entry.mtime);
     const { open } = entry;
     if (sink === undefined || open === undefined) return entry;
     const watch = (content: FileContent): FileContent => {
@@ -99,7 +107,7 @@ export class KeptParts {
 
   /** Whether there is a data base at all. */
   get hasBase(): boolean {
-    return this.#bases.size > 0 || this.#unusable.size > 0;
+    return this.#bases.size > 0 || this.#rpm.size > 0 || this.#unusable.size > 0;
   }
 
   /**
@@ -113,7 +121,7 @@ export class KeptParts {
   } {
     if (this.#failure !== undefined) throw this.#failure;
     for (const [path, why] of this.#unusable) throw new Error(`/${printable(path)} ${why}`);
-    const { packages, unreadable } = parseBases(this.#baseTexts());
+    const { packages, unreadable } = parseBases(this.#baseTexts(), this.#rpmBases());
     const release = OS_RELEASES.map((path) => this.#releases.get(path)).find((bytes) => bytes !== undefined);
     const found = new Map([...this.#copyrights].map(([path, place]) => [COPYRIGHT.exec(path)?.[1] ?? '', place]));
     const copyrights = withLinkedCopyrights(found, this.#links);
@@ -122,7 +130,10 @@ export class KeptParts {
       unreadable,
       distribution: release === undefined ? undefined : distributionOf(release.toString()),
       files: BOOT_FILES.flatMap((path) => this.#sums.get(path) ?? []),
-      seconds: [...this.#bases.values()].reduce((newest, { mtime }) => Math.max(newest, Math.floor(mtime)), 0),
+      seconds: [...this.#bases.values(), ...this.#rpm.values()].reduce(
+        (newest, { mtime }) => Math.max(newest, Math.floor(mtime)),
+        0,
+      ),
       copyright: (name) => {
         const place = copyrights.get(Buffer.from(name).toString('latin1'));
         return place === undefined ? undefined : this.#spooled(place);
@@ -134,7 +145,18 @@ export class KeptParts {
     for (const [path, { bytes }] of this.#bases) yield [path, bytes.toString()];
   }
 
+  *#rpmBases(): Generator<[path: string, read: () => PackageRecords], void, void> {
+    for (const path of RPM_PLACES) {
+      const kept = this.#rpm.get(path);
+      if (kept === undefined) continue;
+      const isUnwritten = this.#unwritten.has(`${path}-wal`);
+      yield [path, () => (isUnwritten ? refuse(UNWRITTEN) : readRpmFile(kept.file))];
+    }
+  }
+
   #forget(path: string): void {
+    this.#rpm.delete(path);
+    this.#unwritten.delete(path);
     this.#baseBytes -= this.#bases.get(path)?.bytes.length ?? 0;
     this.#bases.delete(path);
     this.#unusable.delete(path);
@@ -162,9 +184,11 @@ export class KeptParts {
     if (name !== undefined) this.#links.set(name, target);
   }
 
-  #sinkOf(path: string): Sink | undefined {
+  #sinkOf(path: string, mtime: number): Sink | undefined {
     if (BOOT.test(path)) return this.#sumSink(path);
     if (COPYRIGHT.test(path)) return this.#copyrightSink(path);
+    if ((RPM_PLACES as readonly string[]).includes(path)) return this.#rpmSink(path, mtime);
+    if (RPM_JOURNALS.includes(path)) return this.#journalSink(path);
     return (OS_RELEASES as readonly string[]).includes(path) ? this.#releaseSink(path) : undefined;
   }
 
@@ -202,6 +226,32 @@ export class KeptParts {
         this.#spoolEnd += bytes.length;
       },
       end: () => void this.#copyrights.set(path, { at, size: this.#spoolEnd - at }),
+    };
+  }
+
+  #rpmSink(path: string, mtime: number): Sink {
+    const file = join(this.#directory, `rpm-${(RPM_PLACES as readonly string[]).indexOf(path)}`);
+    let fd: number | undefined;
+    let done = 0;
+    return {
+      limit: RPM_BYTES_LIMIT,
+      take(bytes) {
+        fd ??= openSync(file, 'w', 0o600);
+        for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, done + at);
+        done += bytes.length;
+      },
+      end: () => {
+        closeSync(fd ?? openSync(file, 'w', 0o600));
+        this.#rpm.set(path, { file, mtime });
+      },
+    };
+  }
+
+  #journalSink(path: string): Sink {
+    return {
+      limit: Number.MAX_SAFE_INTEGER,
+      take: () => void this.#unwritten.add(path),
+      end() {},
     };
   }
 
@@ -257,6 +307,26 @@ export class KeptParts {
       done += got;
     }
     return bytes.toString();
+  }
+}
+
+function refuse(why: string): never {
+  throw new Error(why);
+}
+
+function readRpmFile(path: string): PackageRecords {
+  const fd = openSync(path, 'r');
+  try {
+    return readRpmDatabase({
+      size: fstatSync(fd).size,
+      read(offset, length) {
+        const bytes = Buffer.alloc(length);
+        if (readSync(fd, bytes, 0, length, offset) !== length) throw new Error('it ends too soon');
+        return bytes;
+      },
+    });
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -201,11 +201,14 @@ function saidOf(licences: readonly string[], texts: LicenceTexts): string {
 type PackageRow = ReturnType<typeof packageRow>;
 
 /** Where os-release says nothing. */
-const VENDORS = { deb: 'debian', apk: 'alpine', alpm: 'arch' } as const;
+const VENDORS = { deb: 'debian', apk: 'alpine', alpm: 'arch', rpm: 'fedora' } as const;
 
 function packageRow(one: InstalledPackage, licences: string, distribution: Distribution | undefined) {
   const { type, name, version, architecture, source, sourceVersion, maintainer } = one;
   const url = `pkg:${type}/${distribution?.id ?? VENDORS[type]}/${encodeURIComponent(name)}`;
+  const words = `arch=${encodeURIComponent(architecture)}`;
+  // Of rpm a package URL has the epoch by itself.
+  const [, epoch, bare = version] = (type === 'rpm' && /^(\d+):(.*)$/.exec(version)) || [];
   return {
     name,
     SPDXID: spdxId('Package', JSON.stringify([type, name, architecture, version]), `${name}-${architecture}`),
@@ -221,7 +224,7 @@ function packageRow(one: InstalledPackage, licences: string, distribution: Distr
       {
         referenceCategory: 'PACKAGE-MANAGER',
         referenceType: 'purl',
-        referenceLocator: `${url}@${encodeURIComponent(version)}?arch=${encodeURIComponent(architecture)}`,
+        referenceLocator: `${url}@${encodeURIComponent(bare)}?${words}${epoch === undefined ? '' : `&epoch=${epoch}`}`,
       },
     ],
   };

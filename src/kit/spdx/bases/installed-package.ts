@@ -1,7 +1,7 @@
 /** A package as the data base of a package manager has it. */
 export interface InstalledPackage {
   /** Of a package URL (https://github.com/package-url/purl-spec): whose package it is. */
-  readonly type: 'deb' | 'apk' | 'alpm';
+  readonly type: 'deb' | 'apk' | 'alpm' | 'rpm';
   readonly name: string;
   /** Whole, as its package manager writes it. */
   readonly version: string;

@@ -43,7 +43,7 @@ export const PACKAGE_BASES: readonly PackageBase[] = [
 ];
 
 /** For messages. */
-export const BASE_NAMES = 'dpkg, apk or pacman';
+export const BASE_NAMES = 'dpkg, apk, pacman or rpm (rpmdb.sqlite)';
 
 /** All files of a data base together, in bytes: a large desktop has 5 MB. */
 export const BASE_BYTES_LIMIT = 32 << 20;
@@ -51,21 +51,28 @@ export const BASE_BYTES_LIMIT = 32 << 20;
 /**
  * The packages that data bases name, in the order of their names. Pure.
  * @param files path and text of each file of theirs
+ * @param others those that are no text
  * @throws Error when there are none, or so many that it is no list
  */
-export function parseBases(files: Iterable<readonly [path: string, text: string]>): PackageRecords {
+export function parseBases(
+  files: Iterable<readonly [path: string, text: string]>,
+  others: Iterable<readonly [path: string, read: () => PackageRecords]> = [],
+): PackageRecords {
   const all: InstalledPackage[] = [];
   let unreadable = 0;
   const paths: string[] = [];
-  for (const [path, text] of files) {
-    const base = PACKAGE_BASES.find(({ files: pattern }) => pattern.test(path));
-    if (base === undefined) continue;
+  const take = (path: string, read: () => PackageRecords): void => {
     paths.push(path);
-    const records = recordsOf(base, path, text);
+    const records = named(path, read);
     for (const one of records.packages) all.push(one);
     if (all.length > PACKAGES_LIMIT) throw new Error(`/${path}: more than ${PACKAGES_LIMIT} packages`);
     unreadable += records.unreadable;
+  };
+  for (const [path, text] of files) {
+    const base = PACKAGE_BASES.find(({ files: pattern }) => pattern.test(path));
+    if (base !== undefined) take(path, () => base.parse(text));
   }
+  for (const [path, read] of others) take(path, read);
   const [first, second] = paths;
   if (first === undefined) throw new Error(`no data base of ${BASE_NAMES} is in it`);
   if (all.length === 0) throw new Error(`/${first}${second === undefined ? '' : ' and its like'} names no package`);
@@ -77,9 +84,9 @@ export function parseBases(files: Iterable<readonly [path: string, text: string]
   return { packages, unreadable };
 }
 
-function recordsOf({ parse }: PackageBase, path: string, text: string): PackageRecords {
+function named<T>(path: string, read: () => T): T {
   try {
-    return parse(text);
+    return read();
   } catch (cause) {
     throw new Error(`/${path}`, { cause });
   }

@@ -152,7 +152,7 @@ describe('a stream leaves a copy of what its initrd is made of', () => {
 
 /** These trees have no packages. */
 const noList = (source: string): string =>
-  `viver image: ${source}: no SPDX list in the image: it has no package data base of dpkg, apk or pacman\n`;
+  `viver image: ${source}: no SPDX list in the image: it has no package data base of dpkg, apk, pacman or rpm (rpmdb.sqlite)\n`;
 
 describe('viver image create puts in kernel and initrd', () => {
   const listing = (image: string): string => execFileSync('unsquashfs', ['-lln', image], { encoding: 'utf8' });

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { withPartsList } from '../../../../src/kit/create/parts-tap.ts';
@@ -9,6 +9,7 @@ import { SquashfsImage } from '../../../../src/squashfs/squashfs-image.ts';
 import { writeSquashfs } from '../../../../src/squashfs/write-squashfs.ts';
 import { temporaryFolder } from '../../image/images.ts';
 import { content, entry, file } from '../../squashfs/trees.ts';
+import { RPM_TABLE, rpmHeader, sqliteFile } from '../spdx/bases/rpm-files.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder[Symbol.dispose]());
@@ -24,6 +25,16 @@ function textIn(image: SquashfsImage, path: string): string | undefined {
   for (let at = 0; at < bytes.length; ) at += opened.read(bytes.subarray(at), at) as number;
   return bytes.toString();
 }
+
+const RPM = 'usr/lib/sysimage/rpm/rpmdb.sqlite';
+sqliteFile(
+  folder.at('rpmdb.sqlite'),
+  [RPM_TABLE],
+  ['r', 's'].map((name) =>
+    rpmHeader({ name, version: '1', release: '2', epoch: 3, arch: 'noarch', license: 'MIT OR Own' }),
+  ),
+);
+const rpmBytes = readFileSync(folder.at('rpmdb.sqlite'));
 
 let made = 0;
 /** An image of the entries, what was said, and the list in it. */
@@ -53,7 +64,7 @@ const facts = (document: object) => ({ ...document, name: '', documentNamespace:
 describe('no list is made, one line says why, and the image is whole', () => {
   const status = file(STATUS, stanza('a'));
   const CASES: Readonly<Record<string, readonly [TreeEntry[], string]>> = {
-    'of a tree without a data base': [[], 'it has no package data base of dpkg, apk or pacman'],
+    'of a tree without a data base': [[], 'it has no package data base of dpkg, apk, pacman or rpm (rpmdb.sqlite)'],
     'of a list that is a directory': [[entry(STATUS, 'directory')], '/var/lib/dpkg/status is no file but a directory'],
     'of a list that is a FIFO': [[entry(STATUS, 'fifo')], '/var/lib/dpkg/status is no file but a fifo'],
     'of a list that is a link': [
@@ -77,6 +88,11 @@ describe('no list is made, one line says why, and the image is whole', () => {
       '/lib/apk/db/installed: more than 50000 packages',
     ],
     'of a list that is no list': [[file(STATUS, 'hello')], '/var/lib/dpkg/status names no package'],
+    'of a list of rpm that is cut off': [[file(RPM, rpmBytes.subarray(0, 5000))], `/${RPM}: page 2 is not there`],
+    'of a list of rpm with changes beside it': [
+      [file(RPM, rpmBytes), file(`${RPM}-wal`, 'x')],
+      `/${RPM}: rpmdb.sqlite-wal beside it has changes that were not written into it yet: start rpm -qa once`,
+    ],
     'below what is no directory': [
       [status, entry('usr/share', 'symlink', { target: Buffer.from('/opt') })],
       '/usr/share is no directory but a symlink',
@@ -192,7 +208,11 @@ test('what goes by gives the list that the image itself gives, whatever comes in
         if (kind === 'hardlink' && (there.get(what) !== 'file' || what === path)) return [];
         there.set(path, kind === 'symlink' ? kind : 'file');
         const target = { target: Buffer.from(what) };
-        return [kind === 'file' ? file(path, what) : entry(path, kind as 'hardlink' | 'symlink', target)];
+        return [
+          kind === 'file'
+            ? file(path, what === 'RPM' ? rpmBytes : what)
+            : entry(path, kind as 'hardlink' | 'symlink', target),
+        ];
       });
       const { text, anew, said } = await imageOf(entries);
       expect(text === undefined).toBe(anew === undefined);

@@ -99,7 +99,7 @@ test('somebody without rights makes an image of an own tree, past what is mounte
   expect(seen.user.status, seen.user.stderr.join('\n')).toBe(0);
   expect(pathsOf('user')).toEqual(['', 'file', 'loop', 'proc']);
   expect(seen.user.stderr).toEqual([
-    'viver image: /srv/tree: no SPDX list in the image: it has no package data base of dpkg, apk or pacman',
+    'viver image: /srv/tree: no SPDX list in the image: it has no package data base of dpkg, apk, pacman or rpm (rpmdb.sqlite)',
     expect.stringMatching(/^viver image: left out: loop \(ext4, .*bind mount/),
   ]);
   expect(seen.userOfAll).toMatchObject({

@@ -92,6 +92,6 @@ test('an image without a list of packages is told so', async () => {
   await writeSquashfs([entry('', 'directory', { mode: 0o755 })], other, { level: 1 });
   expect(await viver('image', 'spdx', other)).toMatchObject({
     code: 1,
-    stderr: `viver image: ${other}: no data base of dpkg, apk or pacman is in it\n`,
+    stderr: `viver image: ${other}: no data base of dpkg, apk, pacman or rpm (rpmdb.sqlite) is in it\n`,
   });
 });

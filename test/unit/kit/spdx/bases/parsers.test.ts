@@ -83,7 +83,7 @@ test('of dpkg a package that was removed is not listed; a record without a versi
 });
 
 test('a list that is none, or that has no end, is refused by its path', () => {
-  expect(() => parseBases([])).toThrow('no data base of dpkg, apk or pacman is in it');
+  expect(() => parseBases([])).toThrow('no data base of dpkg, apk, pacman or rpm (rpmdb.sqlite) is in it');
   expect(() => parseBases([['var/lib/dpkg/status', '']])).toThrow('/var/lib/dpkg/status names no package');
   const many = 'P:a\nV:1\n\n'.repeat(50_001);
   expect(() => parseBases([['lib/apk/db/installed', many]])).toThrow('/lib/apk/db/installed');
