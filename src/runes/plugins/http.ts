@@ -23,6 +23,7 @@ import {
   taggedAskScript,
   toDiskScript,
 } from '../web/boot-script.ts';
+import { cached } from '../web/cached.ts';
 import { clientHostname, clientRole, imageHostname, macOf } from '../web/client-role.ts';
 import { flightFor } from '../web/flight.ts';
 import { ownerOf } from '../web/image-owner.ts';
@@ -31,7 +32,7 @@ import { PasswordGate } from '../web/password.ts';
 import { type BootableImage, mergeImages, pickWanted } from '../web/pick-image.ts';
 import { SentToDisk } from '../web/sent-to-disk.ts';
 import { type FileServer, leastLoaded } from '../web/spread.ts';
-import { StatusRoutes } from '../web/status-routes.ts';
+import { QUESTIONS_OF_ONE, StatusRoutes } from '../web/status-routes.ts';
 import { secureLack } from '../web/tftp-tree.ts';
 import { type Answer, parsePart, WebServer } from '../web/web-server.ts';
 
@@ -307,6 +308,7 @@ export default definePlugin({
 
     /** Of other plugins. */
     const answers = new Map<string, (from: string) => Promise<unknown>>();
+    const questions = new RateLimit(QUESTIONS_OF_ONE);
 
     const sentToDisk = new SentToDisk();
     const toDisk = (address: string, text: string): Answer => {
@@ -319,8 +321,10 @@ export default definePlugin({
     const server = new WebServer({
       log: tell,
       async answer(path, query, from, authorization) {
-        const asked = await answers.get(path)?.(from);
-        if (asked !== undefined) return { kind: 'text', type: 'application/json', text: `${JSON.stringify(asked)}\n` };
+        const asked = answers.get(path);
+        if (asked !== undefined && !questions.allow(from, performance.now())) return { kind: 'limited' };
+        const said = await asked?.(from);
+        if (said !== undefined) return { kind: 'text', type: 'application/json', text: `${JSON.stringify(said)}\n` };
         if (!path.startsWith('/boot/')) return await routes.answer(path, query, from, authorization);
         if (path === '/boot/disk.ipxe') return toDisk(from, toDiskScript);
         if (path === '/boot/boot.ipxe' && !query.has('menu') && sentToDisk.isSent(from, performance.now()))
@@ -378,20 +382,4 @@ interface Around {
   readonly helpers: { readonly base: string; transfers: number }[];
   /** Other images that they offer. */
   readonly offers: readonly BootableImage[];
-}
-
-/** The last result for a while; those who ask while it is being made get the same. */
-function cached<T>(ms: number, make: () => Promise<T>): () => Promise<T> {
-  let last: { readonly at: number; readonly value: Promise<T> } | undefined;
-  return () => {
-    if (last === undefined || performance.now() - last.at > ms) {
-      const value = make();
-      const made = { at: performance.now(), value };
-      last = made;
-      value.catch(() => {
-        if (last === made) last = undefined;
-      });
-    }
-    return last.value;
-  };
 }

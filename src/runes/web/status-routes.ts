@@ -30,7 +30,7 @@ const ANSWER_MS = 2000;
 const KEPT_MS = 4000;
 const MOST_KEPT = 256;
 /** A page asks every two seconds, a machine that stands by every 1.5 s, and one in doubt five times a second for a while. */
-const OF_ONE = { burst: 60, perSecond: 15 };
+export const QUESTIONS_OF_ONE = { burst: 60, perSecond: 15 };
 /** A row is small, whatever a machine has to tell of itself. */
 const MOST_SHUT_OUT = 5;
 const LONGEST_WHY = 300;
@@ -56,7 +56,7 @@ function asRow(status: Omit<MachineStatus, 'rates'>): Omit<MachineStatus, 'rates
 export class StatusRoutes {
   readonly #source: StatusSource;
   readonly #history = new RateHistory();
-  readonly #limit = new RateLimit(OF_ONE);
+  readonly #limit = new RateLimit(QUESTIONS_OF_ONE);
   readonly #around: LookAround;
   /** Who has the page open asks all machines every two seconds. */
   readonly #agent = new Agent({ keepAlive: true, timeout: KEPT_MS, maxFreeSockets: MOST_KEPT });
