@@ -71,7 +71,7 @@ build/.loaders: scripts/loaders.sh | build/.setup
 	@touch $@
 
 # What the ISO says of its programs.
-build/.parts: build/.programs build/.loaders scripts/kit/parts.ts src/kit/spdx/licences.ts src/kit/source-date.ts src/runes/version.ts package-lock.json LICENSE
+build/.parts: build/.programs build/.loaders scripts/kit/parts.ts src/kit/spdx/licences.ts src/kit/spdx/spdx-id.ts src/kit/source-date.ts src/runes/version.ts package-lock.json LICENSE
 	$(BIN) node scripts/kit/parts.ts build/parts lib/viver/loaders=build/loaders lib/viver/programs=build/programs lib/viver/programs/init
 	@touch $@
 

@@ -12,6 +12,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join, relative } from 'node:path';
 import { sourceDate } from '../../src/kit/source-date.ts';
 import { copyrightLicences, licenceRef, licenceText, spdxLicence } from '../../src/kit/spdx/licences.ts';
+import { spdxId } from '../../src/kit/spdx/spdx-id.ts';
 import { VERSION } from '../../src/runes/version.ts';
 
 const [doc, ...places] = process.argv.slice(2);
@@ -141,7 +142,6 @@ for (const [path, file] of places.flatMap(filesAt).sort(([left], [right]) => (le
 }
 
 const sorted = [...parts.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
-const idOf = (kind: string, name: string): string => `SPDXRef-${kind}-${name.replaceAll(/[^A-Za-z0-9.-]+/g, '-')}`;
 const refs = new Map<string, Part>();
 for (const part of sorted)
   for (const each of part.licences) if (each.startsWith('LicenseRef-') && !refs.has(each)) refs.set(each, part);
@@ -158,7 +158,7 @@ const spdx = {
   creationInfo: { created, creators: ['Tool: viver-make-kit'] },
   packages: sorted.map(({ name, version, licences, source, supplier, comment }) => ({
     name,
-    SPDXID: idOf('Package', name),
+    SPDXID: spdxId('Package', name),
     versionInfo: version,
     supplier,
     downloadLocation: 'NOASSERTION',
@@ -171,7 +171,7 @@ const spdx = {
   })),
   files: files.map(({ path, sha1, sha256 }) => ({
     fileName: `./${path}`,
-    SPDXID: idOf('File', sha1.slice(0, 12) + path),
+    SPDXID: spdxId('File', path),
     checksums: [
       { algorithm: 'SHA1', checksumValue: sha1 },
       { algorithm: 'SHA256', checksumValue: sha256 },
@@ -180,12 +180,16 @@ const spdx = {
     copyrightText: 'NOASSERTION',
   })),
   relationships: [
-    { spdxElementId: 'SPDXRef-DOCUMENT', relationshipType: 'DESCRIBES', relatedSpdxElement: idOf('Package', 'viver') },
-    ...files.flatMap(({ path, sha1, of }) =>
+    {
+      spdxElementId: 'SPDXRef-DOCUMENT',
+      relationshipType: 'DESCRIBES',
+      relatedSpdxElement: spdxId('Package', 'viver'),
+    },
+    ...files.flatMap(({ path, of }) =>
       of.map((name) => ({
-        spdxElementId: idOf('Package', name),
+        spdxElementId: spdxId('Package', name),
         relationshipType: 'CONTAINS',
-        relatedSpdxElement: idOf('File', sha1.slice(0, 12) + path),
+        relatedSpdxElement: spdxId('File', path),
       })),
     ),
   ],
