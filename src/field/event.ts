@@ -59,6 +59,8 @@ export type FieldEvent =
   | { readonly kind: 'agenda'; readonly order: readonly number[] }
   /** A chunk is read for the first time, in whatever way it is answered. */
   | { readonly kind: 'first read'; readonly chunk: number }
+  /** What other programs took of this machine's processors lately, 0 to 1. */
+  | { readonly kind: 'processors'; readonly others: number }
   /** The read has been answered or given up. */
   | { readonly kind: 'unread'; readonly read: number }
   /** A chunk came from an origin, or could not be had there. */

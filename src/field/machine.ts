@@ -169,6 +169,7 @@ export class FieldMachine {
     const out: Action[] = [];
     this.#now = now;
     if (event.kind === 'read') this.#idleness.read(now);
+    if (event.kind === 'processors') this.#idleness.processors(event.others, now);
     this.#take(event, now, out);
     this.#connections.hangUp(now, out);
     const side = sidesOf(event);

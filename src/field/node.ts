@@ -164,6 +164,11 @@ export class FieldNode {
     if (this.#isLookingAhead) this.#feed({ kind: 'first read', chunk });
   }
 
+  /** What other programs took of this machine's processors lately, 0 to 1: what is not urgent waits for a slow boot. */
+  processors(others: number): void {
+    this.#feed({ kind: 'processors', others });
+  }
+
   get origins(): readonly OriginStatus[] {
     return this.#options.origins?.status() ?? [];
   }

@@ -26,6 +26,7 @@ const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
   index: { connect: true, fetch: false, give: false },
   papers: NOTHING,
   read: { connect: true, fetch: true, give: false },
+  processors: { connect: false, fetch: true, give: false },
   agenda: { connect: true, fetch: true, give: false },
   'first read': { connect: false, fetch: true, give: false },
   unread: NOTHING,

@@ -28,6 +28,7 @@ import type { BootWatch } from '../boot-watch.ts';
 import { UsageError } from '../command.ts';
 import { indexPath, type OpenedImage, open } from './image.ts';
 import { keepSignature, rulesOf } from './papers.ts';
+import { watchProcessors } from './processors.ts';
 import { lookAhead, profileAnswer, watchBoot } from './profile.ts';
 import { say } from './say.ts';
 import { nodeIdOf, settleIn } from './store.ts';
@@ -135,6 +136,8 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
     await keepSignature(indexPath(values.store, opened.id), node.papers.papers.signatures);
   }
   watch = watchBoot(node, index);
+  // Something runs from it: its boot goes first.
+  if (target?.kind === 'kernel') stack.defer(watchProcessors((others) => node.processors(others)));
   void lookAhead(node, index, watch, { file: values.profile, store: values.store, origins });
   const served = target === undefined ? undefined : await serve(target, node.source, opened.id);
   if (served !== undefined) stack.defer(served.close);

@@ -3,6 +3,10 @@ const QUIET_MS = 1200;
 /** Until then, chunks fetched beside its reads, and how often: a machine that reads for ever fills its memory too. */
 const SPARE_CHUNKS = 4;
 const SPARE_MS = 500;
+/** What other programs take of the processors' time while a machine boots; less, and there is room for what is not urgent. */
+const BUSY_SHARE = 0.35;
+/** After that it is no boot that keeps the processors busy: a machine that computes for ever shall keep its share too. */
+const BOOT_MS = 300_000;
 
 /**
  * When a machine that runs from the field fetches what it did not ask for. At its boot every cycle and every packet is
@@ -12,15 +16,26 @@ export class Idleness {
   #readAt = Number.NEGATIVE_INFINITY;
   #spareAt = Number.NEGATIVE_INFINITY;
   #spare = 0;
+  #isBusy = false;
+  #bootEnds: number | undefined;
 
   /** Something was read that had to be fetched. */
   read(now: number): void {
     this.#readAt = now;
   }
 
+  /**
+   * What all other programs took of the time of all processors lately, 0 to 1. A slow processor works for seconds on what
+   * it has read: that nothing is read does not show that its boot is over.
+   */
+  processors(others: number, now: number): void {
+    this.#bootEnds ??= now + BOOT_MS;
+    this.#isBusy = others > BUSY_SHARE && now < this.#bootEnds;
+  }
+
   /** Whether one more chunk may be fetched in advance. */
   mayFill(now: number): boolean {
-    if (now - this.#readAt >= QUIET_MS) return true;
+    if (now - this.#readAt >= QUIET_MS && !this.#isBusy) return true;
     if (now - this.#spareAt >= SPARE_MS) {
       this.#spareAt = now;
       this.#spare = SPARE_CHUNKS;
