@@ -2,6 +2,7 @@
 const QUIET_MS = 1200;
 /** Until then, chunks fetched beside its reads, and how often: a machine that reads for ever fills its memory too. */
 const SPARE_CHUNKS = 4;
+const SPARE_CHUNKS_WHEN_BUSY = 1;
 const SPARE_MS = 500;
 /** What other programs take of the processors' time while a machine boots; less, and there is room for what is not urgent. */
 const BUSY_SHARE = 0.35;
@@ -38,7 +39,7 @@ export class Idleness {
     if (now - this.#readAt >= QUIET_MS && !this.#isBusy) return true;
     if (now - this.#spareAt >= SPARE_MS) {
       this.#spareAt = now;
-      this.#spare = SPARE_CHUNKS;
+      this.#spare = this.#isBusy ? SPARE_CHUNKS_WHEN_BUSY : SPARE_CHUNKS;
     }
     return this.#spare-- > 0;
   }

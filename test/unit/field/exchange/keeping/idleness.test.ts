@@ -28,8 +28,8 @@ test('while others keep the processors busy at its boot, it is not idle; later t
   const idleness = new Idleness();
   idleness.read(1000);
   idleness.processors(0.9, 1000);
-  expect(allowed(idleness, 60_000, 100)).toBe(4);
-  expect(allowed(idleness, 60_500, 100)).toBe(4);
+  expect(allowed(idleness, 60_000, 100)).toBe(1);
+  expect(allowed(idleness, 60_500, 100)).toBe(1);
   idleness.processors(0.2, 61_000);
   expect(allowed(idleness, 61_000, 100)).toBe(100);
   idleness.processors(1, 301_000);
