@@ -17,6 +17,9 @@ const ESCAPES = /\x1b\[[0-9;?=]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what is left of control characters is no text
 const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f]/g;
 
+/** What the kernel says goes right behind a prompt that stands there, on the same line. */
+const KERNEL_MESSAGE = /\[ *\d+\.\d{6}\] .*$/;
+
 const clean = (raw: string): string => raw.replace(ESCAPES, '').replace(CONTROLS, '');
 
 function find(text: string, pattern: string | RegExp): { end: number; text: string; groups: string[] } | undefined {
@@ -82,17 +85,33 @@ export class Console {
     return undefined;
   }
 
-  /** As takeLine, and the unfinished line counts too. */
+  /** As takeLine, and the unfinished line counts too; what the kernel wrote behind a prompt does not. */
   takePrompt(pattern: string | RegExp): Match | undefined {
-    const line = this.takeLine(pattern);
+    const line = this.takeLine(pattern) ?? this.#takeWrittenOn(pattern);
     if (line !== undefined) return line;
     const skip = this.#line === this.lines.length ? this.#column : 0;
     const text = this.unfinished;
-    const found = find(text.slice(skip), pattern);
+    const found = find(text.slice(skip).replace(KERNEL_MESSAGE, ''), pattern);
     if (found === undefined) return undefined;
     this.#line = this.lines.length;
     this.#column = skip + found.end;
     return { text, atMs: this.#atMs, groups: found.groups };
+  }
+
+  /** A prompt whose line the kernel has ended with a message of its own. */
+  #takeWrittenOn(pattern: string | RegExp): Match | undefined {
+    for (let index = this.#line; index < this.lines.length; index++) {
+      const line = this.lines[index];
+      if (line === undefined) break;
+      const text = index === this.#line ? line.text.slice(this.#column) : line.text;
+      const prompt = text.replace(KERNEL_MESSAGE, '');
+      const found = prompt === text || prompt === '' ? undefined : find(prompt, pattern);
+      if (found === undefined) continue;
+      this.#line = index + 1;
+      this.#column = 0;
+      return { text: line.text, atMs: line.atMs, groups: found.groups };
+    }
+    return undefined;
   }
 
   /** Complete lines that no match has passed yet. */
