@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { describeError } from '../../linux/describe-error.ts';
 
 const STAT = '/proc/stat';
 const LOOK_MS = 1000;
@@ -34,21 +35,36 @@ export function shareOfOthers(before: ProcessorTimes, after: ProcessorTimes, own
 }
 
 /**
- * Tells each second what other programs take of the processors, while a boot may last.
+ * Tells each second what other programs take of the processors, while a boot may last. The daemon that runs it has a
+ * root hanging on it: what cannot be read ends the watch, as if all were idle, and nothing else. At a shutdown soon
+ * after the boot /proc is gone before the daemon is.
  * @returns ends it
  */
-export function watchProcessors(tell: (others: number) => void): () => void {
-  const look = () => parseProcessorTimes(readFileSync(STAT, 'latin1'));
+export function watchProcessors(
+  tell: (others: number) => void,
+  log: (line: string) => void,
+  { stat = STAT, everyMs = LOOK_MS }: { readonly stat?: string; readonly everyMs?: number } = {},
+): () => void {
   const startMs = performance.now();
-  let [times, own] = [look(), process.cpuUsage()];
-  const timer = setInterval(() => {
-    const now = look();
+  let times: ProcessorTimes | undefined;
+  let own = process.cpuUsage();
+  const look = (): void => {
+    const now = parseProcessorTimes(readFileSync(stat, 'latin1'));
     const used = process.cpuUsage(own);
     if (times !== undefined && now !== undefined)
       tell(shareOfOthers(times, now, (used.user + used.system) / MICROSECONDS_PER_TICK));
     [times, own] = [now, process.cpuUsage()];
+  };
+  const timer = setInterval(() => {
+    try {
+      look();
+    } catch (error) {
+      clearInterval(timer);
+      tell(0);
+      log(`how busy the processors are is not looked at any more: ${describeError(error)}`);
+    }
     if (performance.now() - startMs > WATCH_MS) clearInterval(timer);
-  }, LOOK_MS);
+  }, everyMs);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -137,7 +137,7 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   }
   watch = watchBoot(node, index);
   // Something runs from it: its boot goes first.
-  if (target?.kind === 'kernel') stack.defer(watchProcessors((others) => node.processors(others)));
+  if (target?.kind === 'kernel') stack.defer(watchProcessors((others) => node.processors(others), say));
   void lookAhead(node, index, watch, { file: values.profile, store: values.store, origins });
   const served = target === undefined ? undefined : await serve(target, node.source, opened.id);
   if (served !== undefined) stack.defer(served.close);

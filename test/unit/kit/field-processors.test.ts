@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseProcessorTimes, shareOfOthers } from '../../../src/kit/field/processors.ts';
+import { parseProcessorTimes, shareOfOthers, watchProcessors } from '../../../src/kit/field/processors.ts';
 
 const STAT = 'cpu  100 20 30 800 40 5 5 0 7 1\ncpu0 100 20 30 800 40 5 5 0 7 1\nintr 5 0 0\n';
 
@@ -21,4 +21,23 @@ test('the share of others leaves out what this process took, and idle time', () 
       return share >= 0 && share <= 1;
     }),
   );
+});
+
+test('where /proc is gone, as late in a shutdown, the watch ends with a word and nothing else does', async () => {
+  const told: number[] = [];
+  const said: string[] = [];
+  const tell = (others: number) => void told.push(others);
+  const end = watchProcessors(tell, (line) => said.push(line), { stat: '/nowhere/stat', everyMs: 5 });
+  await expect.poll(() => said.length, { timeout: 20_000 }).toBe(1);
+  expect(said[0]).toContain('/nowhere/stat');
+  expect(told).toEqual([0]);
+  end();
+});
+
+test('this machine’s own processors are told of', async () => {
+  const told: number[] = [];
+  const end = watchProcessors((others) => told.push(others), expect.unreachable, { everyMs: 50 });
+  await expect.poll(() => told.length, { timeout: 20_000 }).toBeGreaterThan(1);
+  end();
+  for (const others of told) expect(others >= 0 && others <= 1).toBe(true);
 });
