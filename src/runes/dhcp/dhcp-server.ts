@@ -1,5 +1,4 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { isIPv4 } from 'node:net';
 import { describeError } from '../../linux/describe-error.ts';
 import { hasCode } from '../../linux/errno.ts';
 import type { AddressInterface, Network } from '../engine/interfaces.ts';
@@ -9,10 +8,11 @@ import { keptProgram } from '../kept-program.ts';
 import { dhcpNews } from '../overview/boot-progress.ts';
 import { RUN_DIRECTORY } from '../places.ts';
 import { logOfAskers } from '../rate-limit.ts';
-import { dhcpConfig, leasesWith, MOST_RELAYS, machinesFile, relaySubnets } from './dnsmasq-config.ts';
+import { dhcpConfig, leasesWith, machinesFile, relaySubnets } from './dnsmasq-config.ts';
 import { dnsmasqUser } from './dnsmasq-user.ts';
 import { FirmwareRefusals } from './firmware-refusals.ts';
 import { RefusedLoaders } from './refused-loaders.ts';
+import { Relays } from './relays.ts';
 
 /** For dnsmasq's dhcp-hostsdir. */
 const MACHINES_DIRECTORY = `${RUN_DIRECTORY}/dhcp-machines`;
@@ -43,8 +43,8 @@ export class DhcpServer {
   readonly #refusals = new FirmwareRefusals();
   readonly #refused = new RefusedLoaders();
   #running: { readonly stop: () => Promise<void>; readonly mode: ServingMode } | undefined;
-  /** Routers that have handed on a question, and how many dnsmasq was told of. */
-  readonly #relays = new Set<string>();
+  readonly #relays = new Relays();
+  /** How often they had changed when dnsmasq was told of them. */
   #relaysTold = 0;
   /** What dnsmasq was told of machines. */
   #written: string | undefined;
@@ -69,7 +69,7 @@ export class DhcpServer {
   /** Starts anew when a relay is there that it does not know yet: firmware asks again. */
   async refresh(): Promise<void> {
     const mode = this.mode;
-    if (mode === undefined || this.#relaysTold === this.#relays.size) return;
+    if (mode === undefined || this.#relaysTold === this.#relays.changes) return;
     await this.become(undefined);
     await this.become(mode);
   }
@@ -107,10 +107,10 @@ export class DhcpServer {
       scriptUrl: await context.ask('http').scriptUrl(),
       leaseFile: LEASE_FILE,
       machines: MACHINES_DIRECTORY,
-      relays: [...this.#relays],
+      relays: this.#relays.addresses,
       everybody,
     });
-    this.#relaysTold = this.#relays.size;
+    this.#relaysTold = this.#relays.changes;
     this.#written = undefined;
     await this.writeMachines();
     if (mode === 'full') await this.#writeLeases();
@@ -128,17 +128,15 @@ export class DhcpServer {
 
   #hearRelay(relay: string): void {
     const { context, network } = this.#options;
-    if (!isIPv4(relay) || this.#relays.has(relay)) return;
-    this.#relays.add(relay);
-    const [subnet] = relaySubnets([relay], network);
-    if (subnet !== undefined)
+    const isOfOther = relaySubnets([relay], network).length > 0;
+    if (isOfOther && this.#relays.hear(relay, performance.now()))
       context.log(`${relay} hands on questions of another subnet: firmware there is answered too`);
   }
 
   #hear(line: string): void {
     const { context, machines, onGiven } = this.#options;
     const relay = /^dnsmasq-dhcp\[\d+\]: no address range available for DHCP request via ([\d.]+)$/.exec(line)?.[1];
-    if (relay !== undefined && this.#relays.size < MOST_RELAYS) this.#hearRelay(relay);
+    if (relay !== undefined) this.#hearRelay(relay);
     const noLoader = this.#refusals.hear(line);
     if (noLoader !== undefined) context.log(noLoader);
     const secure = this.#refused.hear(line, performance.now());

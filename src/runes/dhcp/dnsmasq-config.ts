@@ -198,9 +198,6 @@ export function dhcpConfig(config: DhcpConfig): string {
   ]);
 }
 
-/** Anybody may send as a relay: more are not answered. */
-export const MOST_RELAYS = 16;
-
 /**
  * The subnets that relays stand for, by their addresses alone: as large as they can be beside the own one, since firmware
  * asks the second time by itself, from the address that it got.
@@ -214,7 +211,7 @@ export function relaySubnets(relays: readonly string[], own: Subnet): readonly S
     while (prefixLength < 32 && overlaps({ address, prefixLength }, own)) prefixLength++;
     subnets.push({ address, prefixLength });
   }
-  return subnets.slice(0, MOST_RELAYS);
+  return subnets;
 }
 
 const LARGEST_RELAYED = 16;

@@ -87,19 +87,20 @@ function loadingCard({ address, mac, says, seconds }) {
   card.append(make('p', 'says', says), make('p', 'soft', 'boots by network, for ' + seconds + ' s'));
   return card;
 }
-/* A card is made anew only when what it shows has changed. */
-const cards = new Map();
+/* A card is made anew only when what it shows has changed; those of machines that are gone are forgotten. */
+const cardsIn = new Map();
 function place(list, into, key, build) {
+  const before = cardsIn.get(into) ?? new Map();
+  const cards = new Map();
   const shown = list.map((one) => {
-    const id = into.id + key(one);
     const text = JSON.stringify(one);
-    const known = cards.get(id);
-    if (known !== undefined && known.text === text) return known.card;
-    const card = build(one);
-    card.dataset.find = [...card.querySelectorAll('p')].map((line) => line.textContent).join(' ').toLowerCase();
-    cards.set(id, { text, card });
+    const known = before.get(key(one));
+    const card = known !== undefined && known.text === text ? known.card : build(one);
+    card.dataset.find ??= [...card.querySelectorAll('p')].map((line) => line.textContent).join(' ').toLowerCase();
+    cards.set(key(one), { text, card });
     return card;
   });
+  cardsIn.set(into, cards);
   if (shown.length !== into.children.length || shown.some((card, i) => into.children[i] !== card)) into.replaceChildren(...shown);
 }
 const tile = (value, text, ...more) => make('div', 'tile', make('b', '', value), make('span', '', text), ...more);

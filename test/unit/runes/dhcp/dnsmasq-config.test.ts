@@ -117,12 +117,6 @@ test('firmware behind relays is answered too, in a subnet as large as may be bes
     { address: '10.51.0.1', prefixLength: 16 },
     { address: '10.50.0.1', prefixLength: 21 },
   ]);
-  expect(
-    relaySubnets(
-      Array.from({ length: 99 }, (_, i) => `10.${i + 100}.0.1`),
-      own,
-    ),
-  ).toHaveLength(16);
   for (const mode of ['full', 'proxy'] as const) {
     const text = dhcpConfig({ ...config, mode, relays: ['10.51.0.1'] });
     expect(lines(text)).toContain('dhcp-range=set:relayed,10.51.0.1,proxy,255.255.0.0');
