@@ -384,7 +384,8 @@ export class FieldMachine {
 
   #mayFill(): boolean {
     const { fill, readsFirst = false } = this.#options;
-    const isIdle = this.#isPreheating || !readsFirst || this.#idleness.mayFill(this.#now);
+    const isIdle =
+      this.#isPreheating || !readsFirst || this.#idleness.mayFill(this.#now, (this.#data?.reads.length ?? 0) > 0);
     return fill && !this.#leaving.isOn && isIdle;
   }
 

@@ -31,7 +31,7 @@ import { CARD_QUERY, otherCard, vlanOfCard } from '../web/ipxe-card.ts';
 import { PasswordGate } from '../web/password.ts';
 import { type BootableImage, mergeImages, pickWanted } from '../web/pick-image.ts';
 import { SentToDisk } from '../web/sent-to-disk.ts';
-import { type FileServer, leastLoaded } from '../web/spread.ts';
+import { type FileServer, holdsAll, leastLoaded } from '../web/spread.ts';
 import { QUESTIONS_OF_ONE, StatusRoutes } from '../web/status-routes.ts';
 import { secureLack } from '../web/tftp-tree.ts';
 import { type Answer, parsePart, WebServer } from '../web/web-server.ts';
@@ -232,7 +232,8 @@ export default definePlugin({
           initrdSum = undefined;
         });
         const { sizeBytes } = initrd;
-        const givers = [base, ...(await around()).helpers.map((helper) => helper.base)];
+        const { helpers } = await around();
+        const givers = [base, ...helpers.filter(({ isWhole }) => isWhole).map((helper) => helper.base)];
         return grubOf(found, mac, { sha256: await initrdSum, sizeBytes }, givers);
       }
       return grubOf(found, mac);
@@ -259,7 +260,10 @@ export default definePlugin({
       return {
         helpers: machines
           .filter(({ canServe, image }) => canServe && image?.id === field.image.id)
-          .map(({ address, load }) => ({ base: `http://${address}:${HTTP_PORT}`, transfers: load.transfers })),
+          .map(({ address, load }) => ({
+            ...{ base: `http://${address}:${HTTP_PORT}`, transfers: load.transfers },
+            isWhole: holdsAll(field, address),
+          })),
         offers: machines.flatMap(({ address, images }) =>
           images.map(({ name, id, peer }) => ({
             ...{ name, id, peers: [peer], from: address },
@@ -285,7 +289,9 @@ export default definePlugin({
       };
       if (here || found.sizeBytes < SPREAD_BYTES) return own;
       const { helpers: others } = await around();
-      const chosen: FileServer = leastLoaded({ base, transfers: server.transfers }, others);
+      const field = await recentField();
+      const isWhole = field === undefined || holdsAll(field, network.address);
+      const chosen = leastLoaded({ base, transfers: server.transfers, isWhole }, others);
       const helper = others.find((other) => other === chosen);
       if (helper === undefined) return own;
       helper.transfers++; // until it is asked again
@@ -379,7 +385,7 @@ interface Booting {
 /** What the other machines of the field give to those that boot. */
 interface Around {
   /** With the same image, and so the same boot files. */
-  readonly helpers: { readonly base: string; transfers: number }[];
+  readonly helpers: (FileServer & { transfers: number })[];
   /** Other images that they offer. */
   readonly offers: readonly BootableImage[];
 }

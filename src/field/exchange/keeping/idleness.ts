@@ -1,5 +1,7 @@
 /** A machine is idle when its device was not read past the node's memory for so long. */
 const QUIET_MS = 1200;
+/** A read that waits counts as reading, on a slow wire too; after so long it waits for what nobody has. */
+const WAITING_MS = 30_000;
 /** Until then, chunks fetched beside its reads, and how often: a machine that reads for ever fills its memory too. */
 const SPARE_CHUNKS = 4;
 const SPARE_CHUNKS_WHEN_BUSY = 1;
@@ -15,6 +17,7 @@ const BOOT_MS = 300_000;
  */
 export class Idleness {
   #readAt = Number.NEGATIVE_INFINITY;
+  #waitedAt = Number.NEGATIVE_INFINITY;
   #spareAt = Number.NEGATIVE_INFINITY;
   #spare = 0;
   #isBusy = false;
@@ -34,9 +37,10 @@ export class Idleness {
     this.#isBusy = others > BUSY_SHARE && now < this.#bootEnds;
   }
 
-  /** Whether one more chunk may be fetched in advance. */
-  mayFill(now: number): boolean {
-    if (now - this.#readAt >= QUIET_MS && !this.#isBusy) return true;
+  /** Whether one more chunk may be fetched in advance. @param isWaiting a read waits for what is fetched */
+  mayFill(now: number, isWaiting: boolean): boolean {
+    if (isWaiting && now - this.#readAt < WAITING_MS) this.#waitedAt = now;
+    if (now - Math.max(this.#readAt, this.#waitedAt) >= QUIET_MS && !this.#isBusy) return true;
     if (now - this.#spareAt >= SPARE_MS) {
       this.#spareAt = now;
       this.#spare = this.#isBusy ? SPARE_CHUNKS_WHEN_BUSY : SPARE_CHUNKS;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { Idleness } from '../../../../../src/field/exchange/keeping/idleness.ts';
 
-const allowed = (idleness: Idleness, now: number, asked: number): number =>
-  Array.from({ length: asked }, () => idleness.mayFill(now)).filter(Boolean).length;
+const allowed = (idleness: Idleness, now: number, asked: number, isWaiting = false): number =>
+  Array.from({ length: asked }, () => idleness.mayFill(now, isWaiting)).filter(Boolean).length;
 
 test('a machine that reads nothing is idle', () => {
   expect(allowed(new Idleness(), 0, 100)).toBe(100);
@@ -22,6 +22,22 @@ test('a while after the last read everything may be fetched', () => {
   idleness.read(1000);
   expect(allowed(idleness, 2199, 100)).toBe(4);
   expect(allowed(idleness, 2200, 100)).toBe(100);
+});
+
+test('while a read waits, as it does for seconds on a slow wire, nothing takes the wire from it', () => {
+  const idleness = new Idleness();
+  idleness.read(1000);
+  for (let now = 1500; now < 20_000; now += 500) expect(allowed(idleness, now, 100, true)).toBe(4);
+  // It has come: the next one may follow at once.
+  expect(allowed(idleness, 20_000, 100)).toBe(4);
+  expect(allowed(idleness, 21_000, 100)).toBe(100);
+});
+
+test('a read of what nobody has keeps the rest away for half a minute only', () => {
+  const idleness = new Idleness();
+  idleness.read(1000);
+  for (let now = 1500; now < 31_000; now += 500) expect(allowed(idleness, now, 100, true)).toBe(4);
+  expect(allowed(idleness, 33_000, 100, true)).toBe(100);
 });
 
 test('while others keep the processors busy at its boot, it is not idle; later that says nothing', () => {
