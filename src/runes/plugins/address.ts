@@ -16,15 +16,11 @@ import { keptBusybox, keptDhcpHook } from '../kept-program.ts';
 import { type Machine, wordOf } from '../machine.ts';
 import { findKeeper } from '../network-managers/keeper.ts';
 import { RUN_DIRECTORY } from '../places.ts';
-import { udevIsAtCards } from '../udev-cards.ts';
+import { cardsWithCarrier } from '../wired-cards.ts';
 
 /** A DHCP server answers at once, or its relay within a second or two; three questions are asked in this time. */
 const DHCP_PATIENCE_MS = 4000;
-/** A link over copper is there two or three seconds after the card is switched on. */
-const CARRIER_PATIENCE_MS = 6000;
-const CARRIER_POLL_MS = 200;
-/** A machine with much hardware and slow firmware. */
-const UDEV_PATIENCE_MS = 10_000;
+const KEEPER_POLL_MS = 200;
 /** NetworkManager has its lease five to ten seconds after a slow machine's cable is seen. */
 const KEEPER_PATIENCE_MS = 15_000;
 const ATTEMPTS = 8;
@@ -90,27 +86,7 @@ async function networkOfKeeper(network: Rtnetlink, keeper: string, signal: Abort
       };
     }
     if (performance.now() > endMs) return undefined;
-    await sleep(CARRIER_POLL_MS, undefined, { signal });
-  }
-}
-
-/** Until the image's udev has named the cards and found their drivers: one that is up cannot be renamed before Linux 6.2. */
-async function cardsSettled(network: Rtnetlink, signal: AbortSignal): Promise<void> {
-  const endMs = performance.now() + UDEV_PATIENCE_MS;
-  while (performance.now() < endMs && udevIsAtCards((await network.links()).filter(isUsable)))
-    await sleep(CARRIER_POLL_MS, undefined, { signal });
-}
-
-/** Switches every card on and gives those with a cable, as soon as each is settled or the time is over. */
-async function withCarrier(network: Rtnetlink, signal: AbortSignal): Promise<Link[]> {
-  await cardsSettled(network, signal);
-  const endMs = performance.now() + CARRIER_PATIENCE_MS;
-  for (;;) {
-    const links = (await network.links()).filter(isUsable);
-    for (const link of links) if (!link.up) await network.setUp(link, true);
-    const carried = links.filter(({ carrier, up }) => carrier && up);
-    if ((links.length > 0 && carried.length === links.length) || performance.now() > endMs) return carried;
-    await sleep(CARRIER_POLL_MS, undefined, { signal });
+    await sleep(KEEPER_POLL_MS, undefined, { signal });
   }
 }
 
@@ -244,13 +220,16 @@ async function askOthers(
   return asked.find((one) => one !== undefined);
 }
 
+/** With a cable; the card that the machine was booted by goes first. */
+async function cardsOf({ machine, signal, log }: Context<never>, network: Rtnetlink): Promise<Link[]> {
+  const cards = await cardsWithCarrier({ network, signal, log });
+  return cards.sort((a, b) => rankOf(b, machine) - rankOf(a, machine));
+}
+
 /** On a machine that serves a VLAN only (`viver.vlan=`): its address there, else one of VIVER's own. */
-async function findOnVlan(
-  { machine, signal, log }: Context<never>,
-  network: Rtnetlink,
-  vlan: number,
-): Promise<Network> {
-  const cards = (await withCarrier(network, signal)).sort((a, b) => rankOf(b, machine) - rankOf(a, machine));
+async function findOnVlan(context: Context<never>, network: Rtnetlink, vlan: number): Promise<Network> {
+  const { machine, signal, log } = context;
+  const cards = await cardsOf(context, network);
   const serve = wordOf(machine.commandLine, 'viver.serve');
   const card = cards.find((one) => isTold(serve, one)) ?? cards[0];
   if (card === undefined) throw new Error('no network interface has a link');
@@ -279,7 +258,7 @@ async function find(context: Context<never>): Promise<Network> {
   if (known !== undefined && (isSet || machine.booted === 'network' || isTold(serve, linkOf(known)))) return known;
   const { vlan } = vlanWord(machine);
   if (vlan !== undefined && known === undefined) return await findOnVlan(context, network, vlan);
-  const links = (await withCarrier(network, signal)).sort((a, b) => rankOf(b, machine) - rankOf(a, machine));
+  const links = await cardsOf(context, network);
   const [link] = links;
   if (link === undefined && known !== undefined) return known;
   if (link === undefined) throw new Error('no network interface has a link');
