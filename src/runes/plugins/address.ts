@@ -13,6 +13,7 @@ import { isTold, linksWithServer, wireToServe } from '../dhcp/wires.ts';
 import type { Network } from '../engine/interfaces.ts';
 import { type Context, definePlugin } from '../engine/plugin.ts';
 import { keptBusybox, keptDhcpHook } from '../kept-program.ts';
+import { lossOf } from '../lost-address.ts';
 import { type Machine, wordOf } from '../machine.ts';
 import { findKeeper } from '../network-managers/keeper.ts';
 import { RUN_DIRECTORY } from '../places.ts';
@@ -312,13 +313,14 @@ function renewal(context: Context<never>, network: Network): (reason: string) =>
   };
 }
 
-/** A DHCP client may have been given another address meanwhile, or somebody took it away. */
-async function watch({ signal, restart }: Context<never>, { address, interfaceName }: Network): Promise<void> {
+/** A DHCP client may have been given another address meanwhile, or somebody took it away, or gave the card another name. */
+async function watch({ signal, restart }: Context<never>, own: Network): Promise<void> {
   for (;;) {
     await sleep(WATCH_MS, undefined, { signal });
     using network = new Rtnetlink();
-    if ((await network.addresses()).some((one) => one.address === address)) continue;
-    restart(`${address} is gone from ${interfaceName}`);
+    const loss = lossOf(own, await network.addresses(), await network.links());
+    if (loss === undefined) continue;
+    restart(loss);
     return;
   }
 }
