@@ -1,8 +1,11 @@
+import { askStatus } from '../../field/control.ts';
 import { Rtnetlink } from '../../linux/netlink/rtnetlink.ts';
 import { isUsable } from '../../net/interfaces.ts';
 import { definePlugin } from '../engine/plugin.ts';
-import { endProgram, type StartedProgram, startProgram } from '../engine/supervised.ts';
+import { type StartedProgram, startProgram } from '../engine/supervised.ts';
+import { WaitingProgram } from '../engine/waiting-program.ts';
 import { isDaemonThere, ownField } from '../own-field.ts';
+import { FIELD_SOCKET } from '../places.ts';
 
 /** Between this plugin and `field` only: it is no part of the interfaces for plugins of one's own. */
 interface EarlyField {
@@ -19,9 +22,21 @@ declare module '../engine/interfaces.ts' {
   }
 }
 
+/** Twice the time after which a machine with a cable has an address, whatever it waits for before. */
+const PATIENCE_MS = 60_000;
+
 async function hasCard(): Promise<boolean> {
   using network = new Rtnetlink();
   return (await network.links()).some(isUsable);
+}
+
+/** Of /init, or one that a `viver runes` which died has left: `field` will find it, and take no other. */
+async function isFieldThere(): Promise<boolean> {
+  if (isDaemonThere()) return true;
+  return await askStatus(FIELD_SOCKET).then(
+    () => true,
+    () => false,
+  );
 }
 
 /**
@@ -32,25 +47,12 @@ export default definePlugin({
   name: 'early-field',
   summary: "starts the field daemon of a machine that boots from a medium, before the machine's address is known",
   provides: ['early-field'],
-  async start({ machine, defer }) {
-    let waiting: StartedProgram | undefined;
-    if (machine.image?.path !== undefined && !isDaemonThere() && (await hasCard())) {
-      waiting = await startProgram(ownField(machine, '-'), 'pipe');
-      // Whoever takes it sees that it has ended.
-      waiting.child.stdin?.on('error', () => {});
+  async start({ machine, defer, log }) {
+    let waiting: WaitingProgram | undefined;
+    if (machine.image?.path !== undefined && (await hasCard()) && !(await isFieldThere())) {
+      waiting = new WaitingProgram(await startProgram(ownField(machine, '-'), 'pipe'), PATIENCE_MS, log);
     }
-    defer(async () => {
-      if (waiting !== undefined) await endProgram(waiting);
-    });
-    return {
-      'early-field': {
-        take: async () => {
-          const taken = waiting;
-          waiting = undefined;
-          const { child } = taken ?? {};
-          return child?.exitCode === null && child.signalCode === null ? taken : undefined;
-        },
-      },
-    };
+    defer(async () => await waiting?.end());
+    return { 'early-field': { take: async () => waiting?.take() } };
   },
 });
