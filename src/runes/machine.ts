@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { sysTree } from '../hardware/sys-tree.ts';
 import { hasCode } from '../linux/errno.ts';
 import { bootMacOf } from '../net/interfaces.ts';
 
@@ -61,9 +62,11 @@ function textOf(path: string): string | undefined {
   }
 }
 
+/** A card may go, or be given another name, while it is read. */
 function readMacs(directory: string): string[] {
-  const names = readdirSync(directory).filter((name) => name !== 'lo');
-  const macs = names.map((name) => textOf(`${directory}/${name}/address`)?.trim() ?? '');
+  const tree = sysTree();
+  const names = tree.list(directory).filter((name) => name !== 'lo');
+  const macs = names.map((name) => tree.read(`${directory}/${name}/address`)?.trim() ?? '');
   return [...new Set(macs.filter((mac) => /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac) && mac !== '00:00:00:00:00:00'))];
 }
 

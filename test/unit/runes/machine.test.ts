@@ -1,5 +1,8 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parseBootReport, wordOf } from '../../../src/runes/machine.ts';
+import { parseBootReport, readMachine, wordOf } from '../../../src/runes/machine.ts';
 import { checkMachineStatus } from '../../../src/runes/machine-status.ts';
 
 test('the last word of a name on the command line counts, and none after --', () => {
@@ -16,6 +19,20 @@ test('the boot report tells how the machine booted and where its image is', () =
     image: { name: 'debian', id: undefined, path: undefined },
   });
   expect(parseBootReport('{"ready":false}')).toEqual({ booted: 'medium', image: undefined });
+});
+
+test('a card that goes while its address is read (ENODEV, as here EISDIR) costs the machine nothing', () => {
+  const interfaces = mkdtempSync(join(tmpdir(), 'viver-cards-'));
+  try {
+    for (const name of ['lo', 'eth0', 'eth1', 'eth2']) mkdirSync(join(interfaces, name));
+    mkdirSync(join(interfaces, 'eth0/address'));
+    writeFileSync(join(interfaces, 'eth2/address'), '52:54:00:00:00:02\n');
+    const places = { report: '/nowhere', commandLine: '/nowhere' };
+    expect(readMachine({ ...places, interfaces }).macs).toEqual(['52:54:00:00:00:02']);
+    expect(readMachine({ ...places, interfaces: '/nowhere' }).macs).toEqual([]);
+  } finally {
+    rmSync(interfaces, { recursive: true });
+  }
 });
 
 const status = {
