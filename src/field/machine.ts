@@ -14,6 +14,7 @@ import { IndexSpreader } from './exchange/index/index-spreader.ts';
 import { PaperSeeker } from './exchange/index/paper-seeker.ts';
 import { Leaving } from './exchange/keeping/departure.ts';
 import { shareOf } from './exchange/keeping/duty.ts';
+import { Handover } from './exchange/keeping/handover.ts';
 import { Idleness } from './exchange/keeping/idleness.ts';
 import { Keeper } from './exchange/keeping/keeper.ts';
 import { makeStock, type Stock } from './exchange/stock.ts';
@@ -61,6 +62,7 @@ export class FieldMachine {
   readonly #origins: OriginOrders;
   #agenda: LookAhead | undefined;
   readonly #idleness = new Idleness();
+  readonly #handover: Handover;
   /** Of the event that is handled. */
   #now = 0;
   #data: Data | undefined;
@@ -90,6 +92,7 @@ export class FieldMachine {
         this.#say(`${formatNode(node)} at ${address} ${how}`);
       },
     });
+    this.#handover = new Handover(this.gossip.table, options.node);
     this.#throttles.set(options.limits ?? NO_LIMITS, 0);
     const indexBytes = (): number => chunkIndexFileSize(this.#data?.lengths.count ?? 0);
     this.#indexes = new IndexSpreader(this.#throttles.up, indexBytes);
@@ -385,7 +388,10 @@ export class FieldMachine {
   #mayFill(): boolean {
     const { fill, readsFirst = false } = this.#options;
     const isIdle =
-      this.#isPreheating || !readsFirst || this.#idleness.mayFill(this.#now, (this.#data?.reads.length ?? 0) > 0);
+      this.#isPreheating ||
+      !readsFirst ||
+      this.#handover.isOn(this.#data?.lengths.count ?? 0, this.#now) ||
+      this.#idleness.mayFill(this.#now, (this.#data?.reads.length ?? 0) > 0);
     return fill && !this.#leaving.isOn && isIdle;
   }
 

@@ -38,6 +38,8 @@ export interface SimulatorOptions {
   readonly duplicateRate?: number;
   readonly jitterMs?: number;
   readonly fill?: boolean;
+  /** Something runs from each node that has not the image on a medium. */
+  readonly readsFirst?: boolean;
   /** Between rooms everything goes through a link of each room: bytes a second out of it and into it, and its delay. */
   readonly uplink?: { readonly rate: number; readonly latencyMs: number };
   /** Every datagram and control frame goes through its encoder and decoder, as between real nodes. */
@@ -109,6 +111,7 @@ export class Simulator {
       cookie: (from) => Uint8Array.from({ length: 8 }, (_, i) => (from.charCodeAt(i % from.length) * (i + 3)) & 255),
       keep,
       fill: this.#options.fill ?? true,
+      readsFirst: (this.#options.readsFirst ?? false) && keep > 0,
       hasOrigin: false,
       room: link.isTold === true ? (link.room ?? 0) : 0,
       isRefused: (host) => this.refuses(address, host),
