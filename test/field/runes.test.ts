@@ -158,6 +158,28 @@ describe('a machine booted from a medium', () => {
   });
 });
 
+describe('a machine whose', () => {
+  test('field daemon was started before its address was known has one daemon, there, and another one when it dies', async () => {
+    const found = (await play('a field of its own', 'machine-scenarios')) as { own: string };
+    const at = `${found.own}:20070`;
+    expect(found).toEqual({ own: expect.stringMatching(/^10\.86\./), early: ['-'], at, after: [at] });
+  });
+
+  test('card is renamed serves on by its new name', async () => {
+    expect(await play('a card gets another name', 'machine-scenarios')).toEqual({
+      isSame: true,
+      lease: 'undionly.kpxe',
+    });
+  });
+
+  test('card is renamed has its lease renewed by the new name', async () => {
+    expect(await play('a card with a lease gets another name', 'machine-scenarios')).toEqual({
+      address: [expect.stringMatching(/^10\.71\.0\./)],
+      renews: true,
+    });
+  });
+});
+
 describe('several machines', () => {
   test('one serves at a time; when it is switched off another does', async () => {
     const found = (await play('the one that serves is switched off', 'machine-scenarios')) as { table: string };

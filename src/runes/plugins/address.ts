@@ -21,6 +21,7 @@ import { cardsWithCarrier } from '../wired-cards.ts';
 
 /** A DHCP server answers at once, or its relay within a second or two; three questions are asked in this time. */
 const DHCP_PATIENCE_MS = 4000;
+const ADDRESS_FILE = 'address-';
 const KEEPER_POLL_MS = 200;
 /** NetworkManager has its lease five to ten seconds after a slow machine's cable is seen. */
 const KEEPER_PATIENCE_MS = 15_000;
@@ -30,20 +31,31 @@ const WATCH_MS = 5000;
 const RENEW_MS = 15_000;
 const LONGEST_RENEW_MS = 300_000;
 
-/** What /init set up for the root this machine hangs on: its DHCP client keeps `address-INTERFACE` up to date. */
-async function networkOfBoot(network: Rtnetlink): Promise<Network | undefined> {
-  const [file] = readdirSync(RUN_DIRECTORY).filter((name) => name.startsWith('address-'));
-  if (file === undefined) return undefined;
+/**
+ * What /init set up for the root this machine hangs on, or this plugin before: the DHCP client keeps `address-INTERFACE` up
+ * to date, and ends with the name of its interface.
+ */
+async function networkOfBoot(
+  network: Rtnetlink,
+): Promise<{ readonly boot: Network; readonly isKept: boolean } | undefined> {
   const links = await network.links();
-  const [wanted] = readFileSync(`${RUN_DIRECTORY}/${file}`, 'utf8').trim().split('/');
-  const own = (await network.addresses()).find(({ address }) => address === wanted);
-  // by the address, not by the name: udev may have given the interface another one since
-  const link = links.find(({ index }) => index === own?.linkIndex);
-  if (own === undefined || link === undefined) return undefined; // of an interface that is gone
+  const addresses = await network.addresses();
+  const found = readdirSync(RUN_DIRECTORY).flatMap((file) => {
+    if (!file.startsWith(ADDRESS_FILE)) return [];
+    const [wanted] = readFileSync(`${RUN_DIRECTORY}/${file}`, 'utf8').trim().split('/');
+    const own = addresses.find(({ address }) => address === wanted);
+    // by the address, not by the name: udev may have given the interface another one since
+    const link = links.find(({ index }) => index === own?.linkIndex);
+    if (own === undefined || link === undefined) return []; // of an interface that is gone
+    return [{ own, link, isKept: file === `${ADDRESS_FILE}${link.name}` }];
+  });
+  const best = found.find(({ isKept }) => isKept) ?? found[0];
+  if (best === undefined) return undefined;
+  const { own, link, isKept } = best;
   const route = (await network.routes()).find(
     ({ prefixLength, linkIndex }) => prefixLength === 0 && linkIndex === link.index,
   );
-  return {
+  const boot: Network = {
     interfaceName: link.name,
     mac: link.mac,
     address: own.address,
@@ -53,6 +65,7 @@ async function networkOfBoot(network: Rtnetlink): Promise<Network | undefined> {
     origin: 'lease',
     server: undefined,
   };
+  return { boot, isKept };
 }
 
 function namesOfBoot(): Pick<Network, 'dns' | 'search'> {
@@ -254,8 +267,10 @@ async function find(context: Context<never>): Promise<Network> {
   // Without it a machine cannot reach its own addresses; systemd sees to it, other init systems leave it to ifupdown.
   for (const link of await network.links()) if (link.loopback && !link.up) await network.setUp(link, true);
   const serve = wordOf(machine.commandLine, 'viver.serve');
-  const known = await networkOfBoot(network);
   const isSet = (wordOf(machine.commandLine, 'viver.ip') ?? 'dhcp') !== 'dhcp';
+  const left = await networkOfBoot(network);
+  // A lease that nobody renews is asked for anew, unless the root hangs on it.
+  const known = left?.isKept === false && !isSet && machine.booted === 'medium' ? undefined : left?.boot;
   if (known !== undefined && (isSet || machine.booted === 'network' || isTold(serve, linkOf(known)))) return known;
   const { vlan } = vlanWord(machine);
   if (vlan !== undefined && known === undefined) return await findOnVlan(context, network, vlan);

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { askForAddress, stranger, switchOn, until } from './lab.ts';
+import { askForAddress, foreignServer, stranger, switchOn, until } from './lab.ts';
 import { codeOf, get, image, PORT, play, statusOf, work } from './scene.ts';
 
 const SCENARIOS: Record<string, () => Promise<unknown>> = {
@@ -52,6 +52,54 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
       known: leases.includes(` ${other} `),
       same: renewed?.includes(`given ${other}`),
       lease: lease.boot_file ?? lease.bootfile,
+    };
+  },
+
+  async 'a field of its own'() {
+    const one = await switchOn({ name: 'one', image, hasProgram: true, ownField: true });
+    await one.said(/dhcp: full/);
+    const daemons = () => one.run("pgrep -af 'field up --image' | grep -v pgrep").output.trim().split('\n');
+    const listening = () => daemons().map((line) => / --listen (\S+)/.exec(line)?.[1]);
+    const early = listening();
+    const node = () =>
+      JSON.parse(one.run(`curl -sS -m 10 http://${one.addresses()[0]}:${PORT}/status.json`).output) as {
+        field: { node: { address: string } } | null;
+      };
+    const at = node().field?.node.address;
+    const [pid = ''] = daemons()[0]?.split(' ') ?? [];
+    one.run(`kill -KILL ${pid}`);
+    await one.said(/field failed: viver field up ended with SIGKILL/);
+    await until('a field again', () => {
+      const { status, output } = one.run(`curl -sS -m 10 http://${one.addresses()[0]}:${PORT}/status.json`);
+      return status === 0 && (JSON.parse(output) as { field: unknown }).field !== null;
+    });
+    return { own: one.addresses()[0], early, at, after: listening() };
+  },
+
+  async 'a card gets another name'() {
+    const one = await switchOn({ name: 'one', image });
+    await one.said(/dhcp: full/);
+    const address = one.addresses()[0];
+    one.run('ip link set eth0 name enp0s3');
+    await one.said(/: eth0 is called enp0s3 now$/);
+    const begun = one.lines.length;
+    await until('it to serve again', () => one.lines.slice(begun).some((line) => /dhcp: full/.test(line)));
+    const client = await stranger('client');
+    const lease = await askForAddress(client, '-x 93:0000');
+    return { isSame: one.addresses('enp0s3')[0] === address, lease: lease.boot_file ?? lease.bootfile };
+  },
+
+  async 'a card with a lease gets another name'() {
+    await foreignServer('10.71.0');
+    const one = await switchOn({ name: 'one', image });
+    await one.said(/dhcp: proxy/);
+    one.run('ip link set eth0 name enp0s3');
+    await one.said(/: eth0 is called enp0s3 now$/);
+    const begun = one.lines.length;
+    await until('it to serve again', () => one.lines.slice(begun).some((line) => /dhcp: proxy/.test(line)));
+    return {
+      address: one.addresses('enp0s3'),
+      renews: one.run('pgrep -af udhcpc').output.includes(' -i enp0s3 '),
     };
   },
 

@@ -21,6 +21,7 @@ const {
   plugins,
   signingKeys = {},
   hasProgram = false,
+  ownField = false,
   words = '',
 }: MachineRecord = JSON.parse(process.argv[2] ?? '');
 
@@ -68,16 +69,17 @@ if (key !== undefined) {
 }
 
 while (!existsSync('/sys/class/net/eth0')) await sleep(20);
-startSupervisor({
-  command: [
-    process.execPath,
-    join(root, 'src/init/main.ts'),
-    ...['field', 'up', '--image', image, '--name', imageName, '--control', '/run/viver/field.sock'],
-    ...(key === undefined ? [] : ['--key', keyFile]),
-  ],
-  name: '@viver-field',
-  busybox: '/bin/busybox',
-  log: '/dev/null',
-  after: UNTIL_NETWORK,
-});
+if (!ownField)
+  startSupervisor({
+    command: [
+      process.execPath,
+      join(root, 'src/init/main.ts'),
+      ...['field', 'up', '--image', image, '--name', imageName, '--control', '/run/viver/field.sock'],
+      ...(key === undefined ? [] : ['--key', keyFile]),
+    ],
+    name: '@viver-field',
+    busybox: '/bin/busybox',
+    log: '/dev/null',
+    after: UNTIL_NETWORK,
+  });
 process.exitCode = await runCommand(['runes']);
