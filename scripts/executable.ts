@@ -176,6 +176,8 @@ writeFileSync(join(work, 'sea.json'), JSON.stringify(configuration, undefined, 2
 // A start-up snapshot, the heap after all modules have run, starts in half the time that compiling them takes.
 execFileSync(process.execPath, [...REPRODUCIBLE, ...COMPILE_LATE, '--build-sea', 'sea.json'], {
   cwd: work,
+  // What the builder's shell says to Node (NODE_OPTIONS, NODE_DEBUG) would be in the snapshot.
+  env: {},
   stdio: ['ignore', 'ignore', 'inherit'],
 });
 const made = join(work, 'viver');

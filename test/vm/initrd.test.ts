@@ -21,17 +21,24 @@ async function sha256(path: string): Promise<string> {
 }
 
 /** Executable and initrd, made in a folder of their own. */
-async function build(name: string): Promise<{ readonly executable: string; readonly initrd: string }> {
+async function build(
+  name: string,
+  shell: NodeJS.ProcessEnv = {},
+): Promise<{ readonly executable: string; readonly initrd: string }> {
   const viver = join(folder, name, 'viver');
   const initrd = join(folder, name, 'initrd.cpio');
-  execFileSync(process.execPath, [join(ROOT, 'scripts/executable.ts'), viver], { stdio: 'pipe' });
+  execFileSync(process.execPath, [join(ROOT, 'scripts/executable.ts'), viver], {
+    stdio: 'pipe',
+    env: { ...process.env, ...shell },
+  });
   const kit = { ...checkoutAt(ROOT), executable: viver };
   await makeInitrd({ kit, tree: join(BUILD, 'kernel'), output: initrd, compression: 'none' });
   return { executable: await sha256(viver), initrd: await sha256(initrd) };
 }
 
-test('the same sources give the same executable and the same initrd, wherever they are built', async () => {
-  expect(await build('here')).toEqual(await build('a/longer/path/elsewhere'));
+test('the same sources give the same executable and the same initrd, wherever and by whomever they are built', async () => {
+  const shell = { NODE_OPTIONS: '--enable-source-maps', NODE_DEBUG: 'sea', TZ: 'Asia/Tokyo', LC_ALL: 'de_DE.UTF-8' };
+  expect(await build('here')).toEqual(await build('a/longer/path/elsewhere', shell));
 }, 1_200_000);
 
 /**
