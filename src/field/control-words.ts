@@ -6,6 +6,9 @@ import { fieldStrip } from './strip.ts';
 import { formatAddress, parseAddress } from './wire/address.ts';
 import { DEFAULT_PORT } from './wire/protocol.ts';
 
+/** In the line by which a daemon says that it answers only when it has read all of its image. */
+export const INDEX_IS_MADE = 'the index is made';
+
 /** How far a node is that fetches all of the image; 0 chunks while the index is not known. */
 export interface PreheatProgress {
   readonly held: number;

@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { INDEX_IS_MADE } from '../../field/control-words.ts';
 import { NO_PAPERS, type Papers } from '../../field/wire/papers.ts';
 import type { ChunkIndex } from '../../image/chunk-index.ts';
 import { type ImageFile, openImage } from '../../image/image-file.ts';
@@ -61,6 +62,7 @@ export async function open(values: Values, signal: AbortSignal): Promise<OpenedI
       throw new Error(`${paths.index} is of an image of ${index.size} bytes, not ${file.size}`);
     return { file, index, id: index.id, name, papers: await readPapers(paths.index, paths.name) };
   }
+  say(`${paths.index} is not there: ${INDEX_IS_MADE}, for which all ${file.size} bytes of the image are read`);
   const index = await withProgress('index', (onProgress) => makeChunkIndex(file, { signal, onProgress }));
   if (values.id !== undefined && values.id.toLowerCase() !== index.id) {
     throw new Error(`${values.image} has the id ${index.id}, wanted ${values.id}`);

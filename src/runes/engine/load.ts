@@ -25,7 +25,10 @@ export interface LoadedRunes {
 /** What is wrong with the default export of a plugin file; undefined when it is a plugin. */
 export function pluginFault(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return 'its default export is no plugin (definePlugin({ … }))';
-  const { name, api, provides, requires, uses, prepare, start, stop } = value as Record<string, unknown>;
+  const { name, api, provides, requires, uses, prepare, start, startTimeoutMs, stop } = value as Record<
+    string,
+    unknown
+  >;
   if (api !== undefined && api !== API_VERSION)
     return `it is for version ${String(api).slice(0, 20)} of RUNES, and this VIVER has version ${API_VERSION}`;
   if (typeof name !== 'string' || !/^[a-z0-9][a-z0-9-]*$/.test(name)) return 'its name is not of a-z, 0-9 and -';
@@ -36,6 +39,9 @@ export function pluginFault(value: unknown): string | undefined {
   for (const [key, method] of Object.entries({ prepare, start, stop })) {
     if (method !== undefined && typeof method !== 'function') return `${key} is no function`;
   }
+  // longer, and a timer of Node's ends at once
+  const isTime = typeof startTimeoutMs === 'number' && startTimeoutMs > 0 && startTimeoutMs < 2 ** 31;
+  if (startTimeoutMs !== undefined && !isTime) return 'startTimeoutMs is no time in milliseconds';
   if (prepare === undefined && start === undefined) return 'it has neither prepare nor start';
   return undefined;
 }

@@ -52,6 +52,8 @@ export interface Plugin<P extends InterfaceName = InterfaceName, R extends Inter
   readonly requires?: readonly R[];
   /** Interfaces that are asked when there; their providers are started first too. */
   readonly uses?: readonly R[];
+  /** How long `start` may take before it counts as failed, for one that has much to do; default: two minutes. */
+  readonly startTimeoutMs?: number;
   /** Before the switch: sets things in the new root. What fails is told, and the boot goes on. */
   prepare?(root: NewRoot): void | Promise<void>;
   /** After the switch. Gives what it provides, when it can answer. */

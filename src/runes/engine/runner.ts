@@ -152,7 +152,7 @@ export class Runner {
 
   async #startOne(slot: Slot): Promise<void> {
     const { plugin } = slot;
-    const { startTimeoutMs = START_TIMEOUT_MS } = this.#options;
+    const startTimeoutMs = plugin.startTimeoutMs ?? this.#options.startTimeoutMs ?? START_TIMEOUT_MS;
     const running: Running = { stop: new AbortController(), cleanups: [], provided: {}, startedAt: performance.now() };
     const { signal } = running.stop;
     slot.state = 'starting';

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askStatus, askStrip, tellPeer } from '../../field/control.ts';
+import { INDEX_IS_MADE } from '../../field/control-words.ts';
 import type { FieldStatus } from '../../field/status.ts';
 import { DEFAULT_PORT } from '../../field/wire/protocol.ts';
 import { type Context, definePlugin } from '../engine/plugin.ts';
@@ -8,21 +9,30 @@ import { isDaemonThere, ownField } from '../own-field.ts';
 import { FIELD_SOCKET } from '../places.ts';
 
 const POLL_MS = 250;
+const ANSWER_MS = 110_000;
+/** An image without an index is read as a whole first: 8 GB from a DVD take half an hour. */
+const INDEXING_MS = 7_200_000;
 
 async function statusOrNothing(): Promise<FieldStatus | undefined> {
   return await askStatus(FIELD_SOCKET).catch(() => undefined);
 }
 
-async function startOwn(context: Context<'address' | 'early-field'>, address: string): Promise<void> {
+/** @returns whether it has an index to make, so far */
+async function startOwn(context: Context<'address' | 'early-field'>, address: string): Promise<() => boolean> {
   const listen = `${address}:${DEFAULT_PORT}`;
   const options = ownField(context.machine, listen);
   const early = context.has('early-field') ? await context.ask('early-field').take() : undefined;
   const program = early ?? (await startProgram(options));
+  let isIndexing = false;
   lookAfter(context, program, {
     ...options,
-    onLine: (line) => context.log(line.replace(/^viver field: /, '')),
+    onLine: (line) => {
+      isIndexing ||= line.includes(INDEX_IS_MADE);
+      context.log(line.replace(/^viver field: /, ''));
+    },
   });
   early?.child.stdin?.end(`${listen}\n`);
+  return () => isIndexing;
 }
 
 export default definePlugin({
@@ -31,11 +41,15 @@ export default definePlugin({
   provides: ['field'],
   requires: ['address'],
   uses: ['early-field'],
+  startTimeoutMs: INDEXING_MS,
   async start(context) {
     const { address } = await context.ask('address').network();
     let status = await statusOrNothing();
-    if (status === undefined && !isDaemonThere()) await startOwn(context, address);
+    const endMs = performance.now() + ANSWER_MS;
+    const isIndexing = status === undefined && !isDaemonThere() ? await startOwn(context, address) : () => false;
     while (status === undefined) {
+      if (performance.now() > endMs && !isIndexing())
+        throw new Error(`the field daemon has not answered at ${FIELD_SOCKET} in ${ANSWER_MS / 1000} s`);
       await sleep(POLL_MS, undefined, { signal: context.signal });
       status = await statusOrNothing();
     }

@@ -57,6 +57,7 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
 
   async 'a field of its own'() {
     const one = await switchOn({ name: 'one', image, hasProgram: true, ownField: true });
+    await one.said(/ field: \S+\.caibx is not there: the index is made, /);
     await one.said(/dhcp: full/);
     const daemons = () => one.run("pgrep -af 'field up --image' | grep -v pgrep").output.trim().split('\n');
     const listening = () => daemons().map((line) => / --listen (\S+)/.exec(line)?.[1]);

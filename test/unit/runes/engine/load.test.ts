@@ -139,5 +139,8 @@ test('what is wrong with a plugin is said in words', () => {
   expect(pluginFault(null)).toContain('no plugin');
   expect(pluginFault({ ...good, requires: 'address' })).toBe('requires is no list of names');
   expect(pluginFault({ ...good, start: 5 })).toBe('start is no function');
+  for (const startTimeoutMs of ['1', 0, -1, Number.NaN, 2 ** 31])
+    expect(pluginFault({ ...good, startTimeoutMs })).toBe('startTimeoutMs is no time in milliseconds');
+  expect(pluginFault({ ...good, startTimeoutMs: 7_200_000 })).toBeUndefined();
   expect(pluginFault({ name: 'x' })).toBe('it has neither prepare nor start');
 });

@@ -22,6 +22,7 @@ interface Part {
   readonly provides?: readonly InterfaceName[];
   readonly run?: (context: Context) => void | Promise<void>;
   readonly give?: Partial<Interfaces>;
+  readonly startTimeoutMs?: number;
 }
 
 /** Plugins that write down when they start and stop. */
@@ -32,23 +33,26 @@ function lab(
   const events: string[] = [];
   const lines: string[] = [];
   const contexts = new Map<string, Context>();
-  const plugins = Object.entries(parts).map(([name, { requires = [], provides = [], run, give }]): AnyPlugin => {
-    const stub = Object.fromEntries(provides.map((one) => [one, {}]));
-    return {
-      name,
-      summary: '',
-      requires,
-      provides,
-      async start(context) {
-        contexts.set(name, context);
-        context.defer(() => void events.push(`${name} released`));
-        await run?.(context);
-        events.push(`${name} started`);
-        return give ?? stub;
-      },
-      stop: () => void events.push(`${name} stopped`),
-    };
-  });
+  const plugins = Object.entries(parts).map(
+    ([name, { requires = [], provides = [], run, give, startTimeoutMs }]): AnyPlugin => {
+      const stub = Object.fromEntries(provides.map((one) => [one, {}]));
+      return {
+        name,
+        summary: '',
+        requires,
+        provides,
+        ...(startTimeoutMs === undefined ? {} : { startTimeoutMs }),
+        async start(context) {
+          contexts.set(name, context);
+          context.defer(() => void events.push(`${name} released`));
+          await run?.(context);
+          events.push(`${name} started`);
+          return give ?? stub;
+        },
+        stop: () => void events.push(`${name} stopped`),
+      };
+    },
+  );
   const graph = planGraph(plugins, Object.keys(parts));
   const runner = new Runner({ graph, machine, role: 'r', log: (line) => lines.push(line), retryMs: 1, ...options });
   const stateOf = (name: string) => runner.states.find((state) => state.name === name);
@@ -162,6 +166,22 @@ test('an interface that was not declared cannot be asked', async () => {
   await runner.start();
   expect(() => contexts.get('b')?.ask('address')).toThrow("'b' asks 'address', which is in neither");
   expect(contexts.get('b')?.has('address')).toBe(false);
+  await runner.stop();
+});
+
+test('a plugin that has much to do at its start, as an index to make, may take the time that it says', async () => {
+  const { runner, events, lines } = lab(
+    {
+      field: {
+        provides: ['field'],
+        startTimeoutMs: 60_000,
+        run: async () => await new Promise((resolve) => setTimeout(resolve, 50)),
+      },
+    },
+    { startTimeoutMs: 5 },
+  );
+  await runner.start();
+  expect([events, lines]).toEqual([['field started'], []]);
   await runner.stop();
 });
 
