@@ -24,12 +24,10 @@ export interface ProvenField {
   readonly papers: Papers;
 }
 
-/** Who has let us in shows what it has at once; a lost packet is sent again by then. */
+/** Who has let us in shows what it has at once; a lost packet is sent again by then, and so is a refused connection. */
 const ANSWER_MS = 4000;
 /** A signature of one of our keys is there: the index may be large and the link slow. */
 const INDEX_MS = 60_000;
-/** One that was refused may not be the only one. */
-const OTHERS_MS = 1500;
 const LOOK_MS = 25;
 /** Others are told that it goes; they would find it out. */
 const LEAVE_MS = 500;
@@ -66,7 +64,8 @@ export async function proveField(
       if (index !== undefined) return { index, papers: papers.papers };
       if (papers.isPromising) promisedMs ??= now;
       else if (papers.why !== undefined) refusedMs ??= now;
-      if (!papers.isPromising && refusedMs !== undefined && now - refusedMs > OTHERS_MS) throw new Error(papers.why);
+      // One that was refused may not be the only one.
+      if (!papers.isPromising && refusedMs !== undefined && now - refusedMs > ANSWER_MS) throw new Error(papers.why);
       if (promisedMs === undefined && now - beganMs > ANSWER_MS) throw new Error('nobody there shows a signature');
       if (promisedMs !== undefined && now - promisedMs > INDEX_MS)
         throw new Error(`its index did not come in ${INDEX_MS / 1000} s`);
