@@ -28,6 +28,8 @@ export interface ProvenField {
 const ANSWER_MS = 4000;
 /** A signature of one of our keys is there: the index may be large and the link slow. */
 const INDEX_MS = 60_000;
+/** However often somebody promises what proves empty. */
+const LONGEST_MS = 90_000;
 const LOOK_MS = 25;
 /** Others are told that it goes; they would find it out. */
 const LEAVE_MS = 500;
@@ -55,20 +57,23 @@ export async function proveField(
   });
   try {
     const beganMs = performance.now();
-    let promisedMs: number | undefined;
-    let refusedMs: number | undefined;
+    let sinceMs = beganMs;
+    let isPromised = false;
     for (;;) {
       signal.throwIfAborted();
       const now = performance.now();
       const { index, papers } = node;
       if (index !== undefined) return { index, papers: papers.papers };
-      if (papers.isPromising) promisedMs ??= now;
-      else if (papers.why !== undefined) refusedMs ??= now;
-      // One that was refused may not be the only one.
-      if (!papers.isPromising && refusedMs !== undefined && now - refusedMs > ANSWER_MS) throw new Error(papers.why);
-      if (promisedMs === undefined && now - beganMs > ANSWER_MS) throw new Error('nobody there shows a signature');
-      if (promisedMs !== undefined && now - promisedMs > INDEX_MS)
-        throw new Error(`its index did not come in ${INDEX_MS / 1000} s`);
+      // A promise may prove empty, and one that was refused may not be the only one: the others have their time.
+      if (papers.isPromising !== isPromised) {
+        isPromised = papers.isPromising;
+        sinceMs = now;
+      }
+      const isOver = now - beganMs > LONGEST_MS;
+      if (!isPromised && (isOver || now - sinceMs > ANSWER_MS))
+        throw new Error(papers.why ?? 'nobody there shows a signature');
+      if (isPromised && (isOver || now - sinceMs > INDEX_MS))
+        throw new Error(`its index did not come in ${Math.round((now - sinceMs) / 1000)} s`);
       await sleep(LOOK_MS, undefined, { signal });
     }
   } finally {
