@@ -47,9 +47,12 @@ export class Receiver {
   receiving(conn: ConnectionId, mayGive: boolean): Receiving {
     const { index: indexOf, holder: holderOf, hasIndex, begun, wholePiece } = this.#links;
     let incoming: Incoming | undefined;
+    // What had come with the frame that ended the connection is decoded all the same; it is nobody's any more.
+    let isCut = false;
     let index: { readonly head: IndexPieceHead; readonly bytes: Uint8Array; filled: number } | undefined;
     return {
       dataStart: (chunk, chosen, length) => {
+        if (isCut) return;
         const known = indexOf();
         if (!mayGive || known === undefined || chunk >= known.count || known.length(chunk) !== length) {
           throw new Error(`sent chunk ${chunk} of ${length} bytes, which is none that was asked for`);
@@ -58,6 +61,7 @@ export class Receiver {
         begun(conn, chunk, chosen);
       },
       indexStart: (head, length) => {
+        if (isCut) return;
         // One may still come after all of it has been taken from others: it is let pass.
         if (!mayGive || hasIndex) throw new Error('sent an index that was not asked for');
         index = { head, bytes: new Uint8Array(length), filled: 0 };
@@ -87,6 +91,8 @@ export class Receiver {
       cut: () => {
         if (incoming?.isPlaced === true) this.#placing.delete(incoming.chunk);
         incoming = undefined;
+        index = undefined;
+        isCut = true;
       },
     };
   }
