@@ -14,9 +14,8 @@ import { IndexSpreader } from './exchange/index/index-spreader.ts';
 import { PaperSeeker } from './exchange/index/paper-seeker.ts';
 import { Leaving } from './exchange/keeping/departure.ts';
 import { shareOf } from './exchange/keeping/duty.ts';
-import { Handover } from './exchange/keeping/handover.ts';
-import { Idleness } from './exchange/keeping/idleness.ts';
 import { Keeper } from './exchange/keeping/keeper.ts';
+import { SpareTime } from './exchange/keeping/spare-time.ts';
 import { makeStock, type Stock } from './exchange/stock.ts';
 import type { MachineOptions } from './machine-options.ts';
 import { Gossip } from './members/gossip.ts';
@@ -61,8 +60,7 @@ export class FieldMachine {
   readonly #search: Search;
   readonly #origins: OriginOrders;
   #agenda: LookAhead | undefined;
-  readonly #idleness = new Idleness();
-  readonly #handover: Handover;
+  readonly #spareTime: SpareTime;
   /** Of the event that is handled. */
   #now = 0;
   #data: Data | undefined;
@@ -92,7 +90,8 @@ export class FieldMachine {
         this.#say(`${formatNode(node)} at ${address} ${how}`);
       },
     });
-    this.#handover = new Handover(this.gossip.table, options.node);
+    const { node, readsFirst = false } = options;
+    this.#spareTime = new SpareTime({ table: this.gossip.table, node, readsFirst });
     this.#throttles.set(options.limits ?? NO_LIMITS, 0);
     const indexBytes = (): number => chunkIndexFileSize(this.#data?.lengths.count ?? 0);
     this.#indexes = new IndexSpreader(this.#throttles.up, indexBytes);
@@ -157,7 +156,7 @@ export class FieldMachine {
 
   /** When the machine wants a `wake`, at the latest. */
   nextWake(): number {
-    const next = Math.min(this.gossip.nextWake(), this.#tickAt);
+    const next = Math.min(this.gossip.nextWake(), this.#tickAt, this.#spareTime.nextAt(this.#now));
     const data = this.#data;
     if (data === undefined) return next;
     return Math.min(next, data.giver.nextAt(), data.fetcher.nextOrder(this.#now), this.#indexes.nextAt(this.#now));
@@ -171,8 +170,7 @@ export class FieldMachine {
   handle(event: FieldEvent, now: number): Action[] {
     const out: Action[] = [];
     this.#now = now;
-    if (event.kind === 'read') this.#idleness.read(now);
-    if (event.kind === 'processors') this.#idleness.processors(event.others, now);
+    this.#spareTime.see(event, now);
     this.#take(event, now, out);
     this.#connections.hangUp(now, out);
     const side = sidesOf(event);
@@ -182,6 +180,7 @@ export class FieldMachine {
       if (side.give) this.#data.giver.pump(now, out);
       if (this.#origins.isToBring) this.#origins.ask(this.#data, now, out);
       this.#indexes.pump(now, out);
+      this.#spareTime.ordered(this.#data.fetcher.busy, now);
     }
     // Whatever starts something that has a deadline arms the tick; the tick itself sees whether it is still needed.
     if (this.#tickAt === Number.POSITIVE_INFINITY && (out.length > 0 || event.kind === 'read')) {
@@ -386,13 +385,9 @@ export class FieldMachine {
   }
 
   #mayFill(): boolean {
-    const { fill, readsFirst = false } = this.#options;
-    const isIdle =
-      this.#isPreheating ||
-      !readsFirst ||
-      this.#handover.isOn(this.#data?.lengths.count ?? 0, this.#now) ||
-      this.#idleness.mayFill(this.#now, (this.#data?.reads.length ?? 0) > 0);
-    return fill && !this.#leaving.isOn && isIdle;
+    if (!this.#options.fill || this.#leaving.isOn) return false;
+    if (this.#isPreheating) return true;
+    return this.#spareTime.mayFill(this.#data?.lengths.count ?? 0, (this.#data?.reads.length ?? 0) > 0, this.#now);
   }
 
   get limits(): Limits {

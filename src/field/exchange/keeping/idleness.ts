@@ -2,6 +2,8 @@
 const QUIET_MS = 1200;
 /** A read that waits counts as reading, on a slow wire too; after so long it waits for what nobody has. */
 const WAITING_MS = 30_000;
+/** A machine that is being started reads nothing for a while after its device is there, and then all the more. */
+const FIRST_READ_MS = 30_000;
 /** Until then, chunks fetched beside its reads, and how often: a machine that reads for ever fills its memory too. */
 const SPARE_CHUNKS = 4;
 const SPARE_CHUNKS_WHEN_BUSY = 1;
@@ -16,7 +18,8 @@ const BOOT_MS = 300_000;
  * wanted for what it reads; what it keeps for others can come a minute later. Pure: told what happens and when.
  */
 export class Idleness {
-  #readAt = Number.NEGATIVE_INFINITY;
+  #readAt: number | undefined;
+  #since: number | undefined;
   #waitedAt = Number.NEGATIVE_INFINITY;
   #spareAt = Number.NEGATIVE_INFINITY;
   #spare = 0;
@@ -39,8 +42,10 @@ export class Idleness {
 
   /** Whether one more chunk may be fetched in advance. @param isWaiting a read waits for what is fetched */
   mayFill(now: number, isWaiting: boolean): boolean {
-    if (isWaiting && now - this.#readAt < WAITING_MS) this.#waitedAt = now;
-    if (now - Math.max(this.#readAt, this.#waitedAt) >= QUIET_MS && !this.#isBusy) return true;
+    this.#since ??= now;
+    const readAt = this.#readAt ?? this.#since + FIRST_READ_MS - QUIET_MS;
+    if (isWaiting && now - readAt < WAITING_MS) this.#waitedAt = now;
+    if (now - Math.max(readAt, this.#waitedAt) >= QUIET_MS && !this.#isBusy) return true;
     if (now - this.#spareAt >= SPARE_MS) {
       this.#spareAt = now;
       this.#spare = this.#isBusy ? SPARE_CHUNKS_WHEN_BUSY : SPARE_CHUNKS;

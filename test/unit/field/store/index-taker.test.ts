@@ -6,6 +6,7 @@ import { IndexTaker } from '../../../../src/field/store/index-taker.ts';
 import { FIRST_STATE, finish, stateBytes, takeBlocks } from '../../../../src/field/store/sha256-chain.ts';
 import { LAST_PIECE, PIECE_BYTES } from '../../../../src/field/wire/frame.ts';
 import {
+  type ChunkIndex,
   chunkIndexFileSize,
   createChunkIndex,
   encodeChunkIndex,
@@ -13,10 +14,12 @@ import {
 } from '../../../../src/image/chunk-index.ts';
 
 const COUNT = 30_000;
-const index = createChunkIndex(
-  Float64Array.from({ length: COUNT }, (_, i) => (i + 1) * 100),
-  randomBytes(COUNT * 32),
-);
+const indexOf = (count: number): ChunkIndex =>
+  createChunkIndex(
+    Float64Array.from({ length: count }, (_, i) => (i + 1) * 100),
+    randomBytes(count * 32),
+  );
+const index = indexOf(COUNT);
 
 test('the chain ends in SHA-256, whatever is hashed', () => {
   fc.assert(
@@ -62,6 +65,13 @@ async function collect(
   return taken;
 }
 
+test('an index of one piece is there with it', async () => {
+  const small = indexOf(1000);
+  const taker = new IndexTaker(small.id);
+  expect(await collect(new IndexPieces(small), taker)).toEqual(['good']);
+  expect(Buffer.compare(taker.bytes(), encodeChunkIndex(small))).toBe(0);
+});
+
 test('an index comes together piece by piece, from the last to the first, in any order within a few', async () => {
   const pieces = new IndexPieces(index);
   expect(pieces.count).toBe(Math.ceil(chunkIndexFileSize(COUNT) / PIECE_BYTES));
@@ -76,18 +86,22 @@ test('an index comes together piece by piece, from the last to the first, in any
   expect(Buffer.compare(other.bytes(), encodeChunkIndex(index))).toBe(0);
 });
 
-test('the first piece that is made up is seen as such, whichever it is and whatever is changed', async () => {
-  const pieces = new IndexPieces(index);
-  for (let spoilt = 0; spoilt < pieces.count; spoilt++) {
-    for (const change of [
-      (piece: IndexPiece) => ({ ...piece, bytes: piece.bytes.map((byte, i) => (i === 9 ? byte ^ 1 : byte)) }),
-      (piece: IndexPiece) => ({ ...piece, state: piece.state.map((byte, i) => (i === 3 ? byte ^ 1 : byte)) }),
-      (piece: IndexPiece) => ({ ...piece, bytes: piece.bytes.subarray(0, 100) }),
-    ]) {
-      const taker = new IndexTaker(index.id);
-      const taken = await collect(pieces, taker, (piece) => (piece.piece === spoilt ? change(piece) : piece));
-      expect(taken.indexOf('false')).toBe(pieces.count - 1 - spoilt);
-      expect(taker.isWhole).toBe(false);
+test.each([COUNT, 1000])(
+  'the first piece of %i chunks that is made up is seen as such, whichever it is and whatever is changed',
+  async (count) => {
+    const index = indexOf(count);
+    const pieces = new IndexPieces(index);
+    for (let spoilt = 0; spoilt < pieces.count; spoilt++) {
+      for (const change of [
+        (piece: IndexPiece) => ({ ...piece, bytes: piece.bytes.map((byte, i) => (i === 9 ? byte ^ 1 : byte)) }),
+        (piece: IndexPiece) => ({ ...piece, state: piece.state.map((byte, i) => (i === 3 ? byte ^ 1 : byte)) }),
+        (piece: IndexPiece) => ({ ...piece, bytes: piece.bytes.subarray(0, 100) }),
+      ]) {
+        const taker = new IndexTaker(index.id);
+        const taken = await collect(pieces, taker, (piece) => (piece.piece === spoilt ? change(piece) : piece));
+        expect(taken.indexOf('false')).toBe(pieces.count - 1 - spoilt);
+        expect(taker.isWhole).toBe(false);
+      }
     }
-  }
-});
+  },
+);

@@ -4,8 +4,11 @@ import { Idleness } from '../../../../../src/field/exchange/keeping/idleness.ts'
 const allowed = (idleness: Idleness, now: number, asked: number, isWaiting = false): number =>
   Array.from({ length: asked }, () => idleness.mayFill(now, isWaiting)).filter(Boolean).length;
 
-test('a machine that reads nothing is idle', () => {
-  expect(allowed(new Idleness(), 0, 100)).toBe(100);
+test('a machine that reads nothing is idle, but for its start: what it will read comes first', () => {
+  const idleness = new Idleness();
+  expect(allowed(idleness, 0, 100)).toBe(4);
+  expect(allowed(idleness, 29_000, 100)).toBe(4);
+  expect(allowed(idleness, 30_000, 100)).toBe(100);
 });
 
 test('beside reads a few chunks are fetched, now and then', () => {

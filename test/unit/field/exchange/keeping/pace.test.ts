@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { Pace } from '../../../../../src/field/exchange/keeping/pace.ts';
+
+/** A burst at `now` of which each chunk takes `eachMs`. Gives its chunks, and when the next one may begin. */
+function burst(pace: Pace, now: number, eachMs: number): { chunks: number; end: number; next: number } {
+  let chunks = 0;
+  while (pace.mayOrder(now)) chunks++;
+  for (let i = 0; i < chunks; i++) pace.arrived();
+  const end = now + chunks * eachMs;
+  pace.settled(end);
+  return { chunks, end, next: pace.nextAt(end) };
+}
+
+test('bursts with rests as long as they took', () => {
+  const pace = new Pace();
+  let now = 1000;
+  for (let i = 0; i < 20; i++) {
+    const { chunks, end, next } = burst(pace, now, 2);
+    expect([chunks, end - now, next - end]).toEqual([12, 24, 24]);
+    expect(pace.mayOrder(next - 1)).toBe(false);
+    now = next;
+  }
+});
+
+test('when it takes longer than it did, rests grow, and are back to what they were when it does not', () => {
+  const pace = new Pace();
+  let { next } = burst(pace, 0, 2);
+  let slow = burst(pace, next, 20);
+  expect(slow.next - slow.end).toBe(4 * 240);
+  slow = burst(pace, slow.next, 500);
+  expect(slow.next - slow.end).toBe(5000);
+  const fast = burst(pace, slow.next, 2);
+  expect(fast.next - fast.end).toBe(24);
+  ({ next } = fast);
+  // A wire that has become slow for good is not waited for for ever.
+  for (let i = 0; i < 100; i++) ({ next } = burst(pace, next, 5));
+  const last = burst(pace, next, 5);
+  expect(last.next - last.end).toBe(60);
+});
+
+test('where there was nothing to order, nobody rests', () => {
+  const pace = new Pace();
+  expect(pace.mayOrder(10)).toBe(true);
+  pace.settled(10);
+  expect(pace.nextAt(10)).toBe(Number.POSITIVE_INFINITY);
+  expect(burst(pace, 10, 1).chunks).toBe(12);
+});
