@@ -180,7 +180,7 @@ export class FieldMachine {
       if (side.give) this.#data.giver.pump(now, out);
       if (this.#origins.isToBring) this.#origins.ask(this.#data, now, out);
       this.#indexes.pump(now, out);
-      this.#spareTime.ordered(this.#data.fetcher.busy, now);
+      if (this.#data.held.count < this.#data.lengths.count) this.#spareTime.ordered(this.#data.fetcher.busy, now);
     }
     // Whatever starts something that has a deadline arms the tick; the tick itself sees whether it is still needed.
     if (this.#tickAt === Number.POSITIVE_INFINITY && (out.length > 0 || event.kind === 'read')) {

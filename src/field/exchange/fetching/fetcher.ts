@@ -93,7 +93,8 @@ export class Fetcher {
       longest = Math.max(longest, options.lengths.length(chunk));
     }
     this.#longest = longest;
-    this.#mean = options.lengths.size / options.lengths.count;
+    // Whole bytes: what is on order is added up and taken away again, and has to come to nothing.
+    this.#mean = Math.max(1, Math.round(options.lengths.size / options.lengths.count));
     // Of the usual chunks each is ordered as soon as there is room.
     this.#orderedTogether = this.#mean < SMALL_CHUNK ? ORDERED_BYTES : 1;
     this.#confirmedTogether = Math.min(CONFIRMED_MOST, Math.max(CONFIRMED_TOGETHER, CONFIRMED_BYTES / this.#mean));

@@ -1,16 +1,18 @@
 /** Chunks fetched in advance together. */
 const BURST = 12;
 /** A burst is slow when a chunk of it took so many times what one took in the fastest burst lately. */
-const SLOW = 1.5;
+const SLOW = 2;
 /** Rest after a burst, in times of what it took; a slow one was slowed down by what somebody else does there. */
-const REST = 1;
-const REST_WHEN_SLOW = 4;
-const REST_MOST_MS = 5000;
+const REST = 0.5;
+const REST_WHEN_SLOW = 2;
+const REST_MOST_MS = 2000;
+/** When nothing could be ordered, though there is room for more, it is tried again so much later. */
+const AGAIN_MS = 2000;
 /** So much of the fastest burst is forgotten with each: what has become slower for good is the measure in a minute or two. */
 const FORGOTTEN = 1.01;
 
 /**
- * How fast chunks are fetched that nobody waits for. They come in bursts with rests between, so that half of the wire and
+ * How fast chunks are fetched that nobody waits for. They come in bursts with rests between, so that a third of the wire and
  * of the giver's processor is always free; when a burst takes longer than they did, somebody needs those, and rests grow
  * (as LEDBAT has it for packets, RFC 6817: delay is what others feel of us). Pure: told what happens and when.
  */
@@ -35,10 +37,13 @@ export class Pace {
 
   /** Nothing is on order any more. */
   settled(now: number): void {
-    const arrived = this.#arrived;
+    const [ordered, arrived] = [this.#ordered, this.#arrived];
     this.#ordered = 0;
     this.#arrived = 0;
-    if (arrived === 0) return; // nothing was there to be ordered
+    if (arrived === 0) {
+      if (ordered > 0) this.#restUntil = now + AGAIN_MS;
+      return;
+    }
     const tookMs = now - this.#began;
     const eachMs = tookMs / arrived;
     const isSlow = eachMs > SLOW * this.#fastestMs;
