@@ -5,11 +5,13 @@ import { expect, test } from 'vitest';
 import { newcArchive } from './harness/archive.ts';
 import { directKernel } from './harness/direct.ts';
 import { made, madeDisk } from './harness/disks.ts';
+import { arpFrame, parseArp } from './harness/frame.ts';
 import { powerOn } from './harness/machine.ts';
 import { BUILD } from './harness/products.ts';
 import { performAll, runScenario } from './harness/run-scenario.ts';
 import type { DirectKernel, Scenario, Step } from './harness/scenario.ts';
 import { Wire } from './harness/wire.ts';
+import { WireHost } from './harness/wire-host.ts';
 
 const BUSYBOX = '/bin/busybox';
 
@@ -141,4 +143,20 @@ test('what is made of a made file is not made anew because that file was used ag
   const first = await derived();
   await sleep(20);
   expect(await derived()).toBe(first);
+});
+
+test("a host on the wire, whose programs are this machine's own, answers there", async () => {
+  const wire = new Wire();
+  await using host = await WireHost.plugInto(wire, 'host', '10.77.0.254/24');
+  const from = { mac: '52:54:00:77:00:09', ip: '10.77.0.9' };
+  const { promise, resolve } = Promise.withResolvers<string>();
+  using port = wire.attach('asker', (frame) => {
+    const arp = parseArp(frame);
+    if (arp?.operation === 'reply') resolve(arp.from.ip);
+  });
+  const question = arpFrame({ operation: 'request', from, to: { mac: '00:00:00:00:00:00', ip: '10.77.0.254' } });
+  const again = setInterval(() => port.send(question), 100);
+  expect(await promise.finally(() => clearInterval(again))).toBe('10.77.0.254');
+  host.limit(4);
+  host.limit(undefined);
 });

@@ -138,6 +138,7 @@ export function qemuArguments(scenario: Scenario, surroundings: Surroundings): r
     ...(bootsFromCard(scenario) ? ['-boot', 'reboot-timeout=5000'] : []),
     ...['-accel', accelerator, '-cpu', 'qemu64'],
     ...['-smp', String(scenario.cpus ?? 1), '-m', `${scenario.memoryMiB ?? 2048}M`],
+    ...(scenario.clock === undefined ? [] : ['-rtc', `base=${scenario.clock}`]),
     ...['-display', 'none', '-vga', 'std'],
     ...['-chardev', 'stdio,id=console,signal=off', ...consoleArguments(scenario)],
     ...['-chardev', `socket,id=qmp,fd=${surroundings.qmpFd}`, '-mon', 'chardev=qmp,mode=control'],

@@ -123,6 +123,8 @@ export interface Scenario {
   /** Default: 1. An emulated processor more makes a machine faster and takes more of the host's for the same. */
   readonly cpus?: number;
   readonly memoryMiB?: number;
+  /** What its clock shows at power-on, as `2000-01-01T00:00:00`. Default: the time. */
+  readonly clock?: string;
   readonly disks?: readonly Disk[];
   readonly nics?: readonly Nic[];
   readonly kernel?: DirectKernel;
