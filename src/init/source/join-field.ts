@@ -20,6 +20,10 @@ import type { Refusals } from './refusals.ts';
 const JOIN_MS = 60_000;
 /** With a medium to go back to. */
 const INSTEAD_MS = 20_000;
+/** Of the origins that give nothing. */
+const FAULTS_TOLD = 3;
+
+type JoinStatus = Pick<FieldStatus, 'peers' | 'origins'> & { readonly image: Pick<FieldStatus['image'], 'chunks'> };
 
 /** The field's device as a medium among others. */
 function fieldMedium(): BlockDevice {
@@ -59,16 +63,26 @@ export async function openField(
     const why = limit.aborted ? `nothing came in ${Math.round(waitMs / 1000)} s` : describeError(error);
     throw new BootFailure(`${name}@${id.slice(0, 12)} cannot be had from its field: ${why}`, {
       saw: [describeJoin(last)],
-      tryThis: ['dmesg | grep field', 'switch on a machine that has the image and type exit'],
+      tryThis: [
+        'dmesg | grep field',
+        `switch on a machine ${daemon.request.origins.length > 0 ? 'or a web server ' : ''}that has the image and type exit`,
+      ],
     });
   }
 }
 
-function describeJoin(status: FieldStatus | undefined): string {
+/** How far a machine is that waits for its image, and which web server keeps it waiting. Pure. */
+export function describeJoin(status: JoinStatus | undefined): string {
   if (status === undefined) return 'the daemon does not answer yet';
-  if (status.peers.length === 0) return 'no node has let it in';
-  const index = status.image.chunks === 0 ? 'waits for the index' : `${status.image.chunks} chunks`;
-  return `${status.peers.length} nodes, ${index}`;
+  const { peers, image, origins } = status;
+  const faults = origins.flatMap(({ name, fault }) => (fault === null ? [] : [`origin ${name}: ${fault}`]));
+  const whom = [
+    ...(peers.length > 0 ? [`${peers.length} nodes`] : origins.length > 0 ? [] : ['no node has let it in']),
+    ...(origins.length > 0 ? [`${origins.length} origins`] : []),
+  ];
+  const isJoined = peers.length > 0 || origins.length > 0;
+  const index = isJoined ? [image.chunks === 0 ? 'waits for the index' : `${image.chunks} chunks`] : [];
+  return [...whom, ...index, ...faults.slice(0, FAULTS_TOLD)].join(', ');
 }
 
 /**
