@@ -36,9 +36,14 @@ async function readPaper(path: string, kind: keyof Papers): Promise<Uint8Array[]
   return [];
 }
 
-/** A node that keeps an index keeps its signature too, for its next life. */
+/** A node that keeps an index keeps its signature too, for its next life. A disk that takes nothing is told of. */
 export async function keepSignature(index: string, [signature]: Papers['signatures']): Promise<void> {
-  if (signature !== undefined) await writeWhole(index + SIGNATURE_SUFFIX, signature);
+  if (signature === undefined) return;
+  try {
+    await writeWhole(index + SIGNATURE_SUFFIX, signature);
+  } catch (error) {
+    say(`the image's signature is not kept: ${describeError(error)}`);
+  }
 }
 
 /** @param keys directory of minisign's public keys (*.pub) @throws Error when there is none, or one cannot be read */

@@ -7,21 +7,28 @@ import type { ChunkIndex } from '../../image/chunk-index.ts';
 import { cleanStore } from '../../image/clean-store.ts';
 import { writeIndexFile } from '../../image/index-file.ts';
 import { makeRoom } from '../../image/make-room.ts';
+import { describeError } from '../../linux/describe-error.ts';
 import { indexPath } from './image.ts';
 import { say } from './say.ts';
 
 /** How often it is counted what is there. */
 const COUNT_MS = 30_000;
+/** A boot waits no longer until room is made: of a large store on a slow disk each file is looked at. */
+const ROOM_MS = 2000;
 
-/** A node with a directory is the same node in its next life. */
+/** A node with a directory is the same node in its next life; where nothing can be written, it is a new one each time. */
 export async function nodeIdOf(store: string): Promise<number> {
   const path = join(store, 'node');
-  await mkdir(store, { recursive: true });
   const text = await readFile(path, 'latin1').catch(() => '');
   const known = /^[0-9a-f]{12}\n$/.test(text) ? Number.parseInt(text, 16) : undefined;
   if (known !== undefined) return known;
   const node = randomBytes(6).readUIntBE(0, 6);
-  await writeFile(path, `${node.toString(16).padStart(12, '0')}\n`);
+  try {
+    await mkdir(store, { recursive: true });
+    await writeFile(path, `${node.toString(16).padStart(12, '0')}\n`);
+  } catch (error) {
+    say(`${store} cannot be written: ${describeError(error)}`);
+  }
   return node;
 }
 
@@ -36,13 +43,16 @@ export async function settleIn(
   keep: number,
   ownBytes: () => number,
 ): Promise<void> {
+  const failed = (error: unknown): void => say(`${store} is not made ready: ${describeError(error)}`);
+  const room = makeRoom(store, index, keep).then((others) => void count(store, () => others + ownBytes()), failed);
+  const stop = new AbortController();
+  await Promise.race([room, sleep(ROOM_MS, undefined, { signal: stop.signal }).catch(() => {})]);
+  stop.abort();
   try {
-    const others = await makeRoom(store, index, keep);
     await writeIndexFile(indexPath(store, image.id), index);
-    void count(store, () => others + ownBytes());
     await replace(join(store, 'last'), `${image.id} ${image.name}\n`);
   } catch (error) {
-    say(`${store} is not made ready: ${error instanceof Error ? error.message : String(error)}`);
+    failed(error);
   }
   void removeStale(store);
 }
@@ -56,7 +66,7 @@ async function count(store: string, bytes: () => number): Promise<void> {
     try {
       await replace(join(store, 'bytes'), `${now}\n`);
     } catch (error) {
-      say(`${store} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+      say(`${store} cannot be written: ${describeError(error)}`);
       return;
     }
   }
@@ -68,7 +78,7 @@ async function removeStale(store: string): Promise<void> {
     const { temporary } = await cleanStore(store, { what: 'temporary files', isDryRun: false, nowMs: Date.now() });
     if (temporary > 0) say(`${temporary} temporary files of earlier lives removed`);
   } catch (error) {
-    say(`${store} is not cleaned: ${error instanceof Error ? error.message : String(error)}`);
+    say(`${store} is not cleaned: ${describeError(error)}`);
   }
 }
 
