@@ -103,24 +103,30 @@ export class OriginServer {
     this.bytesOnOrder -= expected;
   }
 
-  /** True when it had failed before. */
+  /**
+   * True when it had failed before.
+   * @param bytes of a chunk, as they were sent; 0: another file, whose size says nothing of the rate
+   */
   gave(bytes: number, tookMs: number, now: number): boolean {
+    if (bytes > 0) this.#measure(bytes, tookMs, now);
+    const wasFailing = this.#failed > 0;
+    this.#failed = 0;
+    this.fault = undefined;
+    return wasFailing;
+  }
+
+  #measure(bytes: number, tookMs: number, now: number): void {
     this.bytes += bytes;
     this.#usualMs = 0.9 * this.#usualMs + 0.1 * tookMs;
     this.#meanBytes = 0.9 * this.#meanBytes + 0.1 * bytes;
     this.#sampleBytes += bytes;
     const elapsed = now - this.#sampleAt;
-    if (elapsed >= SAMPLE_MS || this.rate === undefined) {
-      const sample = (this.#sampleBytes * 1000) / Math.max(elapsed, 1);
-      this.rate = this.rate === undefined ? sample : 0.6 * this.rate + 0.4 * sample;
-      this.#measuredAt = now;
-      this.#sampleAt = now;
-      this.#sampleBytes = 0;
-    }
-    const wasFailing = this.#failed > 0;
-    this.#failed = 0;
-    this.fault = undefined;
-    return wasFailing;
+    if (elapsed < SAMPLE_MS && this.rate !== undefined) return;
+    const sample = (this.#sampleBytes * 1000) / Math.max(elapsed, 1);
+    this.rate = this.rate === undefined ? sample : 0.6 * this.rate + 0.4 * sample;
+    this.#measuredAt = now;
+    this.#sampleAt = now;
+    this.#sampleBytes = 0;
   }
 
   lacked(file: string, now: number): void {
