@@ -135,7 +135,8 @@ export async function findField(
         return { name: image.name, id: image.id, peers, network: up, why };
       }
       if (limit.aborted && performance.now() - beganMs >= answerMs) {
-        throw nothing(image, up, peers, choice.saw, performance.now() - beganMs);
+        const tryThis = hintsOf({ image, origins: options.origins, mustProve, hasKey: key !== undefined });
+        throw nothing(image, up, peers, choice.saw, performance.now() - beganMs, tryThis);
       }
       if (performance.now() - saidMs > SAY_EVERY_MS) {
         saidMs = performance.now();
@@ -223,6 +224,7 @@ function nothing(
   peers: readonly Address[],
   saw: readonly string[],
   askedMs: number,
+  tryThis: readonly string[],
 ): BootFailure {
   const asked =
     image === undefined ? 'an image' : `${image.name}${image.id === undefined ? '' : `@${image.id.slice(0, 12)}`}`;
@@ -232,12 +234,26 @@ function nothing(
       `asked by multicast on the wire${peers.map((peer) => `, and at ${peer}`).join('')}`,
       ...(saw.length === 0 ? ['no answer at all'] : saw),
     ],
-    tryThis: [
-      'switch on a machine that has the image and type exit',
-      'viver.peer=ADDRESS of such a machine, when it is not on the same wire',
-      ...(fieldKeyFile() === undefined
-        ? ['a boot medium that carries its key, if the field has one: it is never given out by network']
-        : []),
-    ],
+    tryThis,
   });
+}
+
+export interface Unanswered {
+  readonly image: BootOptions['image'];
+  readonly origins: readonly string[];
+  readonly mustProve: boolean;
+  readonly hasKey: boolean;
+}
+
+/** What a person can try when nobody on the network has offered an image. Pure. */
+export function hintsOf({ image, origins, mustProve, hasKey }: Unanswered): readonly string[] {
+  const withOrigins = mustProve
+    ? 'viver.origin= alone boots nothing that must be signed: a machine on the network has to show the signature'
+    : 'viver.image=NAME@sha256:ID: an origin is asked for the image of that id, and cannot say which ones it has';
+  return [
+    'switch on a machine that has the image and type exit',
+    'viver.peer=ADDRESS of such a machine, when it is not on the same wire',
+    ...(origins.length > 0 && (mustProve || image?.id === undefined) ? [withOrigins] : []),
+    ...(hasKey ? [] : ['a boot medium that carries its key, if the field has one: it is never given out by network']),
+  ];
 }

@@ -59,7 +59,8 @@ export async function openField(
     const device = fieldMedium();
     return { device, squashfs: decodeSquashfsIdentity(bytes, device.sizeBytes, 'device') };
   } catch (error) {
-    await daemon.stop();
+    // What the field did not give counts, not how the daemon ended.
+    await daemon.stop().catch((failed: unknown) => log.warn(`the field daemon: ${describeError(failed)}`));
     const why = limit.aborted ? `nothing came in ${Math.round(waitMs / 1000)} s` : describeError(error);
     throw new BootFailure(`${name}@${id.slice(0, 12)} cannot be had from its field: ${why}`, {
       saw: [describeJoin(last)],
