@@ -21,6 +21,8 @@ const LONG_MS = 1_800_000;
 const PATIENCE = 240;
 
 const NO_IO_ERROR: Step = { run: '! dmesg | grep -iE "I/O error|squashfs error|unable to read"' };
+/** Has all of the image fetched: else what nobody reads is not asked for. */
+const PREHEAT = '/usr/local/bin/viver field preheat --control /run/viver/field.sock > /dev/null';
 const HOLDS_ALL: Step = { run: 'until dmesg | grep "holds the whole image"; do sleep 1; done', within: PATIENCE };
 
 test(
@@ -56,7 +58,7 @@ test(
     });
 
     host.limit(8);
-    const cut = await cluster.powerOn(machine('local-store-cut', 2, [pinned(image)], []));
+    const cut = await cluster.powerOn(machine('local-store-cut', 2, [pinned(image)], [{ run: `{ (${PREHEAT}) & }` }]));
     await cluster.performAll(cut);
     await until('the store is half full', async () => nginx.sentBytes > 12e6, PATIENCE);
     await cluster.powerOff(cut);
@@ -64,7 +66,7 @@ test(
     expect(sentBefore).toBeLessThan(24e6);
     host.limit(undefined);
 
-    const steps = [isRight, HOLDS_ALL, NO_IO_ERROR, { run: 'sync' }, ...POWER_OFF];
+    const steps = [isRight, { run: PREHEAT, within: PATIENCE }, HOLDS_ALL, NO_IO_ERROR, { run: 'sync' }, ...POWER_OFF];
     const filling = await cluster.powerOn(machine('local-store-fills', 3, [pinned(image)], steps));
     await cluster.performAll(filling);
     const sent = nginx.sentBytes - sentBefore;
