@@ -59,7 +59,15 @@ export async function preheat(values: Values, words: readonly string[], signal: 
   process.stdout.write(`all ${chunks} chunks are here\n`);
 }
 
-function describe({ image, node, peers, redundancy, traffic, shutOut, limits, refused }: FieldStatus): string {
+/** What is done with a web server now. */
+const ORIGIN_STATES = {
+  asked: 'is asked',
+  resting: 'is left alone for a while',
+  unknown: 'is not known by DNS',
+} as const;
+
+export function describe(of: FieldStatus): string {
+  const { image, node, peers, redundancy, traffic, origins, shutOut, limits, refused } = of;
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   const share = (held: number): string => `${held} of ${image.chunks} chunks`;
   const rate = (bytes: number | null): string => (bytes === null ? 'any number' : `${mb(bytes)} a second`);
@@ -69,6 +77,10 @@ function describe({ image, node, peers, redundancy, traffic, shutOut, limits, re
     ...peers.map(
       ({ id, address, held, rttMs, traffic: { from, to } }) =>
         `peer ${id} at ${address} holds ${share(held)}${rttMs === null ? '' : `, ${rttMs} ms away`}${from + to === 0 ? '' : `; from it ${mb(from)}, to it ${mb(to)}`}`,
+    ),
+    ...origins.map(
+      ({ name, state, bytes, rate: measured, fault }) =>
+        `origin ${name} ${ORIGIN_STATES[state]}; ${mb(bytes)} came from it${measured === null ? '' : `, ${mb(measured)} a second`}${fault === null ? '' : `: ${fault}`}`,
     ),
     ...(refused.length === 0 ? [] : [`refused: ${refused.join(' ')}`]),
     ...(limits.up === null && limits.down === null
