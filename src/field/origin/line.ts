@@ -11,6 +11,8 @@ export const CONNECTIONS = 12;
 /** Who sends less than so much in so long is given up. */
 const LOOK_MS = 5000;
 const LOOK_BYTES = 5 << 10;
+/** A connection that many requests share is doubted when nothing has come on it for so long. */
+const SILENT_MS = 500;
 /** What an answer that is no chunk may have: it is read, so that its connection can be used again. */
 const REFUSAL_BYTES = 64 << 10;
 /** HTTP/2: bytes that may be on their way on a connection. */
@@ -32,6 +34,13 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
+/** A connection of HTTP/2 that many requests share. */
+interface Session {
+  readonly http2: ClientHttp2Session;
+  /** When anything last came on it, in performance.now() milliseconds. */
+  heardAt: number;
+}
+
 /** Connections to one server that are kept: HTTP/2 where it is spoken over TLS, else HTTP/1.1. */
 export class Line {
   readonly #way: Way;
@@ -39,7 +48,7 @@ export class Line {
   readonly #onDate: () => void;
   readonly #agent: Agent;
   /** undefined: not known yet. */
-  #session: Promise<ClientHttp2Session | undefined> | undefined;
+  #session: Promise<Session | undefined> | undefined;
 
   /** @param onDate hears that the server's certificate has a wrong date */
   constructor(way: Way, isTls: boolean, onDate: () => void) {
@@ -62,27 +71,49 @@ export class Line {
   /** @throws Error when there is no whole answer, or it has more bytes than it may */
   async ask(question: Question): Promise<Answer> {
     const session = this.#isTls ? await this.#http2() : undefined;
-    return session === undefined ? await this.#askHttp1(question) : await askHttp2(session, question);
+    if (session === undefined) return await this.#askHttp1(question);
+    const beganAt = performance.now();
+    try {
+      return await askHttp2(session, question);
+    } catch (error) {
+      // Whether given up or overtaken by another server's answer: a connection on which nothing has come meanwhile may be
+      // dead, which the kernel would find out in a quarter of an hour. The next question opens another.
+      if (session.heardAt < beganAt && performance.now() - beganAt >= SILENT_MS) session.http2.destroy();
+      throw error;
+    }
   }
 
   close(): void {
     this.#agent.destroy();
     this.#session?.then(
-      (session) => session?.destroy(),
+      (session) => session?.http2.destroy(),
       () => {}, // was told to who asked
     );
     this.#session = undefined;
   }
 
-  #http2(): Promise<ClientHttp2Session | undefined> {
-    this.#session ??= this.#openHttp2().catch((error: unknown) => {
-      this.#session = undefined;
-      throw error;
-    });
-    return this.#session;
+  async #http2(): Promise<Session | undefined> {
+    const known = this.#session;
+    const session = await known;
+    const isEnding = session !== undefined && (session.http2.destroyed || session.http2.closed);
+    if (known !== undefined && !isEnding) return session;
+    // Somebody else may have opened another one while this was waited for.
+    if (this.#session === known) this.#session = undefined;
+    this.#session ??= this.#openHttp2();
+    return await this.#session;
   }
 
-  async #openHttp2(): Promise<ClientHttp2Session | undefined> {
+  #openHttp2(): Promise<Session | undefined> {
+    const opening = this.#connectHttp2(() => {
+      if (this.#session === opening) this.#session = undefined;
+    });
+    opening.catch(() => {
+      if (this.#session === opening) this.#session = undefined;
+    });
+    return opening;
+  }
+
+  async #connectHttp2(forget: () => void): Promise<Session | undefined> {
     const socket: TLSSocket = await openTls(this.#way, ['h2', 'http/1.1'], this.#onDate);
     if (socket.alpnProtocol !== 'h2') {
       socket.destroy();
@@ -91,14 +122,11 @@ export class Line {
     const { host, port } = this.#way.endpoint;
     const authority = `https://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
     const settings = { initialWindowSize: STREAM_BYTES, enablePush: false };
-    const session = connectHttp2(authority, { createConnection: () => socket, settings });
-    session.setLocalWindowSize(WINDOW_BYTES);
-    const forget = (): void => {
-      this.#session = undefined;
-    };
+    const http2 = connectHttp2(authority, { createConnection: () => socket, settings });
+    http2.setLocalWindowSize(WINDOW_BYTES);
     // Its streams hear of errors too, and tell who asked.
-    session.on('error', forget).on('close', forget).on('goaway', forget);
-    return session;
+    http2.on('error', forget).on('close', forget).on('goaway', forget);
+    return { http2, heardAt: performance.now() };
   }
 
   #askHttp1({ url, headers, limit, signal }: Question): Promise<Answer> {
@@ -132,8 +160,11 @@ interface Collector {
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
-/** Gathers an answer, and gives it up when it has too much or comes too slowly. `ask` gives what ends the request. */
-function collect(limit: number, ask: (collector: Collector) => (error: Error) => void): Promise<Answer> {
+/**
+ * Gathers an answer, and gives it up when it has too much or comes too slowly. `ask` gives what ends the request.
+ * @throws Error then, and what `ask` throws
+ */
+export function collect(limit: number, ask: (collector: Collector) => (error: Error) => void): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const parts: Uint8Array[] = [];
   let status = 0;
@@ -141,6 +172,7 @@ function collect(limit: number, ask: (collector: Collector) => (error: Error) =>
   let size = 0;
   let seen = 0;
   const isWanted = (): boolean => status === 200 || status === 206;
+  let abort: (error: Error) => void = () => {};
   const stop = (error: Error): void => {
     clearInterval(timer);
     reject(error);
@@ -153,7 +185,7 @@ function collect(limit: number, ask: (collector: Collector) => (error: Error) =>
     }
     seen = size;
   }, LOOK_MS);
-  const abort = ask({
+  const collector: Collector = {
     begin(newStatus, newHeaders, length) {
       status = newStatus;
       headers = newHeaders;
@@ -174,7 +206,12 @@ function collect(limit: number, ask: (collector: Collector) => (error: Error) =>
       clearInterval(timer);
       reject(error);
     },
-  });
+  };
+  try {
+    abort = ask(collector);
+  } catch (error) {
+    collector.fail(error instanceof Error ? error : new Error(String(error)));
+  }
   return promise;
 }
 
@@ -193,15 +230,19 @@ function watchHttp1(request: ClientRequest, collector: Collector): (error: Error
   return (error) => request.destroy(error);
 }
 
-function askHttp2(session: ClientHttp2Session, { url, headers, limit, signal }: Question): Promise<Answer> {
+function askHttp2(session: Session, { url, headers, limit, signal }: Question): Promise<Answer> {
   return collect(limit, (collector) => {
-    const stream = session.request(
+    const stream = session.http2.request(
       { ':path': `${url.pathname}${url.search}`, ':authority': url.host, ...headers },
       {
         ...(signal === undefined ? {} : { signal }),
       },
     );
     let isWhole = false;
+    const heard = (): void => {
+      session.heardAt = performance.now();
+    };
+    stream.on('response', heard).on('data', heard);
     stream.on('response', (fields) => {
       const length = Number(fields['content-length'] ?? 0);
       collector.begin(Number(fields[':status']), fields as Answer['headers'], length);

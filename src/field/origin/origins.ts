@@ -220,6 +220,7 @@ export class Origins {
 
   async #ask<T>(server: OriginServer, { ask, bytes, file }: Errand<T>, signal: AbortSignal): Promise<T> {
     const begunAt = performance.now();
+    const { patienceMs } = server;
     server.begun(bytes, begunAt);
     try {
       const { value, sent } = await ask(server, signal);
@@ -227,8 +228,9 @@ export class Origins {
       if (server.gave(sent, now - begunAt, now)) this.#say(server.name, `origin ${server.name} gives again`, true);
       return value;
     } catch (error) {
-      // Another was faster.
       if (!signal.aborted) this.#failed(server, file, error);
+      // Another was faster.
+      else if (performance.now() - begunAt >= patienceMs) this.#outrun(server);
       throw error;
     } finally {
       server.ended(bytes);
@@ -237,6 +239,15 @@ export class Origins {
       // In this order they look: what reads wait for first.
       for (const urgent of [true, false]) for (const each of waiting) if (each.haste.urgent === urgent) each.look();
     }
+  }
+
+  #outrun(server: OriginServer): void {
+    const rest = server.outrun(performance.now());
+    if (rest > 0) this.#sayResting(server, rest);
+  }
+
+  #sayResting({ name, fault }: OriginServer, restMs: number): void {
+    this.#say(name, `origin ${name}: ${fault}; not asked for ${(restMs / 1000).toFixed(1)} s`);
   }
 
   #failed(server: OriginServer, file: string, error: unknown): void {
@@ -248,7 +259,7 @@ export class Origins {
       this.#say(server.name, `origin ${server.name}: ${why}`);
     } else {
       const rest = server.failed(why, error instanceof Refused ? error.restMs : undefined, now);
-      this.#say(server.name, `origin ${server.name}: ${why}; not asked for ${(rest / 1000).toFixed(1)} s`);
+      this.#sayResting(server, rest);
     }
   }
 

@@ -7,6 +7,8 @@ const REST_MOST_MS = 15_000;
 /** What it gave and was false: a cache may have one bad file, and a liar has many. */
 const FALSE_REST_MS = 60_000;
 const FALSE_ALLOWED = 3;
+/** So often, one after the other, another server may have given what this one was late with. */
+const OUTRUN_ALLOWED = 3;
 /** A chunk that it lacks is asked for there again after so long; so many are remembered. */
 const LACK_MS = 30_000;
 const LACKS_LIMIT = 4096;
@@ -48,6 +50,7 @@ export class OriginServer {
   #sampleAt = 0;
   #sampleBytes = 0;
   #false = 0;
+  #outrun = 0;
 
   constructor(place: OriginPlace, endpoint: Endpoint) {
     this.place = place;
@@ -73,6 +76,8 @@ export class OriginServer {
   /** @param urgent a read waits: all that is fetched in advance takes a part of the requests only */
   hasRoom(bytes: number, urgent = true): boolean {
     if (this.requests === 0) return true;
+    // It has failed, and must show first that it gives again.
+    if (this.#failed > 0) return false;
     const most = this.#requestsMost() * (urgent ? 1 : ADVANCE_SHARE);
     return this.requests < most && this.bytesOnOrder + bytes <= BYTES_MOST;
   }
@@ -111,6 +116,7 @@ export class OriginServer {
     if (bytes > 0) this.#measure(bytes, tookMs, now);
     const wasFailing = this.#failed > 0;
     this.#failed = 0;
+    this.#outrun = 0;
     this.fault = undefined;
     return wasFailing;
   }
@@ -142,6 +148,15 @@ export class OriginServer {
   /** It took longer than it should: others come first for a while. */
   late(): void {
     if (this.rate !== undefined) this.rate = Math.max(this.rate / 2, 1024);
+  }
+
+  /**
+   * Another server has given what this one was asked for sooner, and was late with. Nobody waits to hear how that ends, so
+   * that one which is silent for good has to be known by this.
+   * @returns how long it is left alone now, in ms; 0: not yet
+   */
+  outrun(now: number): number {
+    return ++this.#outrun < OUTRUN_ALLOWED ? 0 : this.failed('answers late, or not at all', undefined, now);
   }
 
   /** @returns how long it is left alone now, in ms */

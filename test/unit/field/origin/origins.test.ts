@@ -270,6 +270,18 @@ test('an origin that sends a byte a second, or nothing: another one gives within
   await expect(alone.origins.fetch(index, 0)).rejects.toThrow(/bytes in 5 s/);
 }, 20_000);
 
+test('an origin that is silent from the start is known by it, though another one always gives sooner', async () => {
+  await using silent = await serve(image, () => {});
+  await using good = await serve(image);
+  using opened = open([silent.url, good.url]);
+  for (let round = 0; round < 3; round++) {
+    for (let chunk = 0; chunk < index.count; chunk++) await opened.origins.fetch(index, chunk);
+  }
+  // Each time costs a read 0.6 s.
+  expect(silent.paths.length).toBeLessThan(8);
+  expect(opened.said[0]).toMatch(/answers late, or not at all; not asked for 0\.5 s/);
+}, 20_000);
+
 test('one of two origins dies, and comes back: nothing fails, and it is asked again', async () => {
   let isDead = false;
   await using first = await serve(image, (request, response, file) => {

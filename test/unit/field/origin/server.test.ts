@@ -24,3 +24,26 @@ test('a server that failed and gives an index gives again', () => {
   expect(one.gave(0, 20, 1000)).toBe(true);
   expect(one.fault).toBeUndefined();
 });
+
+test('a server that is late three times, while others give, is left alone; one that gives in between is not', () => {
+  const one = server();
+  one.begun(MIB, 0);
+  one.gave(MIB, 20, 20);
+  one.ended(MIB);
+  expect([one.outrun(1000), one.outrun(2000)]).toEqual([0, 0]);
+  one.gave(MIB, 20, 2500);
+  expect([one.outrun(3000), one.outrun(4000)]).toEqual([0, 0]);
+  expect(one.outrun(5000)).toBeGreaterThan(0);
+  expect(one.isResting(5001)).toBe(true);
+  expect(one.fault).toBe('answers late, or not at all');
+});
+
+test('a server that has failed is asked for one thing at a time until it gives', () => {
+  const one = server();
+  one.failed('no answer', undefined, 0);
+  expect(one.hasRoom(MIB)).toBe(true);
+  one.begun(MIB, 1000);
+  expect(one.hasRoom(MIB)).toBe(false);
+  one.gave(MIB, 20, 1020);
+  expect(one.hasRoom(MIB)).toBe(true);
+});

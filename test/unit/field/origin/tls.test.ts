@@ -185,6 +185,42 @@ test('HTTP/2: all requests go over one connection', async () => {
   });
 });
 
+test('HTTP/2 through a cable that was pulled for a while: the next question opens another connection', async () => {
+  await overHttp2(async (url, _server, sessions) => {
+    const { Origins } = await import('../../../../src/field/origin/origins.ts');
+    let isPulled = false;
+    // What a connection has lost once does not come any more: as if the kernel waited long to send it again.
+    const cable = createTcp((client) => {
+      const server = connect(Number(new URL(url).port), '127.0.0.1');
+      let isLost = isPulled;
+      const pass = (from: typeof client, to: typeof client) =>
+        from
+          .on('error', () => {})
+          .on('data', (bytes) => {
+            isLost ||= isPulled;
+            if (!isLost) to.write(bytes);
+          });
+      pass(client, server);
+      pass(server, client);
+    });
+    await new Promise<void>((resolve) => cable.listen(0, '127.0.0.1', resolve));
+    const origins = new Origins([`https://localhost:${(cable.address() as AddressInfo).port}/`], { environment: {} });
+    try {
+      await origins.fetch(image.index, 0);
+      isPulled = true;
+      await expect(origins.fetch(image.index, 1)).rejects.toThrow('no answer in 5 s');
+      isPulled = false;
+      await expect
+        .poll(() => origins.fetch(image.index, 1).then(() => 'given', String), { timeout: 5000 })
+        .toBe('given');
+      expect(sessions()).toBe(2);
+    } finally {
+      origins.close();
+      cable.close();
+    }
+  });
+}, 20_000);
+
 test('nginx over TLS and HTTP/2', async () => {
   for (const [path, bytes] of image.files) {
     const file = folder.at(`www${path}`);
