@@ -2,7 +2,8 @@
  * The kernel command line, as far as VIVER reads it: the `viver.` words, and the kernel's own that concern a boot.
  * Pure: text in, values and warnings out. What a word means is documented beside its row in WORDS.
  */
-
+import { isIP } from 'node:net';
+import { parseOrigin } from '../field/origin/place.ts';
 import { parseLimits } from '../field/shares/limits.ts';
 import { isImageName } from '../image/image-name.ts';
 import type { Medium } from '../media/block-devices.ts';
@@ -110,10 +111,15 @@ const WORDS: Readonly<Record<string, Word>> = {
     draft.role = value;
   },
   peer(draft, value) {
-    draft.peers = [...draft.peers, ...list(value)];
+    const wrong = list(value).filter((peer) => !isPeer(peer));
+    draft.peers = [...draft.peers, ...list(value).filter(isPeer)];
+    if (wrong.length > 0) return `${wrong.join(',')} is no HOST[:PORT], nor [ADDRESS]:PORT for IPv6`;
   },
+  // The daemon would not start with one that is none, and give nothing of what peers have.
   origin(draft, value) {
-    draft.origins = [...draft.origins, ...list(value)];
+    const wrong = list(value).filter((origin) => !isOrigin(origin));
+    draft.origins = [...draft.origins, ...list(value).filter(isOrigin)];
+    if (wrong.length > 0) return `${wrong.join(',')} is no http or https URL`;
   },
   limit(draft, value) {
     try {
@@ -202,6 +208,21 @@ function withDevice(draft: Draft, value: string): string | undefined {
     draft.iso = { ...draft.iso, device: parseDeviceName(value), by: `${draft.iso.by} img_dev=${value}` };
   } catch {
     return 'wants the name of a device';
+  }
+}
+
+function isPeer(text: string): boolean {
+  const [whole, ipv6, port = '1'] = /^(?:\[([0-9a-fA-F:.]+)\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
+  if (whole === undefined || (ipv6 !== undefined && isIP(ipv6) !== 6)) return false;
+  return Number(port) > 0 && Number(port) <= 65_535;
+}
+
+function isOrigin(text: string): boolean {
+  try {
+    parseOrigin(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 

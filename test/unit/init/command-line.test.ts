@@ -47,6 +47,22 @@ describe('the kernel command line', () => {
     expect(warnings).toEqual([expect.stringContaining('viver.limit=fast: wants UP[/DOWN]')]);
   });
 
+  test('a web server that is no URL is warned of and left out, since no daemon would start with it; the others stay', () => {
+    const { origins, warnings } = parseCommandLine(
+      'viver.origin=http://a.test/,b.test/store,https://_https._tcp.c.test/',
+    );
+    expect(origins).toEqual(['http://a.test/', 'https://_https._tcp.c.test/']);
+    expect(warnings).toEqual([expect.stringContaining('b.test/store is no http or https URL; ignored')]);
+  });
+
+  test('a peer is a host with or without a port; what is none is warned of and left out', () => {
+    const { peers, warnings } = parseCommandLine(
+      'viver.peer=10.0.0.1,a.test:20070,[fd00::1]:5,10.0.0.1:99999,fd00::1,[x]',
+    );
+    expect(peers).toEqual(['10.0.0.1', 'a.test:20070', '[fd00::1]:5']);
+    expect(warnings).toEqual([expect.stringContaining('10.0.0.1:99999,fd00::1,[x] is no HOST[:PORT]')]);
+  });
+
   test('an unknown viver. word is warned of, never ignored in silence', () => {
     expect(parseCommandLine('viver.imgae=debian viver.constructor=1').warnings).toEqual([
       expect.stringContaining('viver.imgae=debian'),
