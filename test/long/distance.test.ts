@@ -76,9 +76,11 @@ test(
 );
 
 /** Reads /data piece by piece, and writes down when each piece was there, in seconds since the machine's start. */
-const READ_PIECES = `i=0; while [ $i -lt 384 ]; do
-  dd if=/data of=/dev/null bs=64k skip=$i count=1 2> /dev/null || echo failed
-  read -r now rest < /proc/uptime; echo $now; i=$((i + 1)); done > /tmp/pieces; touch /tmp/read`;
+const READ_PIECES = [
+  'i=0; while [ $i -lt 384 ]',
+  'do dd if=/data of=/dev/null bs=64k skip=$i count=1 2> /dev/null || echo failed',
+  'read -r now rest < /proc/uptime; echo $now; i=$((i + 1)); done > /tmp/pieces; touch /tmp/read',
+].join('; ');
 
 /** The longest time between two pieces, in seconds. The first is left out: a daemon was starting. */
 function longestPause(text: string): number {
