@@ -1,5 +1,6 @@
 import type { Limits } from './shares/limits.ts';
 import type { Address } from './wire/address.ts';
+import type { BootOrder } from './wire/boot-order.ts';
 import type { ChunkRange } from './wire/chunk-set.ts';
 import type { Datagram } from './wire/datagram.ts';
 import type { ControlFrame } from './wire/frame.ts';
@@ -59,6 +60,10 @@ export type FieldEvent =
   | { readonly kind: 'agenda'; readonly order: readonly number[] }
   /** A chunk is read for the first time, in whatever way it is answered. */
   | { readonly kind: 'first read'; readonly chunk: number }
+  /** This machine boots from the field and knows no profile: others may. */
+  | { readonly kind: 'seek profile' }
+  /** This machine's boot is over: what it read, for others. */
+  | { readonly kind: 'give profile'; readonly order: BootOrder }
   /** What other programs took of this machine's processors lately, 0 to 1. */
   | { readonly kind: 'processors'; readonly others: number }
   /** The read has been answered or given up. */
@@ -95,6 +100,8 @@ export type Action =
   /** Show what we have that is signed. */
   | { readonly kind: 'give papers'; readonly conn: ConnectionId }
   | { readonly kind: 'take papers'; readonly papers: Papers }
+  /** What boots of others read, as one of them says. */
+  | { readonly kind: 'take profile'; readonly order: BootOrder }
   /** Keep what just came; otherwise it serves the reads that wait for it and is let go. */
   | { readonly kind: 'keep'; readonly chunk: number }
   | { readonly kind: 'drop'; readonly chunk: number }

@@ -8,10 +8,11 @@ import { Neighbours } from './exchange/connections/neighbours.ts';
 import { OriginOrders } from './exchange/connections/origin-orders.ts';
 import { FAULT_MS, LIE_MS } from './exchange/connections/penalties.ts';
 import { Search } from './exchange/connections/search.ts';
-import { LookAhead } from './exchange/fetching/look-ahead.ts';
+import { Foresight } from './exchange/fetching/foresight.ts';
 import { IndexSeeker } from './exchange/index/index-seeker.ts';
 import { IndexSpreader } from './exchange/index/index-spreader.ts';
 import { PaperSeeker } from './exchange/index/paper-seeker.ts';
+import { ProfileExchange } from './exchange/index/profile-exchange.ts';
 import { Leaving } from './exchange/keeping/departure.ts';
 import { shareOf } from './exchange/keeping/duty.ts';
 import { Keeper } from './exchange/keeping/keeper.ts';
@@ -59,7 +60,9 @@ export class FieldMachine {
   readonly #early = new Map<number, ChunkRange>();
   readonly #search: Search;
   readonly #origins: OriginOrders;
-  #agenda: LookAhead | undefined;
+  /** Boot profiles as they go between nodes, and what this machine does by one. */
+  readonly profiles = new ProfileExchange();
+  readonly foresight: Foresight;
   readonly #spareTime: SpareTime;
   /** Of the event that is handled. */
   #now = 0;
@@ -119,6 +122,13 @@ export class FieldMachine {
       indexes: this.#indexes,
       indexSeeker: this.#indexSeeker,
       paperSeeker: this.#paperSeeker,
+      profiles: this.profiles,
+      stock: () => this.#data,
+    });
+    this.foresight = new Foresight({
+      ...common,
+      profiles: this.profiles,
+      origins: this.#origins,
       stock: () => this.#data,
     });
     this.#leaving = new Leaving({ ...common, data: () => this.#data });
@@ -128,6 +138,7 @@ export class FieldMachine {
       indexes: this.#indexes,
       indexSeeker: this.#indexSeeker,
       paperSeeker: this.#paperSeeker,
+      profiles: this.profiles,
       stock: () => this.#data,
       lacked: (conn, ranges, now) => {
         const node = this.#neighbours.nodeOf(conn);
@@ -257,12 +268,10 @@ export class FieldMachine {
         this.#read(event.read, event.chunks, now, out);
         return;
       case 'agenda':
-        if (this.#data !== undefined) this.#agenda = new LookAhead(this.#data, event.order);
-        this.#lookAhead(now, out);
-        return;
       case 'first read':
-        this.#agenda?.read(event.chunk);
-        this.#lookAhead(now, out);
+      case 'seek profile':
+      case 'give profile':
+        this.foresight.take(event, now, out);
         return;
       case 'unread':
         this.#early.delete(event.read);
@@ -371,17 +380,8 @@ export class FieldMachine {
     const data = this.#data;
     if (data?.keeper.gain(chunk, now, out, isPromised) !== true) return;
     this.#search.found(chunk);
-    this.#lookAhead(now, out);
+    this.foresight.look(now, out);
     if (data.held.count === data.lengths.count) this.#say(`holds the whole image, ${data.lengths.count} chunks`);
-  }
-
-  /** What a boot will read next is wanted, too. */
-  #lookAhead(now: number, out: Action[]): void {
-    if (this.#data === undefined || this.#agenda === undefined) return;
-    if (this.#agenda.fill()) this.#origins.ask(this.#data, now, out);
-    if (!this.#agenda.isOver) return;
-    this.#say(this.#agenda.verdict);
-    this.#agenda = undefined;
   }
 
   #mayFill(): boolean {

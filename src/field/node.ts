@@ -3,6 +3,7 @@ import type { Server } from 'node:net';
 import { limitedLog } from '../codec/line-limit.ts';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
+import { BootHints } from './boot-hints.ts';
 import { Alarm } from './edge/alarm.ts';
 import { DatagramPort } from './edge/datagram-port.ts';
 import { Faults } from './edge/faults.ts';
@@ -41,6 +42,8 @@ export class FieldNode {
   readonly node: NodeId;
   readonly #traffic = new TrafficCounter();
   readonly refusals: Refusals;
+  /** What boots read of the image: of this machine, and of its peers. */
+  readonly boot = new BootHints((event) => this.#feed(event));
   readonly #options: FieldNodeOptions;
   readonly #datagrams: DatagramPort;
   readonly #server: Server;
@@ -59,7 +62,6 @@ export class FieldNode {
   readonly #papers: PaperBox;
   #holder: ChunkHolder | undefined;
   #reader: FieldReader | undefined;
-  #isLookingAhead = false;
   #isRunning = false;
   #isArming = false;
   #isClosed = false;
@@ -150,18 +152,6 @@ export class FieldNode {
   /** Has `watch` told of each read [offset, end) until it answers false. */
   watchReads(watch: (offset: number, end: number) => boolean): void {
     this.#reader?.watch(watch);
-  }
-
-  /** Has chunks fetched ahead, in this order, as long as those that `firstRead` tells of are among them. None twice. */
-  lookAhead(order: readonly number[]): void {
-    if (order.length === 0 || this.#index === undefined) return;
-    this.#isLookingAhead = true;
-    this.#feed({ kind: 'agenda', order });
-  }
-
-  /** A chunk is read for the first time. */
-  firstRead(chunk: number): void {
-    if (this.#isLookingAhead) this.#feed({ kind: 'first read', chunk });
   }
 
   /** What other programs took of this machine's processors lately, 0 to 1: what is not urgent waits for a slow boot. */
@@ -327,6 +317,9 @@ export class FieldNode {
         return;
       case 'take papers':
         this.#takePapers(action.papers);
+        return;
+      case 'take profile':
+        this.boot.came(action.order);
         return;
       case 'keep': {
         const bytes = this.#arrived.get(this.#firstOf(action.chunk));

@@ -29,6 +29,8 @@ const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
   processors: { connect: false, fetch: true, give: false },
   agenda: { connect: true, fetch: true, give: false },
   'first read': { connect: false, fetch: true, give: false },
+  'seek profile': NOTHING,
+  'give profile': NOTHING,
   unread: NOTHING,
   origin: ALL,
   unheld: { connect: true, fetch: true, give: false },

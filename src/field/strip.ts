@@ -1,4 +1,5 @@
 import type { FieldNode } from './node.ts';
+import type { BootOrder } from './wire/boot-order.ts';
 import type { ChunkSet } from './wire/chunk-set.ts';
 
 /** The image from its first chunk to its last in so many equal parts, or one for each chunk of a small one. */
@@ -10,6 +11,18 @@ export interface FieldStrip {
   readonly held: string;
   /** For each part, how many nodes hold its rarest chunk. */
   readonly copies: readonly number[];
+  /** What boots read; not there while this node knows no profile. */
+  readonly read?: ReadStrip;
+}
+
+/** A boot profile along the image. */
+export interface ReadStrip {
+  /** For each part a digit: 9 when it is read first of all, 1 when last, 0 when not. */
+  readonly parts: string;
+  /** Boots that are in it. */
+  readonly boots: number;
+  /** Of the image's chunks, those that boots read. */
+  readonly chunks: number;
 }
 
 /**
@@ -38,9 +51,27 @@ export function makeStrip(held: ChunkSet, copies: (chunk: number) => number): Fi
   return { held: text, copies: least };
 }
 
+/** Each part as its chunk that is read first. @param chunks of the image */
+export function makeReadStrip({ boots, runs }: BootOrder, chunks: number): ReadStrip {
+  const parts = Math.min(chunks, MOST_PARTS);
+  const digits = new Uint8Array(parts);
+  const all = runs.reduce((sum, { start, end }) => sum + end - start, 0);
+  let read = 0;
+  for (const { start, end } of runs) {
+    for (let chunk = start; chunk < end; chunk++, read++) {
+      // As fieldStrip cuts the image: the last part that begins at this chunk or before it.
+      const part = Math.floor(((chunk + 1) * parts - 1) / chunks);
+      digits[part] ||= 9 - Math.floor((read * 9) / all);
+    }
+  }
+  return { parts: digits.join(''), boots, chunks: all };
+}
+
 /** Empty while the node does not know how many chunks the image has. */
 export function fieldStrip({ machine }: FieldNode): FieldStrip {
   const { data } = machine;
   if (data === undefined) return { held: '', copies: [] };
-  return makeStrip(data.held, data.keeper.copies());
+  const { known } = machine.profiles;
+  const strip = makeStrip(data.held, data.keeper.copies());
+  return known === undefined ? strip : { ...strip, read: makeReadStrip(known, data.lengths.count) };
 }

@@ -109,7 +109,15 @@ const isStrip = (value: unknown): boolean =>
   /^\d{0,1024}$/.test(value.held) &&
   Array.isArray(value.copies) &&
   value.copies.length <= 1024 &&
-  value.copies.every(isCount);
+  value.copies.every(isCount) &&
+  (value.read === undefined || isReadStrip(value.read));
+
+const isReadStrip = (value: unknown): boolean =>
+  isRecord(value) &&
+  typeof value.parts === 'string' &&
+  /^\d{0,1024}$/.test(value.parts) &&
+  isCount(value.boots) &&
+  isCount(value.chunks);
 
 const isMany = (value: unknown, most: number, check: (one: unknown) => boolean): boolean =>
   Array.isArray(value) && value.length <= most && value.every(check);

@@ -1,5 +1,6 @@
 import { type Codec, CodecError, mapped, struct, u8, u32be } from '../../codec/struct.ts';
 import { type Address, addressCodec } from './address.ts';
+import { type BootOrder, bootOrderCodec } from './boot-order.ts';
 import type { ChunkRange } from './chunk-set.ts';
 import { type Holdings, holdingsCodec } from './holdings.ts';
 import { type Papers, papersCodec } from './papers.ts';
@@ -58,6 +59,8 @@ export interface FrameBodies {
   /** These are getting the index, and will pass it on. */
   'index at': { readonly others: readonly Peer[] };
   papers: Papers;
+  /** What boots read, and in which order. Only to those who wished for it: `PROFILE_WISH`. */
+  profile: BootOrder;
 }
 
 /** Frames that are complete in memory; the bytes of a chunk or an index follow their headers as a stream. */
@@ -72,6 +75,23 @@ const flags: Codec<{ choose: boolean; urgent: boolean; insist: boolean }> = mapp
   },
   ({ choose, urgent, insist }) => (choose ? 1 : 0) + (urgent ? 2 : 0) + (insist ? 4 : 0),
 );
+
+/**
+ * What is your boot profile? Asked for as no chunks at all: nodes that know nothing of profiles end a connection at a
+ * frame of a type they do not know, and pass this one over.
+ */
+export const PROFILE_WISH: ControlFrame = {
+  kind: 'get',
+  choose: false,
+  urgent: false,
+  insist: false,
+  count: 1,
+  ranges: [],
+};
+
+export function isProfileWish({ choose, urgent, insist, count, ranges }: FrameBodies['get']): boolean {
+  return !choose && !urgent && !insist && count === 1 && ranges.length === 0;
+}
 
 const bare: Codec<Bare> = { sizeOf: () => 0, write: (_value, _target, offset) => offset, read: (_s, at) => [{}, at] };
 
@@ -137,6 +157,7 @@ const BODIES: { readonly [N in ControlName]: Codec<FrameBodies[N]> } = {
   refuse: struct('refuse', [['others', several(peer, 64)]]),
   'index at': struct('index at', [['others', several(peer, 64)]]),
   papers: papersCodec,
+  profile: bootOrderCodec,
 };
 const NAME_BY_TYPE = new Map<number, FrameName>(Object.entries(FRAME).map(([name, type]) => [type, name as FrameName]));
 

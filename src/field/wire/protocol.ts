@@ -59,6 +59,7 @@ export const FRAME = {
   refuse: 22,
   'index at': 23,
   papers: 24,
+  profile: 25,
 } as const;
 export type FrameName = keyof typeof FRAME;
 

@@ -19,6 +19,8 @@ export interface OpenedImage {
   readonly name: string;
   /** What is signed of it, by files that lie beside it. */
   readonly papers: Papers;
+  /** All of it was read, since it had no index. */
+  readonly isRead?: boolean;
 }
 
 /** Nothing of the image is here but what a directory has, and the index that is named. */
@@ -68,7 +70,7 @@ export async function open(values: Values, signal: AbortSignal): Promise<OpenedI
     throw new Error(`${values.image} has the id ${index.id}, wanted ${values.id}`);
   }
   await writeIndexFile(paths.index, index).catch((error: unknown) => say(`index not kept: ${String(error)}`));
-  return { file, index, id: index.id, name, papers: await readPapers(paths.index, paths.name) };
+  return { file, index, id: index.id, name, papers: await readPapers(paths.index, paths.name), isRead: true };
 }
 
 /** Where a directory store has the index of an image. */

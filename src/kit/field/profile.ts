@@ -1,10 +1,11 @@
-/** The boot profile of `viver field up`: found, used, recorded, and kept in the store. */
+/** The boot profile of `viver field up`: found, used, recorded, kept in the store, and passed on to others. */
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FieldNode } from '../../field/node.ts';
 import type { Origins } from '../../field/origin/origins.ts';
 import type { ChunkIndex } from '../../image/chunk-index.ts';
+import { isBoot, passedOn, profileOfRuns } from '../../image/profile/chunk-runs.ts';
 import { mergeProfiles } from '../../image/profile/merge.ts';
 import { chunkOrder } from '../../image/profile/order.ts';
 import { type BootProfile, PROFILE_BYTES_LIMIT, parseProfile, printProfile } from '../../image/profile/profile.ts';
@@ -25,9 +26,19 @@ export interface ProfilePlaces {
   readonly origins: Origins;
 }
 
+/** Who boots from a node. */
+export interface BootReader {
+  readonly index: ChunkIndex;
+  readonly watch: BootWatch;
+  /** Something reads from the node, and may have what it will read fetched ahead. */
+  readonly isReading: boolean;
+  /** Why this machine's boot cannot be seen, once it is over. */
+  readonly lack?: () => string | undefined;
+}
+
 /** Sees what is read of a node's image from now on. */
 export function watchBoot(node: FieldNode, index: ChunkIndex): BootWatch {
-  const watch = new BootWatch(index, (chunk) => node.firstRead(chunk));
+  const watch = new BootWatch(index, (chunk) => node.boot.firstRead(chunk));
   node.watchReads((offset, end) => watch.read(offset, end));
   return watch;
 }
@@ -37,30 +48,54 @@ export function profileAnswer(watch: BootWatch | undefined): unknown {
   return watch === undefined ? {} : { profile: printProfile(watch.profile()), isOver: watch.isOver };
 }
 
-/** Never fails: without a profile, or with a bad one, everything is read as it is asked for. */
-export async function lookAhead(
-  node: FieldNode,
-  index: ChunkIndex,
-  watch: BootWatch,
-  places: ProfilePlaces,
-): Promise<void> {
-  const { file, store, origins } = places;
+/**
+ * Uses the profile there is, of files, of an origin or of peers, and passes on what this boot reads. Never fails: without
+ * a profile, or with a bad one, everything is read as it is asked for.
+ */
+export async function followBoot(node: FieldNode, reader: BootReader, places: ProfilePlaces): Promise<void> {
+  const { index, watch, lack } = reader;
+  const { store } = places;
   const kept = store === undefined ? undefined : join(store, `${index.id}.profile`);
   try {
-    const profile = await find([file, kept], origins, index.id);
-    if (profile !== undefined) node.lookAhead(chunkOrder(profile, index));
-    if (kept !== undefined) await keep(watch, kept);
+    const given = await lookAhead(node, reader, places, kept);
+    while (!watch.isOver) await sleep(LOOK_MS, undefined, { ref: false });
+    const own = watch.profile();
+    if (kept !== undefined) await keep(own, kept);
+    const why = lack?.() ?? (isBoot(own) ? undefined : 'nearly all of the image was read, which no boot does');
+    if (why !== undefined) say(`no boot profile for others: ${why}`);
+    // What was wrong for this boot is not passed on.
+    else node.boot.give(passedOn(own, node.machine.foresight.isWrong ? undefined : given(), index));
   } catch (error) {
     say(`no boot profile: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
+/** Of several places the first that has one: files, and else whoever answers first. @returns what is used by then */
+async function lookAhead(
+  node: FieldNode,
+  { index, isReading }: BootReader,
+  { file, origins }: ProfilePlaces,
+  kept: string | undefined,
+): Promise<() => BootProfile | undefined> {
+  let used: BootProfile | undefined;
+  const use = (profile: BootProfile | undefined): void => {
+    const order = profile === undefined || used !== undefined ? [] : chunkOrder(profile, index);
+    if (order.length === 0) return;
+    used = profile;
+    node.boot.lookAhead(order);
+  };
+  try {
+    use(await inFiles([file, kept]));
+    if (used === undefined && isReading) node.boot.seek((order) => use(profileOfRuns(order, index)));
+    if (used === undefined) use(await atOrigins(origins, index.id));
+  } catch (error) {
+    say(`no boot profile: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return () => used;
+}
+
 /** The first there is. @throws Error when one is there and is none */
-async function find(
-  files: readonly (string | undefined)[],
-  origins: Origins,
-  id: string,
-): Promise<BootProfile | undefined> {
+async function inFiles(files: readonly (string | undefined)[]): Promise<BootProfile | undefined> {
   for (const path of files) {
     if (path === undefined) continue;
     const bytes = await regularFileBytes(path, PROFILE_BYTES_LIMIT).catch((error: unknown) => {
@@ -69,16 +104,18 @@ async function find(
     });
     if (bytes !== undefined) return parseProfile(bytes.toString('utf8'));
   }
+  return undefined;
+}
+
+/** Most images have none, and that is no trouble. @throws Error when one is there and is none */
+async function atOrigins(origins: Origins, id: string): Promise<BootProfile | undefined> {
   if (origins.count === 0) return undefined;
-  // Most images have none, and that is no trouble.
   const bytes = await origins.beside(id, '.profile', PROFILE_BYTES_LIMIT).catch(() => undefined);
   return bytes === undefined ? undefined : parseProfile(Buffer.from(bytes).toString('utf8'));
 }
 
-/** When the boot is over, what it read is kept beside what those before it did. */
-async function keep(watch: BootWatch, path: string): Promise<void> {
-  while (!watch.isOver) await sleep(LOOK_MS, undefined, { ref: false });
-  const now = watch.profile();
+/** What this boot read is kept beside what those before it did. */
+async function keep(now: BootProfile, path: string): Promise<void> {
   const before = await regularFileBytes(path, PROFILE_BYTES_LIMIT)
     .then((bytes) => parseProfile(bytes.toString('utf8')))
     .catch(() => undefined); // none, or one that is none: it begins anew

@@ -26,10 +26,11 @@ import { type NbdTarget, parseNbdTarget } from '../../nbd/target.ts';
 import { parseResolvConf } from '../../net/address-plan.ts';
 import type { BootWatch } from '../boot-watch.ts';
 import { UsageError } from '../command.ts';
+import { CacheWatch } from './cache-watch.ts';
 import { indexPath, type OpenedImage, open } from './image.ts';
 import { keepSignature, rulesOf } from './papers.ts';
 import { watchProcessors } from './processors.ts';
-import { lookAhead, profileAnswer, watchBoot } from './profile.ts';
+import { followBoot, profileAnswer, watchBoot } from './profile.ts';
 import { say } from './say.ts';
 import { nodeIdOf, settleIn } from './store.ts';
 import { parseBytes, type Values, word } from './words.ts';
@@ -97,6 +98,8 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   const opened = signedOnly(await open(values, signal), rules);
   await using stack = new AsyncDisposableStack();
   if (opened.file !== undefined) stack.use(opened.file);
+  const cache = target === undefined ? cacheWatchOf(values, opened) : undefined;
+  if (cache !== undefined) stack.use(cache);
   const listen = told ?? listenAddress(await firstLine(process.stdin, signal));
   const node = await FieldNode.start({
     id: opened.id,
@@ -104,7 +107,7 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
     index: opened.index,
     papers: opened.papers,
     rules,
-    medium: opened.file,
+    medium: cache?.medium ?? opened.file,
     store: values.store === undefined ? undefined : new ChunkStore(values.store),
     node: values.store === undefined ? undefined : await nodeIdOf(values.store),
     origins,
@@ -138,7 +141,9 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   watch = watchBoot(node, index);
   // Something runs from it: its boot goes first.
   if (target?.kind === 'kernel') stack.defer(watchProcessors((others) => node.processors(others), say));
-  void lookAhead(node, index, watch, { file: values.profile, store: values.store, origins });
+  cache?.start(watch);
+  const reader = { index, watch, isReading: target !== undefined, lack: () => cache?.lack };
+  void followBoot(node, reader, { file: values.profile, store: values.store, origins });
   const served = target === undefined ? undefined : await serve(target, node.source, opened.id);
   if (served !== undefined) stack.defer(served.close);
   const where = served === undefined ? '' : ` nbd=${served.where}`;
@@ -148,6 +153,12 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   const ending = served === undefined ? aborted(signal) : aborted(signal).then(served.unused);
   await Promise.race([ending, ...(served === undefined ? [] : [served.ended])]);
   await node.leave();
+}
+
+/** Of an image that this machine may run from by itself. An image that was read as a whole is in memory as such. */
+function cacheWatchOf({ image: path }: Values, { file, id, isRead }: OpenedImage): CacheWatch | undefined {
+  if (file === undefined || path === undefined || isRead) return undefined;
+  return new CacheWatch({ id, path, medium: file, log: say });
 }
 
 /** An index that was kept counts for no more than one that comes from others. */

@@ -42,7 +42,7 @@ function asRow(status: Omit<MachineStatus, 'rates'>): Omit<MachineStatus, 'rates
   const { field, strip, plugins, loading } = status;
   const shortField: FieldStatus | null =
     field === null ? null : { ...field, peers: [], shutOut: field.shutOut.slice(0, MOST_SHUT_OUT) };
-  const shortStrip: FieldStrip | null = strip === null ? null : { held: strip.held, copies: [] };
+  const shortStrip: FieldStrip | null = strip === null ? null : { ...strip, copies: [] };
   return {
     ...status,
     field: shortField,

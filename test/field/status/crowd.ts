@@ -64,7 +64,11 @@ export function simulatedStatus(number: number, address: string): MachineStatus 
       limits: { up: null, down: null },
       refused: [],
     },
-    strip: { held, copies: [] },
+    strip: {
+      held,
+      copies: [],
+      ...(isServer ? { read: { parts: '9900610'.padEnd(256, '0'), boots: 3, chunks: 301 } } : {}),
+    },
     uptimeSeconds: 100 + number * 61,
     boot: { medium: isServer ? 'usb' : 'net', seconds: 14.5 + (number % 5), stages: [] },
     rates: { everySeconds: 5, in: wave(0, 9e6), out: wave(2, 4e6) },

@@ -1,5 +1,6 @@
 /** Values of the wire format for property tests. */
 import fc from 'fast-check';
+import type { BootOrder } from '../../../src/field/wire/boot-order.ts';
 import { ChunkSet } from '../../../src/field/wire/chunk-set.ts';
 import type { Datagram, Sections } from '../../../src/field/wire/datagram.ts';
 import type { ControlFrame } from '../../../src/field/wire/frame.ts';
@@ -97,6 +98,17 @@ export const anyDatagram: fc.Arbitrary<Datagram> = fc
   )
   .map(([head, sections]) => ({ ...head, ...sections }));
 
+/** Of an image of 2001 chunks. */
+export const anyBootOrder: fc.Arbitrary<BootOrder> = fc
+  .tuple(fc.integer({ min: 1, max: 255 }), anyRanges, fc.infiniteStream(fc.nat()))
+  .filter(([, ranges]) => ranges.length > 0)
+  .map(([boots, ranges, stream]) => {
+    const next = (): number => stream.next().value as number;
+    const runs = ranges.map((range) => ({ ...range, boots: 1 + (next() % boots), place: next() }));
+    runs.sort((a, b) => a.place - b.place);
+    return { boots, runs: runs.map(({ place, ...run }) => run) };
+  });
+
 const peers = fc.array(fc.record({ node: u48, address: anyAddress }, PLAIN), { maxLength: 8 });
 
 const papers = (limit: number) =>
@@ -106,6 +118,7 @@ export const anyFrame: fc.Arbitrary<ControlFrame> = fc.oneof(
   fc.constant({ kind: 'subscribe' as const }),
   fc.constant({ kind: 'get papers' as const }),
   fc.record({ kind: fc.constant('papers' as const), signatures: papers(10_240), releases: papers(4096) }, PLAIN),
+  anyBootOrder.map((order) => ({ kind: 'profile' as const, ...order })),
   fc.record({ kind: fc.constant('get index' as const), piece: u32 }, PLAIN),
   fc.record(
     {

@@ -78,6 +78,8 @@ test.each([
   ['a mode that is none', { dhcp: { mode: 'all' } }],
   ['a load that is no number', { load: { transfers: '1' } }],
   ['a strip that is no digits', { strip: { held: 'x', copies: [] } }],
+  ['a profile that is no digits', { strip: { held: '9', copies: [], read: { parts: '<b>', boots: 1, chunks: 1 } } }],
+  ['a profile of markup boots', { strip: { held: '9', copies: [], read: { parts: '9', boots: '<b>', chunks: 1 } } }],
   ['a field without its node', { field: {} }],
   ['rates without end', { rates: { everySeconds: 5, in: Array(61).fill(1), out: [] } }],
   ['a rate that is no number', { rates: { everySeconds: 5, in: ['1'], out: [] } }],

@@ -6,6 +6,7 @@ import { formatNode, type NodeId } from '../../wire/record.ts';
 import type { IndexSeeker } from '../index/index-seeker.ts';
 import type { IndexSpreader } from '../index/index-spreader.ts';
 import type { PaperSeeker } from '../index/paper-seeker.ts';
+import type { ProfileExchange } from '../index/profile-exchange.ts';
 import type { Stock } from '../stock.ts';
 import type { Admission } from './admission.ts';
 import type { Dialogue } from './dialogue.ts';
@@ -23,6 +24,7 @@ export interface ConnectionLinks {
   readonly indexes: IndexSpreader;
   readonly indexSeeker: IndexSeeker;
   readonly paperSeeker: PaperSeeker;
+  readonly profiles: ProfileExchange;
   readonly stock: () => Stock | undefined;
   readonly say: (text: string) => void;
 }
@@ -43,7 +45,7 @@ export class Connections {
 
   /** Our dial was answered. */
   connected(conn: ConnectionId, node: NodeId, address: Address, now: number, out: Action[]): void {
-    const { node: self, gossip, neighbours, discipline, indexSeeker, paperSeeker, stock } = this.#links;
+    const { node: self, gossip, neighbours, discipline, indexSeeker, paperSeeker, profiles, stock } = this.#links;
     if (discipline.isOut(neighbours.addressOf(conn) ?? address, now) || node === self) {
       neighbours.closed(conn, now);
       out.push({ kind: 'close', conn, why: 'not wanted' });
@@ -59,6 +61,7 @@ export class Connections {
     }
     fetcher.connected(conn, node, address, now);
     out.push({ kind: 'frame', conn, frame: { kind: 'subscribe' } });
+    profiles.connected(conn, now, out);
   }
 
   /** Somebody dialled us. */
@@ -81,7 +84,7 @@ export class Connections {
   }
 
   closed(conn: ConnectionId, why: string, hostile: boolean, now: number, out: Action[]): void {
-    const { gossip, neighbours, admission, dialogue, indexes, indexSeeker, paperSeeker, stock } = this.#links;
+    const { gossip, neighbours, admission, dialogue, indexes, indexSeeker, paperSeeker, profiles, stock } = this.#links;
     const node = this.#nodeOf(conn);
     if (hostile) this.#punish(conn, why, FAULT_MS, now);
     admission.closed(conn);
@@ -90,6 +93,7 @@ export class Connections {
     neighbours.closed(conn, now);
     indexSeeker.done(conn);
     paperSeeker.closed(conn);
+    profiles.closed(conn);
     stock()?.giver.closed(conn);
     stock()?.fetcher.closed(conn);
     if (node !== undefined) gossip.doubt(node, now, out);

@@ -2,12 +2,13 @@ import type { Action, ConnectionId } from '../../event.ts';
 import { EFFORT, HostAccounts } from '../../shares/host-accounts.ts';
 import { hostOf } from '../../wire/address.ts';
 import type { ChunkRange } from '../../wire/chunk-set.ts';
-import { type ControlFrame, LAST_PIECE } from '../../wire/frame.ts';
+import { type ControlFrame, isProfileWish, LAST_PIECE } from '../../wire/frame.ts';
 import { countIn } from '../../wire/ranges.ts';
 import type { Giver } from '../giving/giver.ts';
 import type { IndexSeeker } from '../index/index-seeker.ts';
 import type { IndexSpreader } from '../index/index-spreader.ts';
 import type { PaperSeeker } from '../index/paper-seeker.ts';
+import type { ProfileExchange } from '../index/profile-exchange.ts';
 import type { Stock } from '../stock.ts';
 import type { Guest } from './admission.ts';
 import type { Neighbours } from './neighbours.ts';
@@ -16,6 +17,8 @@ import type { Neighbours } from './neighbours.ts';
 const FRAME_COST = 32;
 /** It asks for up to 64 KiB. */
 const PAPERS_COST = 4096;
+/** Likewise, and it is asked for once. */
+const PROFILE_COST = 65_536;
 
 export interface DialogueLinks {
   readonly guests: ReadonlyMap<ConnectionId, Guest>;
@@ -23,6 +26,7 @@ export interface DialogueLinks {
   readonly indexes: IndexSpreader;
   readonly indexSeeker: IndexSeeker;
   readonly paperSeeker: PaperSeeker;
+  readonly profiles: ProfileExchange;
   readonly stock: () => Pick<Stock, 'fetcher' | 'giver' | 'lengths'> | undefined;
   /** Chunks that a source has not got, and will not have. */
   readonly lacked?: (conn: ConnectionId, ranges: readonly ChunkRange[], now: number) => void;
@@ -54,7 +58,7 @@ export class Dialogue {
   }
 
   frame(conn: ConnectionId, frame: ControlFrame, now: number, out: Action[]): void {
-    const { guests, neighbours, indexSeeker, paperSeeker, stock, ban } = this.#links;
+    const { guests, neighbours, indexSeeker, paperSeeker, profiles, stock, ban } = this.#links;
     const guest = guests.get(conn);
     const host = guest === undefined ? neighbours.hostOf(conn) : hostOf(guest.address);
     if (host !== undefined && !this.#effort.spend(host, costOf(frame, stock()?.lengths.count ?? 0), now)) {
@@ -94,13 +98,23 @@ export class Dialogue {
         if (paperSeeker.arrived(conn)) out.push({ kind: 'take papers', papers: frame });
         else out.push({ kind: 'close', conn, why: 'shows what nobody asked to see' });
         return;
+      case 'profile': {
+        const fault = profiles.arrived(
+          conn,
+          { boots: frame.boots, runs: frame.runs },
+          stock()?.lengths.count ?? 0,
+          out,
+        );
+        if (fault !== undefined) ban(conn, fault, now, out);
+        return;
+      }
       default:
         out.push({ kind: 'close', conn, why: `'${frame.kind}' is not for the side that gives` });
     }
   }
 
   #fromGuest(conn: ConnectionId, guest: Guest, frame: ControlFrame, now: number, out: Action[]): void {
-    const { indexes, stock, ban } = this.#links;
+    const { indexes, profiles, stock, ban } = this.#links;
     const giver = stock()?.giver;
     switch (frame.kind) {
       case 'subscribe':
@@ -109,7 +123,8 @@ export class Dialogue {
         else if (!giver.subscribe(conn, out)) ban(conn, 'subscribed twice', now, out);
         return;
       case 'get':
-        if (giver?.get(conn, frame, now, out) === false) ban(conn, 'asks for too much at once', now, out);
+        if (isProfileWish(frame)) profiles.wished(conn, now, out);
+        else if (giver?.get(conn, frame, now, out) === false) ban(conn, 'asks for too much at once', now, out);
         return;
       case 'cancel':
         giver?.cancel(conn, frame.ranges);
@@ -135,6 +150,7 @@ function costOf(frame: ControlFrame, chunks: number): number {
   const within = (ranges: readonly ChunkRange[]): number => Math.min(countIn(ranges), chunks);
   switch (frame.kind) {
     case 'get':
+      if (isProfileWish(frame)) return PROFILE_COST;
       // What is left to us to choose is not gone through one by one.
       return FRAME_COST + (frame.choose ? frame.ranges.length : within(frame.ranges));
     case 'cancel':
@@ -144,6 +160,8 @@ function costOf(frame: ControlFrame, chunks: number): number {
       return FRAME_COST + within(frame.added) + within(frame.removed);
     case 'get papers':
       return PAPERS_COST;
+    case 'profile':
+      return FRAME_COST + within(frame.runs);
     case 'holdings':
       // Taken in by words, most of the time.
       return FRAME_COST + frame.window.size / 8;

@@ -5,6 +5,11 @@ const AHEAD_FIRST = 4;
 const AHEAD_MOST = 64;
 /** Bytes that are fetched ahead though there is no room to keep them. */
 const AHEAD_BYTES = 2 << 20;
+/**
+ * Chunks fetched ahead that were not read, beside two for each that was: who names all of the image in a false order is
+ * never caught by reads of others.
+ */
+const UNREAD_MOST = 256;
 /** Reads of others in a row, as it were, after which the profile is taken for a wrong one. */
 const PATIENCE = 24;
 
@@ -22,6 +27,8 @@ export class LookAhead {
   #at = 0;
   #hits = 0;
   #misses = 0;
+  /** Chunks that were wanted for nothing but the list's word. */
+  #brought = 0;
 
   /** @param order chunks, first read first; none twice */
   constructor(stock: Pick<Stock, 'held' | 'reads' | 'keep' | 'lengths'>, order: readonly number[]) {
@@ -32,12 +39,17 @@ export class LookAhead {
 
   /** Nothing more is to come of it. */
   get isOver(): boolean {
-    return this.#at >= this.#order.length || this.#doubt >= PATIENCE;
+    return this.#at >= this.#order.length || this.isWrong;
+  }
+
+  /** What is read says that it is no profile of this boot. */
+  get isWrong(): boolean {
+    return this.#doubt >= PATIENCE;
   }
 
   /** What became of it, for the log. */
   get verdict(): string {
-    const how = this.#doubt >= PATIENCE ? 'is let go: others are read' : 'is all here';
+    const how = this.isWrong ? 'is let go: others are read' : 'is all here';
     return `profile: what it names ${how} (${this.#hits} of its chunks were read, ${this.#misses} others)`;
   }
 
@@ -70,7 +82,10 @@ export class LookAhead {
         continue;
       }
       wanted++;
-      isNew = reads.window.add(chunk) || isNew;
+      if (reads.window.has(chunk)) continue;
+      if (this.#brought >= UNREAD_MOST + 2 * this.#hits) break;
+      this.#brought++;
+      isNew = reads.window.add(chunk);
     }
     return isNew;
   }

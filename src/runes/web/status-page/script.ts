@@ -52,6 +52,16 @@ function strip(values, classOf, opacityOf, label) {
 const heldStrip = (held, label) => strip([...held], (digit) => digit === '0' ? '' : 'held', (digit) => (0.2 + 0.8 * digit / 9).toFixed(2), label);
 const copyClass = (count) => count === 0 ? 'c0' : count === 1 ? 'c1' : 'c2';
 const copyStrip = (copies, label) => strip(copies.map(copyClass), (name) => name, () => 1, label);
+/* What boots read, the earlier the darker; of this machine, or of any that knows. */
+function profileTile(machines, chunks) {
+  const known = machines.find(({ status }) => status !== null && status.strip !== null && status.strip.read !== undefined);
+  if (known === undefined) return [];
+  const { parts, boots, chunks: read } = known.status.strip.read;
+  const share = chunks === 0 ? 0 : Math.min(100, Math.round(100 * read / chunks));
+  const label = 'boot profile: the image from its first byte to its last, each part as dark as a boot reads it early';
+  return [tile(share + ' %', 'of the image is read by a boot (' + (boots === 1 ? '1 boot' : boots + ' boots') + ')',
+    make('div', 'bar', strip([...parts], (digit) => digit === '0' ? '' : 'held', (digit) => (0.15 + 0.85 * digit / 9).toFixed(2), label)))];
+}
 const nameOf = (machine) => machine.status === null || machine.status.hostname === '' ? machine.address : machine.status.hostname;
 
 let many = false;
@@ -153,7 +163,7 @@ function show({ machines, loading, more, troubles }) {
     const { min, mean } = own.field.redundancy;
     const label = 'each part of the image is held ' + min + ' times at least';
     tiles.push(tile(min + ' ×', 'every part is held at least; ' + mean.toFixed(1) + ' × in the mean',
-      make('div', 'bar', copyStrip(own.strip === null ? [] : own.strip.copies, label))));
+      make('div', 'bar', copyStrip(own.strip === null ? [] : own.strip.copies, label))), ...profileTile(machines, own.field.image.chunks));
   }
   for (const roll of rollsOf(machines)) tiles.push(rollTile(roll));
   at('tiles').replaceChildren(...tiles, wire);

@@ -67,3 +67,22 @@ test('what there is no room for is fetched ahead by 2 MiB at most; what is all h
   expect(list.isOver).toBe(true);
   expect(list.verdict).toContain('is all here (100 of its chunks were read, 0 others)');
 });
+
+test('one that names all of the image in a false order costs no more than 256 chunks, and two for each that is read', () => {
+  const { held, window, list } = ahead(all.toReversed());
+  let brought = 0;
+  for (let read = 0; read < 100; read++) {
+    for (let again = 0; again < 10; again++) {
+      list.fill();
+      for (const chunk of [...window]) {
+        window.delete(chunk);
+        held.add(chunk);
+        brought++;
+      }
+    }
+    list.read(read);
+    held.add(read);
+    expect(brought).toBeLessThanOrEqual(256 + 2 * read);
+  }
+  expect(brought).toBeGreaterThan(256);
+});
