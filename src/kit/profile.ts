@@ -16,8 +16,9 @@ export const profile: Command = {
        viver profile show [NAME.profile] [--control PATH]
        viver profile merge NAME.profile… -o NAME.profile
 
-record   what this machine has read of the image since it was started from the network, as the daemon has seen it: until
-         20 s went by without anything new, and 5 minutes at most. Without -o it goes to standard output
+record   what this machine has read of the image since it was started, as the daemon has seen it: until 20 s went by
+         without anything new, and 5 minutes at most. Without -o it goes to standard output. On a machine that runs from a
+         medium: what of the image has come into the kernel's page cache
 show     draws it: the image from top left to bottom right, each place as dark as it was read early. Without a file: of
          this boot
 merge    many boots of one image as one profile

@@ -82,7 +82,9 @@ test('the page shows each machine, those still loading, charts and what is wrong
   expect(html).toContain('data-held="9999');
   // What a boot reads: the earlier the darker, and nothing where nothing is read.
   expect(html).toContain('<b>10 %</b><span>of the image is read by a boot (3 boots)</span>');
-  expect(html).toMatch(/<path class="held" d="M0 0H2V6H0Z" fill-opacity="1.00">.*?d="M4 0H5V6H4Z" fill-opacity="0.72">/);
+  expect(html).toMatch(
+    /<path class="held" d="M0 0H2V6H0Z" fill-opacity="1.00">.*?d="M4 0H5V6H4Z" fill-opacity="0.72">/,
+  );
   expect(html).toMatch(/<path class="in" d="M0 [\d.]+L1 /);
   expect(html).toMatch(/<span>10\.86\.0\.9<\/span>.*?loads the initrd, 43 %/);
   expect(html).toContain('127.86.0.2: what it answers is no status (machine status: bad field).');

@@ -48,6 +48,7 @@ export class CacheWatch implements Disposable {
   #view: PageCacheView | undefined;
   #timer: NodeJS.Timeout | undefined;
   #bytes = 0;
+  #isGiven = false;
 
   constructor(options: CacheWatchOptions) {
     this.#options = options;
@@ -60,6 +61,7 @@ export class CacheWatch implements Disposable {
       name: medium.name,
       size: medium.size,
       read: (target, offset) => {
+        this.#isGiven = true;
         if (this.#timer !== undefined) this.#end();
         return medium.read(target, offset);
       },
@@ -68,6 +70,7 @@ export class CacheWatch implements Disposable {
 
   /** From now on, until the boot is over. @param watch is told what was read */
   start(watch: BootWatch): void {
+    if (this.#isGiven) return; // others were sooner
     this.#watch = watch;
     const startMs = performance.now();
     this.#timer = setInterval(() => {

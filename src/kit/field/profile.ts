@@ -32,6 +32,8 @@ export interface BootReader {
   readonly watch: BootWatch;
   /** Something reads from the node, and may have what it will read fetched ahead. */
   readonly isReading: boolean;
+  /** The daemon was started anew on a machine that booted long ago: what is read from now on is no boot. */
+  readonly isLate?: boolean;
   /** Why this machine's boot cannot be seen, once it is over. */
   readonly lack?: () => string | undefined;
 }
@@ -53,11 +55,12 @@ export function profileAnswer(watch: BootWatch | undefined): unknown {
  * a profile, or with a bad one, everything is read as it is asked for.
  */
 export async function followBoot(node: FieldNode, reader: BootReader, places: ProfilePlaces): Promise<void> {
-  const { index, watch, lack } = reader;
+  const { index, watch, isLate = false, lack } = reader;
   const { store } = places;
   const kept = store === undefined ? undefined : join(store, `${index.id}.profile`);
   try {
     const given = await lookAhead(node, reader, places, kept);
+    if (isLate) return;
     while (!watch.isOver) await sleep(LOOK_MS, undefined, { ref: false });
     const own = watch.profile();
     if (kept !== undefined) await keep(own, kept);
@@ -73,7 +76,7 @@ export async function followBoot(node: FieldNode, reader: BootReader, places: Pr
 /** Of several places the first that has one: files, and else whoever answers first. @returns what is used by then */
 async function lookAhead(
   node: FieldNode,
-  { index, isReading }: BootReader,
+  { index, isReading, isLate = false }: BootReader,
   { file, origins }: ProfilePlaces,
   kept: string | undefined,
 ): Promise<() => BootProfile | undefined> {
@@ -86,7 +89,7 @@ async function lookAhead(
   };
   try {
     use(await inFiles([file, kept]));
-    if (used === undefined && isReading) node.boot.seek((order) => use(profileOfRuns(order, index)));
+    if (used === undefined && isReading && !isLate) node.boot.seek((order) => use(profileOfRuns(order, index)));
     if (used === undefined) use(await atOrigins(origins, index.id));
   } catch (error) {
     say(`no boot profile: ${error instanceof Error ? error.message : String(error)}`);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { totalmem } from 'node:os';
+import { totalmem, uptime } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,6 +41,8 @@ const NAME_SERVERS = '/run/viver/resolv.conf';
 const TOLD_LATER = '-';
 /** Of the machine's memory, what a node keeps of the image when nothing else is said. */
 const KEEP_SHARE = 0.25;
+/** A daemon that is started later than this does not see a boot of its machine. */
+const BOOT_SECONDS = 600;
 
 /** The name servers that the network's own DHCP named, on a machine that VIVER started; else none are known here. */
 function nameServers(): readonly string[] {
@@ -81,6 +83,7 @@ async function firstLine(input: Readable, signal: AbortSignal): Promise<string> 
 /** `viver field up`: stays until SIGTERM or SIGINT. */
 export async function up(values: Values, signal: AbortSignal): Promise<void> {
   checkWords(values);
+  const startedAt = uptime();
   const told = values.listen === TOLD_LATER ? undefined : listenAddress(values.listen ?? `0.0.0.0:${DEFAULT_PORT}`);
   const peers = (values.peer ?? []).map((peer) =>
     word('peer', () => {
@@ -141,8 +144,10 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   watch = watchBoot(node, index);
   // Something runs from it: its boot goes first.
   if (target?.kind === 'kernel') stack.defer(watchProcessors((others) => node.processors(others), say));
-  cache?.start(watch);
-  const reader = { index, watch, isReading: target !== undefined, lack: () => cache?.lack };
+  // Of its own machine's boot only: one that a person serves by a socket boots whenever it is switched on.
+  const isLate = (target?.kind === 'kernel' || cache !== undefined) && startedAt > BOOT_SECONDS;
+  if (!isLate) cache?.start(watch);
+  const reader = { index, watch, isReading: target !== undefined, isLate, lack: () => cache?.lack };
   void followBoot(node, reader, { file: values.profile, store: values.store, origins });
   const served = target === undefined ? undefined : await serve(target, node.source, opened.id);
   if (served !== undefined) stack.defer(served.close);

@@ -69,6 +69,13 @@ test('what is passed on has all that the own boot read, whatever was given', () 
   );
 });
 
+test('the order is that of the own boot; what only others read follows what they read before it', () => {
+  const told = passedOn(boot([9, 3, 50]), boot([80, 3, 4, 5, 50, 70, 9, 20]), index);
+  expect(chunksOf(told)).toEqual([9, 20, 3, 4, 5, 50, 70, 80]);
+  expect(told.runs.find(({ start }) => start === 3)).toEqual({ start: 3, end: 4, boots: 2 });
+  expect(told.runs.find(({ start }) => start === 4)).toEqual({ start: 4, end: 6, boots: 1 });
+});
+
 test('a lie is gone after four machines, and what each boot reads stays', () => {
   const honest = [5, 6, 7, 50, 51, 3];
   const lie = Array.from({ length: 60 }, (_, i) => 99 - i).filter((chunk) => !honest.includes(chunk));
