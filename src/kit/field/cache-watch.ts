@@ -40,7 +40,7 @@ export interface CacheWatchOptions {
 /**
  * Looks every few seconds which pages of the image have come into memory, so that the order of a boot is known as far as
  * that. It ends with the boot, or when this machine itself first reads the image for others: what comes then is not its
- * boot's. A look at an image of 1 GB takes some milliseconds.
+ * boot's. A look at an image of 1 GB takes about ten milliseconds.
  */
 export class CacheWatch implements Disposable {
   readonly #options: CacheWatchOptions;
@@ -49,6 +49,7 @@ export class CacheWatch implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #bytes = 0;
   #isGiven = false;
+  readonly #ended = Promise.withResolvers<true>();
 
   constructor(options: CacheWatchOptions) {
     this.#options = options;
@@ -66,6 +67,11 @@ export class CacheWatch implements Disposable {
         return medium.read(target, offset);
       },
     };
+  }
+
+  /** Settles when nothing more is to be seen, since others are given of the image: what they boot by is wanted now. */
+  get ended(): Promise<true> {
+    return this.#ended.promise;
   }
 
   /** From now on, until the boot is over. @param watch is told what was read */
@@ -96,6 +102,7 @@ export class CacheWatch implements Disposable {
   #end(): void {
     this.#look();
     this.#stop();
+    this.#ended.resolve(true);
   }
 
   #stop(): void {
@@ -119,7 +126,8 @@ export class CacheWatch implements Disposable {
         this.#view = new PageCacheView(path, medium.size);
       }
       const ranges = this.#view.resident();
-      this.#bytes = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+      const bytes = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+      this.#bytes = Math.max(this.#bytes, bytes);
       // What is always read, so that a boot of which nothing is seen ends, too.
       const seen = ranges.length === 0 ? [{ start: 0, end: 1 }] : ranges;
       return seen.every(({ start, end }) => this.#watch?.read(start, end) === true);

@@ -34,6 +34,8 @@ export interface BootReader {
   readonly isReading: boolean;
   /** The daemon was started anew on a machine that booted long ago: what is read from now on is no boot. */
   readonly isLate?: boolean;
+  /** Settles when no more of the boot is to be seen; else that is over when it reads nothing more. */
+  readonly ended?: Promise<true> | undefined;
   /** Why this machine's boot cannot be seen, once it is over. */
   readonly lack?: () => string | undefined;
 }
@@ -55,13 +57,16 @@ export function profileAnswer(watch: BootWatch | undefined): unknown {
  * a profile, or with a bad one, everything is read as it is asked for.
  */
 export async function followBoot(node: FieldNode, reader: BootReader, places: ProfilePlaces): Promise<void> {
-  const { index, watch, isLate = false, lack } = reader;
+  const { index, watch, isLate = false, ended, lack } = reader;
   const { store } = places;
   const kept = store === undefined ? undefined : join(store, `${index.id}.profile`);
   try {
     const given = await lookAhead(node, reader, places, kept);
     if (isLate) return;
-    while (!watch.isOver) await sleep(LOOK_MS, undefined, { ref: false });
+    while (!watch.isOver) {
+      const look = sleep(LOOK_MS, false, { ref: false });
+      if (await (ended === undefined ? look : Promise.race([look, ended]))) break;
+    }
     const own = watch.profile();
     if (kept !== undefined) await keep(own, kept);
     const why = lack?.() ?? (isBoot(own) ? undefined : 'nearly all of the image was read, which no boot does');

@@ -147,7 +147,14 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   // Of its own machine's boot only: one that a person serves by a socket boots whenever it is switched on.
   const isLate = (target?.kind === 'kernel' || cache !== undefined) && startedAt > BOOT_SECONDS;
   if (!isLate) cache?.start(watch);
-  const reader = { index, watch, isReading: target !== undefined, isLate, lack: () => cache?.lack };
+  const reader = {
+    index,
+    watch,
+    isReading: target !== undefined,
+    isLate,
+    ended: cache?.ended,
+    lack: () => cache?.lack,
+  };
   void followBoot(node, reader, { file: values.profile, store: values.store, origins });
   const served = target === undefined ? undefined : await serve(target, node.source, opened.id);
   if (served !== undefined) stack.defer(served.close);

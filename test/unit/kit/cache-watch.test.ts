@@ -87,6 +87,7 @@ test('what a boot reads of an image on a disk is seen in its order, and not what
   const target = Buffer.alloc(100);
   await cache.medium.read(target, 10 * MB);
   expect(target.equals(Buffer.alloc(100))).toBe(false);
+  expect(await cache.ended).toBe(true);
   await pause(60);
   expect([has(5 * MB), has(10 * MB)]).toEqual([true, false]);
 });

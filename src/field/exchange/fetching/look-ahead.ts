@@ -10,6 +10,8 @@ const AHEAD_BYTES = 2 << 20;
  * never caught by reads of others.
  */
 const UNREAD_MOST = 256;
+/** Chunks that are here and are still gone through with every chunk that comes, at most. */
+const PASSED_MOST = 1024;
 /** Reads of others in a row, as it were, after which the profile is taken for a wrong one. */
 const PATIENCE = 24;
 
@@ -19,7 +21,7 @@ const PATIENCE = 24;
  */
 export class LookAhead {
   readonly #stock: Pick<Stock, 'held' | 'reads' | 'keep' | 'lengths'>;
-  readonly #order: readonly number[];
+  #order: readonly number[];
   readonly #named: ReadonlySet<number>;
   #ahead = AHEAD_FIRST;
   #doubt = 0;
@@ -75,10 +77,12 @@ export class LookAhead {
       : Math.min(this.#ahead, Math.floor(AHEAD_BYTES / (lengths.size / lengths.count)));
     let wanted = 0;
     let isNew = false;
+    let passed = 0;
     for (let at = this.#at; at < this.#order.length && wanted < most; at++) {
       const chunk = this.#order[at] as number;
       if (held.has(chunk)) {
         if (at === this.#at) this.#at++;
+        else passed++;
         continue;
       }
       wanted++;
@@ -86,6 +90,11 @@ export class LookAhead {
       if (this.#brought >= UNREAD_MOST + 2 * this.#hits) break;
       this.#brought++;
       isNew = reads.window.add(chunk);
+    }
+    // One that nobody has must not have all behind it looked at for ever.
+    if (passed > PASSED_MOST) {
+      this.#order = this.#order.slice(this.#at).filter((chunk) => !held.has(chunk));
+      this.#at = 0;
     }
     return isNew;
   }

@@ -86,3 +86,33 @@ test('one that names all of the image in a false order costs no more than 256 ch
   }
   expect(brought).toBeGreaterThan(256);
 });
+
+test('one chunk that nobody has does not keep the others, nor the time that they take', () => {
+  const count = 20_000;
+  const order = Array.from({ length: count }, (_, i) => i);
+  const held = new ChunkSet(count);
+  const window = new ChunkSet(count);
+  let asked = 0;
+  const stock = {
+    held: {
+      has: (chunk: number) => {
+        asked++;
+        return held.has(chunk);
+      },
+    },
+    reads: { window },
+    keep: { hasRoom: () => true },
+    lengths: { count, size: count << 16 },
+  };
+  const list = new LookAhead(stock as never, order);
+  list.fill();
+  for (let chunk = 1; chunk < count; chunk++) {
+    list.read(chunk);
+    held.add(chunk);
+    window.delete(chunk);
+    list.fill();
+  }
+  expect([...window]).toEqual([0]);
+  expect(list.isOver).toBe(false);
+  expect(asked / count).toBeLessThan(2000);
+});
