@@ -165,6 +165,13 @@ describe('a machine whose', () => {
     expect(found).toEqual({ own: expect.stringMatching(/^10\.86\./), early: ['-'], at, after: [at] });
   });
 
+  test('neighbour chose the same address in the same moment takes another one, and the neighbour keeps it', async () => {
+    expect(await play('two choose the same address at once', 'machine-scenarios')).toEqual({
+      lower: ['10.86.2.60'],
+      higher: 1,
+    });
+  });
+
   test('card is renamed serves on by its new name', async () => {
     expect(await play('a card gets another name', 'machine-scenarios')).toEqual({
       isSame: true,

@@ -7,7 +7,7 @@ import { bringUp, RESOLV_CONF } from '../../net/bring-up.ts';
 import { isUsable } from '../../net/interfaces.ts';
 import { probePathMtu } from '../../net/path-mtu.ts';
 import { parseVlan, vlanName } from '../../net/vlan.ts';
-import { isAddressTaken } from '../dhcp/arp-probe.ts';
+import { findHolder, givesWay, isAddressTaken } from '../dhcp/arp-probe.ts';
 import { choosePrivate, dhcpRange, isOwnRange, type Subnet } from '../dhcp/private-range.ts';
 import { isTold, linksWithServer, wireToServe } from '../dhcp/wires.ts';
 import type { Network } from '../engine/interfaces.ts';
@@ -27,6 +27,8 @@ const KEEPER_POLL_MS = 200;
 const KEEPER_PATIENCE_MS = 15_000;
 const ATTEMPTS = 8;
 const WATCH_MS = 5000;
+/** By then whoever chose at the same time has its address. */
+const SETTLED_MS = 2000;
 /** From one question to a server that gave nothing to the next, which comes after twice as long. */
 const RENEW_MS = 15_000;
 const LONGEST_RENEW_MS = 300_000;
@@ -340,6 +342,26 @@ async function watch({ signal, restart }: Context<never>, own: Network): Promise
   }
 }
 
+/**
+ * Machines that are switched on together all look whether an address is free before any of them has it: an own one is
+ * asked for once more when it has been there for a moment.
+ */
+async function keepAlone({ signal, restart, log }: Context<never>, own: Network): Promise<void> {
+  const { interfaceName, mac, address, prefixLength } = own;
+  await sleep(SETTLED_MS, undefined, { signal });
+  const holder = await findHolder(interfaceName, address, keptBusybox());
+  if (holder === undefined || signal.aborted) return;
+  if (!givesWay(mac, holder)) {
+    const who = holder === 'unknown' ? 'something that gave no MAC' : holder;
+    log(`${address} was chosen by ${who} too, which is to give it up`);
+    return;
+  }
+  using network = new Rtnetlink();
+  const link = (await network.links()).find(({ name }) => name === interfaceName);
+  if (link !== undefined) await network.deleteAddress({ linkIndex: link.index, address, prefixLength });
+  restart(`${holder} has chosen ${address} too`);
+}
+
 export default definePlugin({
   name: 'address',
   summary: "the network's own address where a DHCP server answers, else one of a free private range",
@@ -355,9 +377,11 @@ export default definePlugin({
     };
     context.log(`${interfaceName} has ${address}/${prefixLength}, ${how[origin]}`);
     const renew = renewal(context, network);
-    watch(context, network).catch((error: unknown) => {
-      if (!context.signal.aborted) context.fail(error instanceof Error ? error : new Error(String(error)));
-    });
+    for (const work of [watch, ...(origin === 'chosen' ? [keepAlone] : [])]) {
+      work(context, network).catch((error: unknown) => {
+        if (!context.signal.aborted) context.fail(error instanceof Error ? error : new Error(String(error)));
+      });
+    }
     return {
       address: {
         network: async () => network,

@@ -77,6 +77,19 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
     return { own: one.addresses()[0], early, at, after: listening() };
   },
 
+  async 'two choose the same address at once'() {
+    // `choosePrivate` gives both 10.86.2.60.
+    const macs = ['52:54:00:00:00:10', '52:54:00:00:00:2b'];
+    const machines = await Promise.all(macs.map((mac, i) => switchOn({ name: `m${i}`, image, cable: { mac } })));
+    const [lower, higher] = machines;
+    await higher?.said(/52:54:00:00:00:10 has chosen 10\.86\.2\.60 too/);
+    await until('it to have another address', () => {
+      const [address] = higher?.addresses() ?? [];
+      return address !== undefined && address !== '10.86.2.60';
+    });
+    return { lower: lower?.addresses(), higher: higher?.addresses().length };
+  },
+
   async 'a card gets another name'() {
     const one = await switchOn({ name: 'one', image });
     await one.said(/dhcp: full/);
