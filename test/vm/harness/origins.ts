@@ -58,7 +58,7 @@ export class WebServer {
     const conf = join(home, 'nginx.conf');
     writeFileSync(
       conf,
-      `daemon off; master_process off; user root; pid ${home}/pid; error_log stderr; events {}
+      `daemon off; master_process off; user root; pid ${home}/pid; error_log stderr crit; events {}
        http { log_format sent '$bytes_sent $request_uri'; access_log ${log} sent; keepalive_requests 100000;
        server { listen ${listen}; ${secure ?? ''} root ${store};
        add_header Cache-Control "public, max-age=3600"; } }`,
