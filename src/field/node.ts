@@ -393,7 +393,11 @@ export class FieldNode {
     this.#indexDesk.know(index);
     const trouble = (chunk: number, error: unknown): void => this.#troubles.unread(chunk, error);
     const found = (chunks: readonly number[]): void => this.#feed({ kind: 'found', chunks });
-    const events = { trouble, unwritten: (chunk: number, error: unknown) => this.#troubles.unwritten(chunk, error) };
+    const events = {
+      trouble,
+      unwritten: (chunk: number, error: unknown) => this.#troubles.unwritten(chunk, error),
+      torn: (chunks: readonly number[]) => this.#troubles.torn(chunks),
+    };
     const holder = new ChunkHolder({ index, memoryBytes: store === undefined ? keep : 0, medium, store, events });
     this.#holder = holder;
     this.#reader = new FieldReader(index, holder, {

@@ -4,7 +4,7 @@
  * (casync src/castore.c, src/cachunk.c)
  */
 import { hash, randomUUID } from 'node:crypto';
-import { access, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
@@ -33,6 +33,15 @@ export class ChunkStore {
   /** @param digest the chunk's name, 64 lower-case hex digits, as everywhere in this class */
   async has(digest: string): Promise<boolean> {
     return (await exists(this.#file(digest, SUFFIX))) || (await exists(this.#file(digest, '')));
+  }
+
+  /**
+   * Whether the chunk's file is there and has nothing in it: a power cut leaves such names where a file system writes names
+   * before bytes.
+   */
+  async isTorn(digest: string): Promise<boolean> {
+    const found = await stat(this.#file(digest, SUFFIX)).catch(ignoreCodes('ENOENT'));
+    return found?.size === 0;
   }
 
   /**

@@ -11,6 +11,8 @@ export interface DiskEvents {
   readonly trouble: (chunk: number, error: unknown) => void;
   /** A chunk could not be written: the disk is full, or worse. */
   readonly unwritten: (chunk: number, error: unknown) => void;
+  /** Chunks whose files a power cut has left empty. */
+  readonly torn: (chunks: readonly number[]) => void;
 }
 
 /** Chunks in a directory, one file for all that are equal. */
@@ -23,6 +25,7 @@ export class DiskLayer {
   readonly #stored: ChunkSet;
   readonly #writing = new Map<number, Uint8Array>();
   isSearched = false;
+  #isSweeping = false;
 
   constructor(store: ChunkStore, index: ChunkIndex, twins: Twins, events: DiskEvents) {
     this.#store = store;
@@ -76,8 +79,27 @@ export class DiskLayer {
       return bytes;
     } catch (error) {
       this.#stored.delete(first);
+      if (!this.#isSweeping && (await this.#store.isTorn(this.#index.digestHex(first)).catch(() => false)))
+        void this.#sweep();
       throw error;
     }
+  }
+
+  /** Where one file is empty others are: found out one by one, each would cost a read its time. */
+  async #sweep(): Promise<void> {
+    this.#isSweeping = true;
+    let torn: number[] = [];
+    for (const chunk of this.#stored) {
+      // What cannot even be looked at is not here either.
+      if (!(await this.#store.isTorn(this.#index.digestHex(chunk)).catch(() => true))) continue;
+      this.#stored.delete(chunk);
+      torn.push(chunk);
+      if (torn.length < BATCH) continue;
+      this.#events.torn(torn);
+      torn = [];
+    }
+    if (torn.length > 0) this.#events.torn(torn);
+    this.#isSweeping = false;
   }
 
   /** Keeps a verified chunk. */

@@ -34,6 +34,14 @@ export class Troubles {
     if (!this.#isProbing) void this.#probeMedium();
   }
 
+  /** Chunks that are here by name alone: the power went while they were written. */
+  torn(chunks: readonly number[]): void {
+    this.#links.log(
+      `${chunks.length} chunks of the store are empty, as a power cut leaves them: they come from others`,
+    );
+    this.#links.unheld(toRanges(chunks));
+  }
+
   #say(what: string, error: unknown): void {
     const now = performance.now();
     if (now - this.#saidAt < SAY_MS) return;

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { assert, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
-import { imageIn, parseLast, planKeep } from '../../../../src/init/source/store-device.ts';
+import { imageIn, parseLast, planKeep, storeMountOptions } from '../../../../src/init/source/store-device.ts';
 import { temporaryFolder } from '../../image/images.ts';
 
 const ID = 'ab'.repeat(32);
@@ -40,4 +40,10 @@ test('the store begins a boot of the image that was asked for, when its index is
   expect(imageIn(store, { name: 'debian', id: OTHER })).toBeUndefined();
   writeFileSync(`${path}/${OTHER}.caibx`, '');
   expect(imageIn(store, { name: 'debian', id: OTHER })).toEqual({ name: 'debian', id: OTHER });
+});
+
+test('on ext4 the bytes of a chunk have their place when its name has', () => {
+  expect(storeMountOptions({ type: 'ext4', data: '' })).toBe('nodelalloc');
+  expect(storeMountOptions({ type: 'ext4', data: 'a=b' })).toBe('a=b,nodelalloc');
+  expect(storeMountOptions({ type: 'xfs', data: 'a=b' })).toBe('a=b');
 });
