@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { askStatus } from '../../field/control.ts';
+import { describeError } from '../../linux/describe-error.ts';
 import { Rtnetlink } from '../../linux/netlink/rtnetlink.ts';
 import { isUsable } from '../../net/interfaces.ts';
 import { definePlugin } from '../engine/plugin.ts';
@@ -25,9 +27,19 @@ declare module '../engine/interfaces.ts' {
 /** Twice the time after which a machine with a cable has an address, whatever it waits for before. */
 const PATIENCE_MS = 60_000;
 
-async function hasCard(): Promise<boolean> {
+/** RUNES begins while udev still looks for drivers: the first card may be there some seconds later. */
+const CARD_PATIENCE_MS = 15_000;
+const CARD_POLL_MS = 200;
+
+/** @returns whether there is one within that time */
+async function cardComes(signal: AbortSignal): Promise<boolean> {
   using network = new Rtnetlink();
-  return (await network.links()).some(isUsable);
+  const endMs = performance.now() + CARD_PATIENCE_MS;
+  while (!(await network.links()).some(isUsable)) {
+    if (performance.now() > endMs) return false;
+    await sleep(CARD_POLL_MS, undefined, { signal });
+  }
+  return true;
 }
 
 /** Of /init, or one that a `viver runes` which died has left: `field` will find it, and take no other. */
@@ -47,12 +59,28 @@ export default definePlugin({
   name: 'early-field',
   summary: "starts the field daemon of a machine that boots from a medium, before the machine's address is known",
   provides: ['early-field'],
-  async start({ machine, defer, log }) {
+  async start({ machine, defer, log, signal: stopped }) {
+    /** Whoever asks for it before there is one starts one himself. */
+    const asked = new AbortController();
+    const signal = AbortSignal.any([stopped, asked.signal]);
     let waiting: WaitingProgram | undefined;
-    if (machine.image?.path !== undefined && (await hasCard()) && !(await isFieldThere())) {
+    const begin = async (): Promise<void> => {
+      if (machine.image?.path === undefined || !(await cardComes(signal)) || (await isFieldThere())) return;
+      signal.throwIfAborted();
       waiting = new WaitingProgram(await startProgram(ownField(machine, '-'), 'pipe'), PATIENCE_MS, log);
-    }
-    defer(async () => await waiting?.end());
-    return { 'early-field': { take: async () => waiting?.take() } };
+    };
+    const begun = begin().catch((error: unknown) => {
+      if (!signal.aborted) log(`none before the address is known: ${describeError(error)}`);
+    });
+    defer(async () => {
+      await begun;
+      await waiting?.end();
+    });
+    const take = async (): Promise<StartedProgram | undefined> => {
+      asked.abort();
+      await begun;
+      return waiting?.take();
+    };
+    return { 'early-field': { take } };
   },
 });
