@@ -15,7 +15,8 @@ interface BootReport {
   readonly stages?: readonly { readonly name: string; readonly startMs: number; readonly endMs: number }[];
 }
 
-function readBoot(path: string): MachineStatus['boot'] {
+/** What /init says of the boot; null: nothing, as in a container. */
+export function readBoot(path = `${RUN_DIRECTORY}/boot.json`): MachineStatus['boot'] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -58,7 +59,7 @@ export interface OwnFacts {
 export function ownStatus(
   { machine, imageId, network, field, strip }: OwnFacts,
   live: LiveStatus,
-  report = `${RUN_DIRECTORY}/boot.json`,
+  report?: string,
 ): Omit<MachineStatus, 'rates'> {
   const { image } = machine;
   const known = image ?? field?.image;

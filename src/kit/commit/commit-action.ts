@@ -1,7 +1,8 @@
+import { imagePaths } from '../../image/image-reference.ts';
 import { SquashfsImage } from '../../squashfs/squashfs-image.ts';
 import { type CreatedReport, type CreateWords, runCreate } from '../create/create-action.ts';
 import { readEarlierImage } from '../create/earlier-image.ts';
-import { giveImage } from './give-image.ts';
+import { type Given, giveImage } from './give-image.ts';
 import { readRunningImage } from './running-image.ts';
 import { withoutWritten } from './without-written.ts';
 
@@ -41,8 +42,17 @@ export async function runCommit(
         omits: (path, isDirectory) => rules.of(path, isDirectory)?.what === 'drop',
       }),
   });
-  const givenAt = isGiven ? await giveImage(output, signal) : undefined;
-  if (givenAt !== undefined) say(`${output} is given to the field at ${givenAt}, until this machine is switched off`);
-  else if (isGiven) say(`${output} is given to nobody: this machine takes part in no field`);
-  return { ...made, givenAt };
+  const given = isGiven ? await giveImage(output, signal) : undefined;
+  if (isGiven) for (const line of describeGiven(output, given)) say(line);
+  return { ...made, givenAt: given?.address };
+}
+
+/** What a person should know of where the image can be had. */
+export function describeGiven(output: string, given: Given | undefined): readonly string[] {
+  if (given === undefined) return [`${output} is given to nobody: this machine takes part in no field`];
+  const { address, isOffered, why } = given;
+  const at = `${output} is given to the field at ${address}, until this machine is switched off`;
+  const { name } = imagePaths(output);
+  if (isOffered) return [`${at}; to try it on a machine, on the boot server: viver roll try ${name} --on HOST`];
+  return why === '' ? [at] : [at, `no machine can boot it from here: ${why}`];
 }

@@ -41,7 +41,8 @@ create   makes NAME.sqfs and its chunk index NAME.caibx of SOURCE: / (the runnin
          --profile FILE    the boot profile of OLD.sqfs (NAME.profile): what a boot reads lies side by side, in its order
 commit   makes NAME.sqfs and its index of the system that this machine runs from an image, as it is now: without what VIVER
          wrote into it at the boot and without what is left out of images, packed as the running image is (as with --base).
-         Then gives it to the field by a daemon of its own, for machines that ask for it by name or id; --no-give: not
+         Then gives it to others until this machine is switched off: they can boot it, and viver roll knows its name. Where
+         RUNES does not run, to machines that ask for it by name or id; --no-give: not
 excludes prints the list of what is left out of an installed system, for the distribution of TREE (/ unless given)
 info     what the image is. Without an index beside it the id is computed, which reads the whole image.
 verify   checks the image against the index beside it, byte for byte.

@@ -5,10 +5,11 @@ import { describeError } from '../../linux/describe-error.ts';
 import { definePlugin } from '../engine/plugin.ts';
 import { healthSystem, whyNotHealthy } from '../health/check-health.ts';
 import { type Health, healthOf } from '../health/health.ts';
+import { readBoot } from '../own-status.ts';
 import { HEALTHY_FILE } from '../places.ts';
 
 const AGAIN_MS = 3000;
-/** After its kernel started. A new version that takes longer is taken for broken. */
+/** After /init handed over, as its watch counts (init/health-watch.ts). A new version that takes longer is taken for broken. */
 const HEALTHY_WITHIN_SECONDS = 300;
 /** A machine that these do not run on cannot be reached, or gives nothing to others. */
 const WANTED = ['address', 'http', 'field'];
@@ -27,10 +28,12 @@ export default definePlugin({
         .filter(({ name, state }) => WANTED.includes(name) && state !== 'running')
         .map(({ name }) => name);
     const system = healthSystem(down);
+    // a slow network may take minutes of the boot, which are not the new version's
+    const lateAt = (readBoot()?.seconds ?? 0) + HEALTHY_WITHIN_SECONDS;
     const look = async (): Promise<void> => {
       while (!context.signal.aborted) {
         const why = await whyNotHealthy(system).catch(describeError);
-        const isLate = uptime() > HEALTHY_WITHIN_SECONDS;
+        const isLate = uptime() > lateAt;
         const last = health;
         health = why === undefined ? healthOf('healthy') : healthOf(isLate ? 'failed' : 'starting', why);
         if (why === undefined) {

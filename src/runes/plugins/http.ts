@@ -122,7 +122,7 @@ export default definePlugin({
       published.neighbours?.().others.some(({ claims }) => claims.length > 0) === true;
 
     /** What a machine that boots by network is to start. */
-    const plan = async ({ mac, vlan }: Booting, from: string, isMenu: boolean): Promise<BootPlan> => {
+    const plan = async ({ mac, vlan, isGrub }: Booting, from: string, isMenu: boolean): Promise<BootPlan> => {
       if (isKeyed) return { kind: 'keyed' };
       if (lacking.length > 0) return { kind: 'unavailable', why: `no ${lacking.join(', ')} in the image` };
       const { own: claims, others: neighbours } = published.neighbours?.() ?? { own: [], others: [] };
@@ -160,10 +160,11 @@ export default definePlugin({
       const booting = mac === undefined ? undefined : { mac, hostname: clientHostname(mac, named), role };
       const isSteered = booting !== undefined && owner === undefined && !isMenu;
       const released = isSteered ? (steering?.choose(booting) ?? []) : [];
-      const here = new Set([own.id, ...others.map(({ id }) => id)]);
+      const here = new Set([own.id, ...(isGrub === true ? [] : others.map(({ id }) => id))]);
       const picked = pickWanted(released, wanted, here);
+      const why = isGrub === true ? 'has another kernel than the one that GRUB is given' : 'is on no machine now';
       if (released.length > 0 && wanted === undefined && picked !== released[0])
-        tell(`${mac} (${from}): ${released[0]?.image.name}, which a release wants for it, is on no machine now`, from);
+        tell(`${mac} (${from}): ${released[0]?.image.name}, which a release wants for it, ${why}`, from);
       if (booting !== undefined && picked !== undefined) steering?.given(booting, picked, from);
       const fits = ({ name, id }: { readonly name: string; readonly id: string }) =>
         picked !== undefined
@@ -222,7 +223,7 @@ export default definePlugin({
 
     let initrdSum: Promise<string> | undefined;
     const grub = async (mac: string, from: string): Promise<string> => {
-      const found = await plan({ mac, vlan: undefined }, from, false);
+      const found = await plan({ mac, vlan: undefined, isGrub: true }, from, false);
       const initrd = files.get('viverrd.zst');
       if (found.kind === 'boot' && initrd !== undefined) {
         hear({ address: from, mac, step: 'script' });
@@ -380,6 +381,8 @@ interface Booting {
   readonly mac: string | undefined;
   /** By which its iPXE came; GRUB does not say. */
   readonly vlan: number | undefined;
+  /** It can load the kernel and initrd of this server's own image only. */
+  readonly isGrub?: boolean;
 }
 
 /** What the other machines of the field give to those that boot. */

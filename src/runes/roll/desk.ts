@@ -10,7 +10,7 @@ import type { Machine } from '../machine.ts';
 import type { MachineStatus } from '../machine-status.ts';
 import { fetchStatus, hostOf } from '../peers.ts';
 import type { RollBook } from './book.ts';
-import type { RollDone, RolledMachine, RollKnown } from './known.ts';
+import type { GivenImage, RollDone, RolledMachine, RollKnown } from './known.ts';
 import { given, heard, leftFor, overdue } from './line.ts';
 import { viewOf } from './view.ts';
 
@@ -109,8 +109,8 @@ export class RollDesk {
     }
   }
 
-  async #offer(path: string): Promise<{ name: string; id: string; sizeBytes: number }> {
-    const { name, id, sizeBytes } = await this.#options.offer(path);
+  async #offer(path: string): Promise<GivenImage> {
+    const { name, id, sizeBytes, peer } = await this.#options.offer(path);
     const { offeredFile } = this.#options;
     const known = existsSync(offeredFile) ? readFileSync(offeredFile, 'utf8').split('\n') : [];
     writeFileSync(
@@ -120,7 +120,7 @@ export class RollDesk {
         mode: 0o600,
       },
     );
-    return { name, id, sizeBytes };
+    return { name, id, sizeBytes, peer };
   }
 
   /** Gives the images again that were given before the plugins were restarted. */

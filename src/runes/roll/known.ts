@@ -50,9 +50,12 @@ export async function askKnown(path = ROLL_SOCKET): Promise<RollKnown> {
   return (await ask('known', path)) as RollKnown;
 }
 
+/** An image that this machine gives to others from now on; `peer` is its node, `ADDRESS:PORT`. */
+export type GivenImage = KnownImage & { readonly peer: string };
+
 /** Has this machine give an image to others. @param image absolute path */
-export async function askOffer(image: string, path = ROLL_SOCKET): Promise<KnownImage> {
-  return (await ask(`offer ${JSON.stringify(image)}`, path)) as KnownImage;
+export async function askOffer(image: string, path = ROLL_SOCKET): Promise<GivenImage> {
+  return (await ask(`offer ${JSON.stringify(image)}`, path)) as GivenImage;
 }
 
 /** @param text a release */

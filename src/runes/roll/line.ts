@@ -58,10 +58,10 @@ export interface Chosen {
   readonly news: readonly string[];
 }
 
-/** Follows a newer release. Who was healthy with its image stays so; who failed gets another chance. */
+/** Follows a newer release. Who was healthy with its image, or boots it now, stays so; who failed gets another chance. */
 export function follow(line: RollLine | undefined, read: ReadRelease): RollLine {
   const isSame = line?.read.release.image.id === read.release.image.id;
-  const kept = isSame ? [...line.attempts].filter(([, { isProven }]) => isProven) : [];
+  const kept = isSame ? [...line.attempts].filter(([, { state, isProven }]) => isProven || state === 'booting') : [];
   return { read, stopped: undefined, attempts: new Map(kept) };
 }
 
@@ -117,10 +117,16 @@ export function given(line: RollLine, machine: RollMachine, address: string, now
   });
 }
 
-/** Somebody chose another thing at the machine: its own disk, say. */
+/** Somebody chose another thing at the machine: its own disk, say. Who was healthy with the image before stays so. */
 export function leftFor(line: RollLine, address: string): RollLine {
-  const attempts = new Map([...line.attempts].filter(([, one]) => one.address !== address || one.state !== 'booting'));
-  return attempts.size === line.attempts.size ? line : { ...line, attempts };
+  const left = [...line.attempts].filter(([, one]) => one.address === address && one.state === 'booting');
+  if (left.length === 0) return line;
+  const attempts = new Map(line.attempts);
+  for (const [mac, one] of left) {
+    if (one.isProven) attempts.set(mac, { ...one, state: 'healthy' });
+    else attempts.delete(mac);
+  }
+  return { ...line, attempts };
 }
 
 /** What a machine says of itself, asked at the address that it booted from. */

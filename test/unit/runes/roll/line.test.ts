@@ -98,6 +98,14 @@ describe('a machine', () => {
     expect(leftFor(line, '10.9.9.9')).toBe(line);
   });
 
+  test('that was healthy and is sent to its own disk once is still one that was healthy', () => {
+    const healthy = heard(boot(start, A, 0).line, report(A, 'healthy')).line;
+    const again = boot(healthy, A, 10 * MINUTE).line;
+    const left = leftFor(again, again.attempts.get(A.mac)?.address ?? '');
+    const stopped = boot(boot(left, B, 20 * MINUTE).line, B, 25 * MINUTE).line;
+    expect([stopped.stopped !== undefined, boot(stopped, A, 30 * MINUTE).image]).toEqual([true, 'class-7']);
+  });
+
   test('that the release is not for boots what the release names instead, or what the server has', () => {
     const one = follow(undefined, released(7, { for: [[{ kind: 'mac', pattern: B.mac }]] }));
     expect([boot(one, A, 0).image, boot(one, B, 0).image]).toEqual(['class-6', 'class-7']);
@@ -114,6 +122,12 @@ describe('a newer release', () => {
     const next = follow(failed, released(8));
     expect([next.stopped, [...next.attempts.keys()]]).toEqual([undefined, [A.mac]]);
     expect(boot(next, B, 6 * MINUTE).image).toBe('class-7');
+  });
+
+  test('of the same image made while a machine boots it: that one is heard of, well or ill', () => {
+    const next = follow(boot(start, A, 0).line, released(8));
+    expect(heard(next, report(A, 'healthy')).news).toEqual([`${A.hostname} (${A.mac}) is healthy with class 8`]);
+    expect(boot(next, A, 5 * MINUTE)).toMatchObject({ image: 'class-6', line: { stopped: expect.any(String) } });
   });
 
   test('of the old image takes all back', () => {
