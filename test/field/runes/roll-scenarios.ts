@@ -27,6 +27,17 @@ function bootOf(from: Station, server: string, mac: string): string {
   return words.join(' ').replace(/@sha256:[0-9a-f]+/, '');
 }
 
+/** The words about images that GRUB gets, on a machine with Secure Boot on: it is asked for by TFTP until it is there. */
+async function grubOf(from: Station, server: string, mac: string): Promise<string> {
+  const ask = `cd ${work}; rm -f got; busybox tftp -g -r grub/mac/${mac} -l got ${server} && cat got`;
+  const script = await until('the script for GRUB', () => {
+    const { status, output } = from.run(ask);
+    return status === 0 ? output : undefined;
+  });
+  const words = script.split(/\s+/).filter((word) => /^viver\.(image|release)=/.test(word));
+  return words.join(' ').replace(/@sha256:[0-9a-f]+/, '');
+}
+
 async function client(): Promise<Station> {
   const station = await stranger('client');
   station.run('ip address add 10.86.200.1/16 dev eth0');
@@ -43,6 +54,7 @@ await play({
     const nothing = (await viver(one, 'roll status')).output.split('\n')[0];
     const before = bootOf(from, server, macOf(1));
     const tried = await viver(one, `roll try ${next} --on ${macOf(1)} --on ${macOf(9)}`);
+    const byGrub = await grubOf(from, server, macOf(9));
     // One that asks once and never comes back: what it boots is looked at, and no more.
     const onTrial = [9, 2].map((number) => bootOf(from, server, macOf(number)));
     const asks = get(from, `http://${server}:${PORT}/boot/boot.ipxe`).includes('netX/mac:hexhyp');
@@ -66,7 +78,7 @@ await play({
     const page = get(from, `http://${server}:${PORT}/machines.json`);
     const back = await viver(one, 'roll back');
     return {
-      ...{ nothing, before, onTrial, asks, kernel, part, first, second, other, proven, stopped },
+      ...{ nothing, before, onTrial, byGrub, asks, kernel, part, first, second, other, proven, stopped },
       troubles: (JSON.parse(page.split('\n')[0] ?? '') as { troubles: string[] }).troubles,
       said: [tried, share, out, back].map(({ status, output }) => ({ status, output })),
       after: [1, 3].map((number) => bootOf(from, server, macOf(number))),

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createCipheriv, createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type FileSystem, made, madeDisk } from './disks.ts';
@@ -46,7 +46,7 @@ const SMALL_IMAGE_BYTES = 24 << 20;
 /**
  * A BusyBox system that boots in a second, with /data full of noise so that there is something to read. Variants
  * differ in that noise and in /etc/variant. The index is casync's own, made for the project's format.
- * @param texts more files, by their path in the image
+ * @param texts more files, by their path in the image; what begins with `#!` can be executed
  */
 export async function smallImage(variant = 'one', texts: Readonly<Record<string, string>> = {}): Promise<Image> {
   const inputs = { description: [variant, INITTAB, SMALL_IMAGE_BYTES, texts], files: [BUSYBOX] };
@@ -70,8 +70,10 @@ export async function smallImage(variant = 'one', texts: Readonly<Record<string,
     await writeFile(join(tree, 'etc/variant'), `${variant}\n`);
     await writeFile(join(tree, 'data'), noise(variant, SMALL_IMAGE_BYTES));
     for (const [path, text] of Object.entries(texts)) {
-      await mkdir(dirname(join(tree, path)), { recursive: true });
-      await writeFile(join(tree, path), text);
+      const file = join(tree, path);
+      await mkdir(dirname(file), { recursive: true });
+      await rm(file, { force: true }); // through a link it would be written over BusyBox
+      await writeFile(file, text, { mode: text.startsWith('#!') ? 0o755 : 0o644 });
     }
     await run('mksquashfs', [tree, target, '-quiet', '-no-progress', '-all-root', '-comp', 'zstd', '-all-time', '0']);
   });

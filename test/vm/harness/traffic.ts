@@ -1,4 +1,5 @@
 import { DEFAULT_PORT } from '../../../src/field/wire/protocol.ts';
+import { HTTP_PORT } from '../../../src/runes/places.ts';
 import { flowOf } from './frame.ts';
 
 /** What a frame is part of, by what a machine that boots over the network speaks. */
@@ -7,6 +8,8 @@ export type TrafficKind = (typeof TRAFFIC_KINDS)[number];
 
 const DHCP_PORTS = [67, 68, 4011];
 const TFTP_PORT = 69;
+/** The daemons of other images that a machine gives listen on the ports after its field's own. */
+const isFieldPort = (port: number): boolean => port >= DEFAULT_PORT && port < HTTP_PORT;
 
 /**
  * Tells frames apart. TFTP's data comes from any port to the one that asked (RFC 1350, section 4), and HTTP is
@@ -19,7 +22,7 @@ export class TrafficClassifier {
   kindOf(frame: Buffer): TrafficKind {
     const flow = flowOf(frame);
     if (flow === undefined || flow.protocol === 'other') return 'other';
-    if (flow.fromPort === DEFAULT_PORT || flow.toPort === DEFAULT_PORT) return 'field';
+    if ([flow.fromPort, flow.toPort].some(isFieldPort)) return 'field';
     const from = `${flow.from}:${flow.fromPort}`;
     const to = `${flow.to}:${flow.toPort}`;
     if (flow.protocol === 'udp') {
