@@ -18,6 +18,7 @@ import { watchHealth } from './health-watch.ts';
 import { knowMachine } from './known-machine.ts';
 import { type FieldDaemon, localDaemon, startFieldDaemon } from './source/field-daemon.ts';
 import type { Network } from './source/network.ts';
+import { isBegunAgain, tellServer } from './take-up.ts';
 import type { SoundImage } from './trust/first-sound-image.ts';
 import { labelWritten } from './trust/label-written.ts';
 
@@ -88,6 +89,7 @@ export async function prepareHandOver(
     const watch = watchHealth();
     undo.add('the watch over a new version', () => void watch.kill());
     log.choose('new version', 'it has five minutes to become healthy, or the machine starts anew');
+    if (isBegunAgain() && options.bootMac !== undefined) await tellServer(options.bootMac, log);
   }
   // From here on nothing fails: what goes wrong is warned of.
   await network.handOver();

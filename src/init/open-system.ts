@@ -8,6 +8,7 @@ import { BootFailure } from './failing/failure.ts';
 import { warnOfLittleMemory } from './memory.ts';
 import { mountPseudoFileSystems } from './pseudo-file-systems.ts';
 import { closeFieldKey } from './source/field-daemon.ts';
+import { leaveLast, takeUp } from './take-up.ts';
 import { POLICY_FILE } from './trust/policy.ts';
 import { enforcePolicy, readPolicy } from './trust/policy-file.ts';
 import { makePrivateDirectory } from './trust/private-directory.ts';
@@ -16,8 +17,10 @@ import { makePrivateDirectory } from './trust/private-directory.ts';
 export function openSystem(log: BootLog): StageDone<BootOptions> {
   // libuv reads it once, before its first file operation off this thread: four disks that hang must not stop a fifth.
   process.env.UV_THREADPOOL_SIZE = '16';
+  const again = leaveLast();
   mountPseudoFileSystems();
   mkdirSync(REPORT_DIRECTORY, { recursive: true });
+  if (again !== undefined) takeUp(again);
   makePrivateDirectory();
   closeFieldKey();
   log.openConsoles();
@@ -31,5 +34,5 @@ export function openSystem(log: BootLog): StageDone<BootOptions> {
   const why = tooOld(runningKernel());
   if (why !== undefined)
     throw new BootFailure(why, { tryThis: ['the kernel that was built beside this initrd (vmlinuz)'] });
-  return { value: options, note: '' };
+  return { value: options, note: again !== undefined ? 'the kernel of the system before goes on' : '' };
 }

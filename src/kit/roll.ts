@@ -11,12 +11,15 @@ import {
   type ReleaseWord,
   signRelease,
 } from '../image/release.ts';
+import { describeError } from '../linux/describe-error.ts';
+import { change, changeFacts, findChange, whyFirmware } from '../runes/roll/change.ts';
 import { askKnown, askOffer, askRelease, type RollDone, type RollKnown } from '../runes/roll/known.ts';
 import { backRelease, type KnownImage, type NextOptions, outRelease, tryRelease } from '../runes/roll/next-release.ts';
 import { describeRoll } from '../runes/roll/view.ts';
 import { type Command, UsageError } from './command.ts';
 import { unlocked } from './image/secret-key.ts';
 import { DEFAULT_DAYS, parseExpiry } from './release.ts';
+import { shutdown } from './shutdown.ts';
 import { writeWhole } from './write-whole.ts';
 
 export const roll: Command = {
@@ -27,6 +30,7 @@ export const roll: Command = {
                       [-o FILE]
        viver roll back [--now] [--expires DAYS|TIME] [--secret FILE] [-o FILE]
        viver roll status [--json]
+       viver roll change
 
 As root on a machine that VIVER booted. When its initrd has public keys, on any machine, with the secret key; without
 keys on the boot server only.
@@ -37,6 +41,8 @@ try     the machines HOST (a host name, a MAC, or a pattern with * and ?) boot N
 out     all machines boot it, those of a role, or a share of the machines; without NEW the one that is tried
 back    all machines boot the image again that they had before
 status  how it goes: who got it, who is healthy with it, who failed, and whether it has stopped
+change  this machine ends its system and begins anew with what the boot server has for it now. Where that has the kernel and
+        initrd that run here, under systemd, the initramfs begins anew, without firmware and loader; else the firmware does
         --name LINE    what is rolled out, when nothing is yet; without it the name of the image that runs here
         --now          machines that run another image start anew at once; signed releases only
         --expires      after so many days, default ${DEFAULT_DAYS}, or at 2026-12-27T16:40:00Z: nobody takes the release up after that
@@ -51,6 +57,7 @@ minutes starts anew by itself, and gets the old version; the roll-out then stops
   async run(args, signal) {
     const { action, words, values } = parseWords(args);
     const known = await askKnown();
+    if (action === 'change') return await changeThis(known, signal);
     checkMay(action, values, known);
     if (action === 'status') {
       process.stdout.write(values.json === true ? `${JSON.stringify(known)}\n` : describe(known));
@@ -61,7 +68,7 @@ minutes starts anew by itself, and gets the old version; the roll-out then stops
   },
 };
 
-type Action = 'try' | 'out' | 'back' | 'status';
+type Action = 'try' | 'out' | 'back' | 'status' | 'change';
 type Values = ReturnType<typeof parseOptions>['values'];
 
 const COMMON = ['now', 'expires', 'secret', 'output'];
@@ -70,14 +77,15 @@ const TAKES: Readonly<Record<Action, readonly string[]>> = {
   out: ['role', 'share', 'name', ...COMMON],
   back: COMMON,
   status: ['json'],
+  change: [],
 };
-const MOST_IMAGES: Readonly<Record<Action, number>> = { try: 1, out: 1, back: 0, status: 0 };
+const MOST_IMAGES: Readonly<Record<Action, number>> = { try: 1, out: 1, back: 0, status: 0, change: 0 };
 
 function parseWords(args: readonly string[]): { action: Action; words: readonly string[]; values: Values } {
   const [name = '', ...rest] = args;
   const action = (Object.keys(TAKES) as Action[]).find((each) => each === name);
   if (action === undefined)
-    throw new UsageError(name === '' ? 'try, out, back or status wanted' : `no action '${name}'`);
+    throw new UsageError(name === '' ? 'try, out, back, status or change wanted' : `no action '${name}'`);
   const { values, positionals: words } = parseOptions(rest);
   for (const option of Object.keys(values))
     if (!TAKES[action].includes(option)) throw new UsageError(`${action} takes no --${option}`);
@@ -128,6 +136,30 @@ function hostWord(text: string, { machines }: RollKnown): ReleaseWord {
   return /^[0-9a-f*?]{1,2}([:-][0-9a-f*?]{1,2})+$/.test(asked)
     ? word('on', `mac:${asked.replaceAll('-', ':')}`)
     : word('on', `host:${asked}`);
+}
+
+/** What this machine is to boot, at once: without firmware where that can be. */
+async function changeThis(known: RollKnown, signal: AbortSignal): Promise<void> {
+  const facts = changeFacts(known);
+  let why = whyFirmware(facts);
+  if (why === undefined) {
+    try {
+      const found = await findChange(facts);
+      const { name, id } = found.image;
+      const what = printable(`${name}@${id.slice(0, 12)}`);
+      if (id === known.own?.id) {
+        process.stdout.write(`this machine runs ${what} already, as the boot server has it for it\n`);
+        return;
+      }
+      process.stdout.write(`this machine begins anew with ${what}, without its firmware\n`);
+      change(facts, found);
+      return;
+    } catch (error) {
+      why = describeError(error);
+    }
+  }
+  process.stdout.write(`this machine is started anew by its firmware: ${printable(why)}\n`);
+  await shutdown.run(['reboot'], signal);
 }
 
 async function make(action: Action, words: readonly string[], values: Values, known: RollKnown): Promise<Release> {

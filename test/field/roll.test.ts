@@ -22,6 +22,7 @@ test('a new image is tried on one machine, rolled out, stops at the first that f
     onTrial: [trial('next', 1), other(1)],
     // It cannot load another kernel than the server's, and goes on with what it had.
     byGrub: 'viver.image=small viver.release=small@1,other',
+    look: [true, 0],
     asks: true,
     kernel: 'kernel of next\n200',
     first: trial('next', 3),

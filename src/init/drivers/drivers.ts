@@ -21,6 +21,7 @@ import { readStartFiles, startFilesBelow } from '../../root/read-ahead.ts';
 import type { BootLog, StageDone } from '../boot-log.ts';
 import type { BootOptions } from '../command-line.ts';
 import { wantsNetwork } from '../source/source-order.ts';
+import { isBegunAgain } from '../take-up.ts';
 import { runningKernel } from './image-modules.ts';
 import { ModuleQueue } from './module-queue.ts';
 import { modulePlaces, type OwnModules, openOwnModules } from './own-modules.ts';
@@ -190,7 +191,8 @@ export async function startDrivers(options: BootOptions, pool: SyscallPool, log:
   const queue = new ModuleQueue(pool, (path, parameters) => log.detail(`loaded ${path} ${parameters}`));
   const own = openOwnModules(modulePlaces());
   const { index, problem } = own;
-  if (problem !== undefined) log.warn(problem);
+  // They were deleted when the system before took over; what they drive goes on.
+  if (problem !== undefined && !isBegunAgain()) log.warn(problem);
   const { watch, cold } = watchHardware({
     tree: sysTree(),
     index,

@@ -1,7 +1,9 @@
 import { writeSync } from 'node:fs';
 import { describeError } from '../../linux/describe-error.ts';
 import { type RebootVerb, reboot, syncAll } from '../../linux/reboot.ts';
+import { readAgain } from '../../root/again.ts';
 import { parseShutdownVerb, shutDown, shutdownSystem } from '../../root/shutdown.ts';
+import { beginAgain } from './begin-again.ts';
 
 /** What hangs in the kernel, a disk that was pulled out, does not keep the machine from its end. */
 const LONGEST_MS = 120_000;
@@ -11,6 +13,15 @@ function say(line: string): void {
     writeSync(1, `viver: shutdown: ${line}\r\n`);
   } catch {
     // no console takes it any more; the end goes on
+  }
+}
+
+function beginAgainOr(reset: () => void): void {
+  try {
+    beginAgain();
+  } catch (error) {
+    say(`the machine is reset, since it cannot begin anew without: ${describeError(error)}`);
+    reset();
   }
 }
 
@@ -40,7 +51,9 @@ export async function endMachine(word: string | undefined): Promise<void> {
     say(describeError(error));
   }
   try {
-    await shutDown(verb, shutdownSystem(say));
+    const system = shutdownSystem(say);
+    const again = verb === 'restart' && readAgain() !== undefined;
+    await shutDown(verb, again ? { ...system, reboot: (how) => beginAgainOr(() => system.reboot(how)) } : system);
   } catch (error) {
     end(describeError(error));
   }

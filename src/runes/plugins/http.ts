@@ -122,7 +122,7 @@ export default definePlugin({
       published.neighbours?.().others.some(({ claims }) => claims.length > 0) === true;
 
     /** What a machine that boots by network is to start. */
-    const plan = async ({ mac, vlan, isGrub }: Booting, from: string, isMenu: boolean): Promise<BootPlan> => {
+    const plan = async ({ mac, vlan, isGrub, isLook }: Booting, from: string, isMenu: boolean): Promise<BootPlan> => {
       if (isKeyed) return { kind: 'keyed' };
       if (lacking.length > 0) return { kind: 'unavailable', why: `no ${lacking.join(', ')} in the image` };
       const { own: claims, others: neighbours } = published.neighbours?.() ?? { own: [], others: [] };
@@ -165,7 +165,7 @@ export default definePlugin({
       const why = isGrub === true ? 'has another kernel than the one that GRUB is given' : 'is on no machine now';
       if (released.length > 0 && wanted === undefined && picked !== released[0])
         tell(`${mac} (${from}): ${released[0]?.image.name}, which a release wants for it, ${why}`, from);
-      if (booting !== undefined && picked !== undefined) steering?.given(booting, picked, from);
+      if (booting !== undefined && picked !== undefined && isLook !== true) steering?.given(booting, picked, from);
       const fits = ({ name, id }: { readonly name: string; readonly id: string }) =>
         picked !== undefined
           ? picked.image.id === id
@@ -215,7 +215,7 @@ export default definePlugin({
       const mac = macOf(query.get('mac'));
       const other = otherCard(query, from);
       if (other !== undefined) tell(other, from);
-      const found = await plan({ mac, vlan: vlanOfCard(query, from) }, from, isMenu);
+      const found = await plan({ mac, vlan: vlanOfCard(query, from), isLook: query.has('look') }, from, isMenu);
       if (found.kind === 'unavailable') return found;
       const text = ipxeOf(found, mac);
       return { kind: 'text', type: 'text/plain', text: isFirst ? taggedAskScript(base, isAsked, text) : text };
@@ -337,7 +337,7 @@ export default definePlugin({
         if (path === '/boot/boot.ipxe' && !query.has('menu') && sentToDisk.isSent(from, performance.now()))
           return toDisk(from, againToDiskScript(base));
         if (path === '/boot/boot.ipxe') {
-          hear({ address: from, step: 'script' });
+          if (!query.has('look')) hear({ address: from, step: 'script' });
           return await script(query, from, false);
         }
         if (path === '/boot/menu.ipxe') return await menu(query, from, authorization);
@@ -383,6 +383,8 @@ interface Booting {
   readonly vlan: number | undefined;
   /** It can load the kernel and initrd of this server's own image only. */
   readonly isGrub?: boolean;
+  /** It runs, and asks before it is started anew: nothing is sent to it yet. */
+  readonly isLook?: boolean;
 }
 
 /** What the other machines of the field give to those that boot. */

@@ -85,7 +85,7 @@ export default definePlugin({
       target.catch(() => opened.delete(image.name));
       return target;
     };
-    const add = async (asked: string): Promise<OfferedImage> => {
+    const addOne = async (asked: string): Promise<OfferedImage> => {
       if (!isAbsolute(asked) || !asked.endsWith(IMAGE_SUFFIX)) throw new Error(`${asked} is no path of an image`);
       const path = realpathSync(asked);
       const { name, index } = imagePaths(path);
@@ -95,7 +95,8 @@ export default definePlugin({
       if (size !== file.size) throw new Error(`${index} is of an image of ${size} bytes, ${path} has ${file.size}`);
       const known = others.find((other) => other.id === id);
       if (known === undefined) {
-        if (others.some((other) => other.name === name)) throw new Error(`another image ${name} is offered already`);
+        if (others.some((other) => other.name === name))
+          throw new Error(`another image ${name} is offered already: this one wants another name`);
         if (others.length >= MOST_IMAGES) throw new Error(`${MOST_IMAGES} images are offered already`);
       }
       const port = DEFAULT_PORT + 1 + others.length;
@@ -107,6 +108,13 @@ export default definePlugin({
       await openOnce(image);
       if (known === undefined) others.push(image);
       return image;
+    };
+    // One after the other: each takes the next port.
+    let adding: Promise<unknown> = Promise.resolve();
+    const add = (asked: string): Promise<OfferedImage> => {
+      const added = adding.then(() => addOne(asked));
+      adding = added.catch(() => undefined); // told to who asked
+      return added;
     };
     return {
       images: {

@@ -55,6 +55,9 @@ await play({
     const before = bootOf(from, server, macOf(1));
     const tried = await viver(one, `roll try ${next} --on ${macOf(1)} --on ${macOf(9)}`);
     const byGrub = await grubOf(from, server, macOf(9));
+    // A machine that only looks what it would get is not sent to it.
+    const looked = get(from, `http://${server}:${PORT}/boot/boot.ipxe?mac=52-54-00-00-00-09&look`);
+    const look = [looked.includes('viver.image=next@'), statusOf(from, server).rolls[0]?.booting];
     // One that asks once and never comes back: what it boots is looked at, and no more.
     const onTrial = [9, 2].map((number) => bootOf(from, server, macOf(number)));
     const asks = get(from, `http://${server}:${PORT}/boot/boot.ipxe`).includes('netX/mac:hexhyp');
@@ -78,7 +81,7 @@ await play({
     const page = get(from, `http://${server}:${PORT}/machines.json`);
     const back = await viver(one, 'roll back');
     return {
-      ...{ nothing, before, onTrial, byGrub, asks, kernel, part, first, second, other, proven, stopped },
+      ...{ nothing, before, onTrial, byGrub, look, asks, kernel, part, first, second, other, proven, stopped },
       troubles: (JSON.parse(page.split('\n')[0] ?? '') as { troubles: string[] }).troubles,
       said: [tried, share, out, back].map(({ status, output }) => ({ status, output })),
       after: [1, 3].map((number) => bootOf(from, server, macOf(number))),
