@@ -99,6 +99,8 @@ export class RollDesk {
     const rest = words.slice(action.length + 1);
     switch (action) {
       case 'known':
+        // The next version is made from it: one that is made from an older release than others have is refused by them.
+        await this.gather();
         return await this.known();
       case 'offer':
         return await this.#offer(String(JSON.parse(rest)));
