@@ -95,7 +95,7 @@ export function looker(peers: readonly Peer[], loading: MachineStatus['loading']
   return {
     ...status,
     field: { ...status.field, peers: rows, redundancy: { min, mean: peers.length === 0 ? 1 : 3.4 } },
-    strip: { held: '9'.repeat(256), copies: peers.length === 0 ? copies.map(() => 1) : copies },
+    strip: { ...status.strip, held: '9'.repeat(256), copies: peers.length === 0 ? copies.map(() => 1) : copies },
     loading,
   };
 }
