@@ -106,6 +106,11 @@ export async function askPreheat(path: string): Promise<PreheatProgress> {
   return (await ask(path, 'preheat')) as PreheatProgress;
 }
 
+/** Tells it that others begin to boot from this machine: what is read of the image from now on is not its own boot's. */
+export async function tellOthersBoot(path: string): Promise<void> {
+  await ask(path, 'others boot');
+}
+
 /** Tells it of another node of its field, `ADDRESS:PORT`. */
 export async function tellPeer(path: string, peer: string): Promise<void> {
   await ask(path, `join ${peer}`);

@@ -39,8 +39,8 @@ export interface CacheWatchOptions {
 
 /**
  * Looks every few seconds which pages of the image have come into memory, so that the order of a boot is known as far as
- * that. It ends with the boot, or when this machine itself first reads the image for others: what comes then is not its
- * boot's. A look at an image of 1 GB takes about ten milliseconds.
+ * that. It ends with the boot, or when this machine first reads the image for others, as chunks or as the initrd that lies
+ * in it: what comes then is not its boot's. A look at an image of 1 GB takes about ten milliseconds.
  */
 export class CacheWatch implements Disposable {
   readonly #options: CacheWatchOptions;
@@ -62,8 +62,7 @@ export class CacheWatch implements Disposable {
       name: medium.name,
       size: medium.size,
       read: (target, offset) => {
-        this.#isGiven = true;
-        if (this.#timer !== undefined) this.#end();
+        this.end();
         return medium.read(target, offset);
       },
     };
@@ -86,6 +85,15 @@ export class CacheWatch implements Disposable {
     if (!this.#look()) this.#stop();
   }
 
+  /** Others boot from this machine. A last look, before anything is read for them. */
+  end(): void {
+    this.#isGiven = true;
+    if (this.#timer === undefined) return;
+    this.#look();
+    this.#stop();
+    this.#ended.resolve(true);
+  }
+
   /** Why what was seen cannot be a boot; undefined: it can, or this machine does not run from the image. */
   get lack(): string | undefined {
     const { size } = this.#options.medium;
@@ -96,13 +104,6 @@ export class CacheWatch implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stop();
-  }
-
-  /** A last look, before anything else is read. */
-  #end(): void {
-    this.#look();
-    this.#stop();
-    this.#ended.resolve(true);
   }
 
   #stop(): void {

@@ -131,9 +131,12 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   const image = { id: opened.id, name: opened.name };
   let watch: BootWatch | undefined;
   if (values.control !== undefined) {
-    const control = await serveControl(values.control, (words) =>
-      words === 'profile' ? profileAnswer(watch) : answerControl(node, image, words),
-    );
+    const control = await serveControl(values.control, (words) => {
+      if (words === 'profile') return profileAnswer(watch);
+      if (words !== 'others boot') return answerControl(node, image, words);
+      cache?.end();
+      return {};
+    });
     stack.defer(() => void control.close());
   }
   const index = await waitFor(node.ready(), signal);

@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { tellOthersBoot } from '../../field/control.ts';
 import type { FieldStatus } from '../../field/status.ts';
+import { describeError } from '../../linux/describe-error.ts';
 import { resolveBelow } from '../../root/resolve-below.ts';
 import { rootReader } from '../../root/root-reader.ts';
 import type { BootSteering, PublishedStatus } from '../engine/interfaces.ts';
@@ -10,7 +12,7 @@ import { fieldKeyWords } from '../kept-program.ts';
 import { type BootNews, BootProgress, fileNews } from '../overview/boot-progress.ts';
 import { ownStatus } from '../own-status.ts';
 import { type Extent, fetchStatuses } from '../peers.ts';
-import { HTTP_PORT } from '../places.ts';
+import { FIELD_SOCKET, HTTP_PORT } from '../places.ts';
 import { logOfAskers, RateLimit } from '../rate-limit.ts';
 import { isSecureBoot } from '../secure-boot.ts';
 import { findBootFiles, LOWER } from '../web/boot-files.ts';
@@ -82,8 +84,15 @@ export default definePlugin({
     let steering: BootSteering | undefined;
     let imageId = machine.image?.id;
     const progress = new BootProgress();
+    let isTold = false;
     const hear = (news: BootNews | undefined): void => {
-      if (news !== undefined) progress.hear(news, performance.now());
+      if (news === undefined) return;
+      progress.hear(news, performance.now());
+      if (isTold || !context.has('field')) return;
+      isTold = true;
+      // The initrd lies in the image: what is read of it for others is no part of this machine's boot profile. A daemon
+      // of an older version does not know that; then only a hint is less good.
+      tellOthersBoot(FIELD_SOCKET).catch((error: unknown) => context.log(`boot profile: ${describeError(error)}`));
     };
     const status = async (extent: Extent) => {
       const isBrief = extent === 'brief';

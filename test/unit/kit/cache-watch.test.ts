@@ -92,6 +92,21 @@ test('what a boot reads of an image on a disk is seen in its order, and not what
   expect([has(5 * MB), has(10 * MB)]).toEqual([true, false]);
 });
 
+test('when others begin to boot from it, the boot is what was read until then', async () => {
+  using folder = new DiskFolder();
+  const path = image(folder);
+  const { cache, watch, has } = watchOf(path, [report(folder, 'usb', index.id)]);
+  using _cache = cache;
+  cache.start(watch);
+  readAt(path, 2 * MB, 100_000);
+  cache.end();
+  cache.end();
+  expect(await cache.ended).toBe(true);
+  readAt(path, 8 * MB, 100_000);
+  await pause(60);
+  expect([has(2 * MB), has(8 * MB)]).toEqual([true, false]);
+});
+
 test('a machine that runs from another image, or from none, records nothing', async () => {
   using folder = new DiskFolder();
   const path = image(folder);
