@@ -19,7 +19,7 @@ function counted(text: string): { share: number; ranges: number } {
 test('the first machine, booted from a CD, tells the next one what its boot has read', {
   timeout: 25 * MINUTES,
 }, async () => {
-  await using cluster = await Cluster.open();
+  await using cluster = await Cluster.open({ slots: 'one' });
   const one = await cluster.powerOn({
     name: 'profile-cd',
     cpus: 2,
