@@ -13,7 +13,8 @@ import { parseCommandLine } from './command-line.ts';
 export const BEGUN_AGAIN = `${REPORT_DIRECTORY}/begun-again`;
 const COMMAND_LINE = `${REPORT_DIRECTORY}/cmdline-again`;
 const BUSYBOX = '/bin/busybox';
-const ANSWER_MS = 3000;
+/** A busy server takes seconds; one that is not told has this machine load the version once more, should it be ill. */
+const ANSWER_MS = 10_000;
 const LARGEST_SCRIPT = 64 << 10;
 
 export const isBegunAgain = (): boolean => existsSync(BEGUN_AGAIN);
