@@ -213,7 +213,7 @@ test('a slow medium is passed over for the network, and taken when that gives no
   const two = await start(field, {
     ...machine,
     kernel: viverKernel('viver.break=image'),
-    disks: [{ name: 'stick', bus: 'usb', file: await imageDisk(image), bytesPerSecond: 0.25e6 }],
+    disks: [{ name: 'stick', bus: 'usb', file: await imageDisk(image), bytesPerSecond: 0.15e6 }],
     steps: [
       { wait: /\[3\/6\] media .*\(net: eth0 .* offered by 10\.77\.0\.1:.* MB\/s; \/dev\/sda1 gives/, within: 120 },
       { prompt: /rescue# $/, within: 60 },
