@@ -315,6 +315,18 @@ declare module 'viver:runes' {
     readonly held: string;
     /** For each part, how many nodes hold its rarest chunk. */
     readonly copies: readonly number[];
+    /** What boots read; not there while this node knows no profile. */
+    readonly read?: ReadStrip;
+  }
+
+  /** A boot profile along the image. */
+  export interface ReadStrip {
+    /** For each part a digit: 9 when it is read first of all, 1 when last, 0 when not. */
+    readonly parts: string;
+    /** Boots that are in it. */
+    readonly boots: number;
+    /** Of the image's chunks, those that boots read. */
+    readonly chunks: number;
   }
 
   export interface DhcpInterface {
