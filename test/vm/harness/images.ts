@@ -46,7 +46,7 @@ const SMALL_IMAGE_BYTES = 24 << 20;
 /**
  * A BusyBox system that boots in a second, with /data full of noise so that there is something to read. Variants
  * differ in that noise and in /etc/variant. The index is casync's own, made for the project's format.
- * @param texts more files, by their path in the image; what begins with `#!` can be executed
+ * @param texts more files, by their path in the image; scripts and programs can be executed
  */
 export async function smallImage(variant = 'one', texts: Readonly<Record<string, string>> = {}): Promise<Image> {
   const inputs = { description: [variant, INITTAB, SMALL_IMAGE_BYTES, texts], files: [BUSYBOX] };
@@ -73,7 +73,7 @@ export async function smallImage(variant = 'one', texts: Readonly<Record<string,
       const file = join(tree, path);
       await mkdir(dirname(file), { recursive: true });
       await rm(file, { force: true }); // through a link it would be written over BusyBox
-      await writeFile(file, text, { mode: text.startsWith('#!') ? 0o755 : 0o644 });
+      await writeFile(file, text, { mode: /^(#!|\x7fELF)/.test(text) ? 0o755 : 0o644 });
     }
     await run('mksquashfs', [tree, target, '-quiet', '-no-progress', '-all-root', '-comp', 'zstd', '-all-time', '0']);
   });
