@@ -34,29 +34,49 @@ function numericLookup(
   done(null, host, host.includes(':') ? 6 : 4);
 }
 
+/** Port 0 leaves the choice to the system, which chooses what is free for connections: for datagrams it may be taken. */
+const MOST_PORTS_TRIED = 16;
+
+/** @throws the system's error when the address is not to be had */
+async function openPair(listen: Endpoint): Promise<{ server: Server; udp: UdpSocket }> {
+  const given = listen.port === 0 ? MOST_PORTS_TRIED : 1;
+  // Held until there is a pair: what is closed at once may be chosen again.
+  const unfit: Server[] = [];
+  try {
+    for (;;) {
+      const server = createServer({ noDelay: true });
+      server.listen({ host: listen.host, port: listen.port, backlog: 1024 });
+      await once(server, 'listening');
+      const bound = server.address();
+      const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port;
+      // The group's socket has the same port; that nobody else has it is seen by the one that listens for connections.
+      const type = listen.host.includes(':') ? 'udp6' : 'udp4';
+      const udp = createSocket({ type, recvBufferSize: 1 << 20, reuseAddr: true, lookup: numericLookup });
+      // Asked for before: without a name to look up, it listens at once.
+      const listening = once(udp, 'listening');
+      udp.bind({ address: listen.host, port });
+      try {
+        await listening;
+        return { server, udp };
+      } catch (error) {
+        udp.close();
+        unfit.push(server);
+        const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+        if (!isTaken || unfit.length >= given) throw error;
+      }
+    }
+  } finally {
+    for (const server of unfit) server.close();
+  }
+}
+
 /** @throws the system's error when the address is not to be had */
 export async function openSockets({ listen, multicast, log }: SocketOptions): Promise<Sockets> {
-  const server = createServer({ noDelay: true });
-  server.listen({ host: listen.host, port: listen.port, backlog: 1024 });
-  await once(server, 'listening');
+  const { server, udp } = await openPair(listen);
   // Without it the machine's own choice does.
   setCongestionControl(server, CONGESTION_CONTROL);
-  const bound = server.address();
-  const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port;
-  const type = listen.host.includes(':') ? 'udp6' : 'udp4';
-  // The group's socket has the same port; that nobody else has it is seen by the one that listens for connections.
-  const udp = createSocket({ type, recvBufferSize: 1 << 20, reuseAddr: true, lookup: numericLookup });
-  // Asked for before: without a name to look up, it listens at once.
-  const listening = once(udp, 'listening');
-  udp.bind({ address: listen.host, port });
-  try {
-    await listening;
-  } catch (error) {
-    server.close();
-    throw error;
-  }
-  if (!multicast || type === 'udp6') return { udp, group: undefined, server };
-  const group = createSocket({ type, reuseAddr: true });
+  if (!multicast || listen.host.includes(':')) return { udp, group: undefined, server };
+  const group = createSocket({ type: 'udp4', reuseAddr: true });
   try {
     group.bind({ address: MULTICAST_GROUP, port: DEFAULT_PORT });
     await once(group, 'listening');
