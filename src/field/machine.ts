@@ -387,7 +387,7 @@ export class FieldMachine {
   #mayFill(): boolean {
     if (!this.#options.fill || this.#leaving.isOn) return false;
     if (this.#isPreheating) return true;
-    return this.#spareTime.mayFill(this.#data?.lengths.count ?? 0, (this.#data?.reads.length ?? 0) > 0, this.#now);
+    return this.#spareTime.mayFill(this.#data?.lengths.count ?? 0, this.#data?.reads.length ?? 0, this.#now);
   }
 
   get limits(): Limits {

@@ -1,5 +1,6 @@
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
+import { ReadBuffers } from './read-buffers.ts';
 import type { ChunkHolder } from './store/chunk-holder.ts';
 import type { ChunkRange } from './wire/chunk-set.ts';
 
@@ -23,6 +24,7 @@ export class FieldReader implements BlockSource {
   readonly #events: ReaderEvents;
   /** Sees each read, until it says that it has seen enough. */
   #watch: ((offset: number, end: number) => boolean) | undefined;
+  readonly #buffers = new ReadBuffers();
   readonly #waiting = new Map<number, () => void>();
   #nextRead = 1;
   /** The chunk of the last read: the next one begins in it more often than not. */
@@ -61,6 +63,10 @@ export class FieldReader implements BlockSource {
     // Where all of the image has its place nothing is ever dropped, and who read what does not matter.
     if (!this.#holder.isWhole) this.#events.touched(first, last);
     return view;
+  }
+
+  release(bytes: Uint8Array): void {
+    this.#buffers.giveBack(bytes);
   }
 
   #endOf(chunk: number): number {
@@ -112,7 +118,7 @@ export class FieldReader implements BlockSource {
   async #collect(offset: number, end: number, first: number, last: number): Promise<Uint8Array | undefined> {
     const view = this.#holder.memory.view(offset, end, first, last);
     if (view !== undefined) return view;
-    const result = Buffer.allocUnsafeSlow(end - offset);
+    const result = this.#buffers.take(end - offset);
     for (let chunk = first; chunk <= last; chunk++) {
       let bytes: Uint8Array;
       try {

@@ -11,4 +11,6 @@ export interface BlockSource {
    * The result is valid until the caller lets go of it and must not be written to.
    */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> | Uint8Array;
+  /** The caller has let go of what `read` gave: its memory may be used again. Who does not say so leaves it to the collector. */
+  release?(bytes: Uint8Array): void;
 }

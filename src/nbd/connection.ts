@@ -91,7 +91,11 @@ export class Connection {
     this.#source = source;
     this.#limits = limits;
     this.#events = events;
-    this.#replies = new ReplyQueue(socket, (weight) => this.#written(weight));
+    this.#replies = new ReplyQueue(
+      socket,
+      (weight) => this.#written(weight),
+      (data) => source.release?.(data),
+    );
     // Every read listens to the one signal.
     setMaxListeners(0, this.#abort.signal);
     socket.on('data', (bytes) => this.#received(bytes as Uint8Array));
@@ -209,6 +213,7 @@ export class Connection {
       if (this.#abort.signal.aborted) return;
       if (!asked.hasRoom && !this.#hasRoomFor(asked)) {
         this.#later.push(asked);
+        this.#source.release?.(data);
         return;
       }
       this.#reading -= 1;

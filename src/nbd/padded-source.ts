@@ -17,5 +17,6 @@ export function padToBlocks(source: BlockSource, blockBytes: number): BlockSourc
       const head = source.read(offset, source.size - offset, signal);
       return head instanceof Uint8Array ? padded(head, length) : head.then((bytes) => padded(bytes, length));
     },
+    release: (bytes) => source.release?.(bytes),
   };
 }

@@ -26,6 +26,8 @@ interface Arena {
 interface Batch {
   readonly pieces: Uint8Array[];
   readonly arenas: Arena[];
+  /** What reads gave, let go of when the batch is written. */
+  readonly data: Uint8Array[];
   /** What the caller counts, given back when the batch is written. */
   weight: number;
 }
@@ -40,14 +42,16 @@ export class ReplyQueue {
   structured = false;
   readonly #socket: Writable;
   readonly #onWritten: (weight: number) => void;
+  readonly #release: (data: Uint8Array) => void;
   #spare: Arena[] = [];
-  #batch: Batch = { pieces: [], arenas: [], weight: 0 };
+  #batch: Batch = { pieces: [], arenas: [], data: [], weight: 0 };
   #writing = false;
 
-  /** `onWritten` is told the weight of each batch when the system has taken it. */
-  constructor(socket: Writable, onWritten: (weight: number) => void) {
+  /** `onWritten` is told the weight of each batch when the system has taken it, `release` of each read's data then. */
+  constructor(socket: Writable, onWritten: (weight: number) => void, release: (data: Uint8Array) => void) {
     this.#socket = socket;
     this.#onWritten = onWritten;
+    this.#release = release;
   }
 
   /** Answers a read; `data` must stay as it is until the batch is written. */
@@ -60,9 +64,11 @@ export class ReplyQueue {
     if (copied === data.length) {
       arena.bytes.set(data, arena.used);
       arena.used += copied;
+      this.#release(data);
     } else {
       this.#cut(arena);
       this.#batch.pieces.push(data);
+      this.#batch.data.push(data);
     }
   }
 
@@ -82,12 +88,13 @@ export class ReplyQueue {
     const arena = batch.arenas.at(-1);
     if (this.#writing || arena === undefined || !this.#socket.writable) return;
     this.#cut(arena);
-    this.#batch = { pieces: [], arenas: [], weight: 0 };
+    this.#batch = { pieces: [], arenas: [], data: [], weight: 0 };
     this.#writing = true;
     const written = (error?: Error | null): void => {
       if (error) return; // the socket closes, and its owner hears of that
       this.#writing = false;
       this.#reuse(batch.arenas);
+      for (const data of batch.data) this.#release(data);
       this.#onWritten(batch.weight);
       this.flush();
     };

@@ -46,6 +46,21 @@ const GATHERED = 128 << 10;
 /** Pieces up to this size that go out together become one: a copy costs less than one more piece. */
 const SMALL_PIECE = 4 << 10;
 
+/** Bytes taken from the network in one turn of the event loop; then it is the turn of those who read what is here. */
+const TURN_BYTES = 1 << 20;
+let takenInTurn = 0;
+
+/** Whether more may be taken in this turn. */
+function takeInTurn(length: number): boolean {
+  if (takenInTurn === 0) {
+    setImmediate(() => {
+      takenInTurn = 0;
+    });
+  }
+  takenInTurn += length;
+  return takenInTurn < TURN_BYTES;
+}
+
 const RECEIVE_BYTES = 256 << 10;
 let receiveBuffer: Uint8Array | undefined;
 /** All connections read into this one buffer: what is in it is used up before the next read. Not in the snapshot. */
@@ -115,7 +130,9 @@ export class Connection {
         buffer: bufferOfAll(),
         callback: (length, buffer) => {
           if (connection !== undefined) connection.#received(buffer.subarray(0, length));
-          return true;
+          if (takeInTurn(length)) return true;
+          setImmediate(() => socket.resume());
+          return false;
         },
       },
     });

@@ -40,7 +40,11 @@ function simpleReply(cookie: number, error: number, data: Uint8Array = new Uint8
 test('what comes during a write goes out in one write after it', async () => {
   const { socket, waiting, take, bytes } = slowSocket();
   const written: number[] = [];
-  const queue = new ReplyQueue(socket, (weight) => void written.push(weight));
+  const queue = new ReplyQueue(
+    socket,
+    (weight) => void written.push(weight),
+    () => {},
+  );
   queue.addStatus(cookieOf(1), 0, 10);
   queue.flush();
   for (const i of [2, 3, 4]) {
@@ -67,9 +71,12 @@ test('replies come out whole and in order, whatever their sizes and however slow
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const { socket, waiting, take, bytes } = slowSocket();
       let weight = 0;
-      const queue = new ReplyQueue(socket, (written) => {
+      const released: Uint8Array[] = [];
+      const add = (written: number): void => {
         weight += written;
-      });
+      };
+      // What is let go of is somebody else's at once.
+      const queue = new ReplyQueue(socket, add, (data) => void released.push(data.fill(255)));
       const expected: Buffer[] = [];
       for (const [i, { kind, size }] of steps.entries()) {
         if (kind === 'take') await take();
@@ -80,14 +87,15 @@ test('replies come out whole and in order, whatever their sizes and however slow
         }
         if (kind === 'read') {
           const data = Buffer.alloc(size, i);
-          queue.addRead({ ...cookieOf(i), length: size }, data, 1);
           expected.push(simpleReply(i, 0, data));
+          queue.addRead({ ...cookieOf(i), length: size }, data, 1);
         }
       }
       queue.flush();
       while (waiting.length > 0) await take();
       expect(bytes().equals(Buffer.concat(expected))).toBe(true);
       expect([weight, queue.busy]).toEqual([expected.length, false]);
+      expect(released).toHaveLength(steps.filter(({ kind }) => kind === 'read').length);
     }),
   );
 });

@@ -19,11 +19,11 @@ import { isOverdue, measureSource, newSource, noteCancelled, type Source } from 
 /** Bytes on order in all, at least, and in time of the measured rate: enough that the pipe never runs empty. */
 const ON_ORDER_CHUNKS = 12;
 const ON_ORDER_BYTES = 768 << 10;
-const ON_ORDER_MS = 250;
+const ON_ORDER_MS = 60;
 /** Bytes on order at one source: chunks at least, time of its measured rate, and an upper bound. */
 const SOURCE_CHUNKS = 4;
 const SOURCE_BYTES = 256 << 10;
-const SOURCE_MS = 300;
+const SOURCE_MS = 80;
 const SOURCE_LIMIT = 8 << 20;
 /** Chunks on order at one source, however small they are: what it may be asked for at a time. */
 const ORDERS_LIMIT = 2048;

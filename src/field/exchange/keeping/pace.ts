@@ -31,8 +31,11 @@ export class Pace {
     return true;
   }
 
-  arrived(): void {
-    if (this.#ordered > 0) this.#arrived++;
+  arrived(now: number): void {
+    if (this.#ordered === 0) return;
+    this.#arrived++;
+    // Beside one who reads without end something is always on order.
+    if (this.#ordered >= BURST && this.#arrived >= this.#ordered) this.settled(now);
   }
 
   /** Nothing is on order any more. */

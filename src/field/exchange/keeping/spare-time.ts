@@ -5,6 +5,11 @@ import { Handover } from './handover.ts';
 import { Idleness } from './idleness.ts';
 import { Pace } from './pace.ts';
 
+/** Who has no more reads than these wait at a time has each wait for the one before it: every delay is one of the whole. */
+const FEW_READS = 2;
+/** So long after the last of these nobody is taken to read any more. */
+const READING_MS = 1200;
+
 export interface SpareTimeOptions {
   readonly table: VTable;
   readonly node: NodeId;
@@ -18,6 +23,8 @@ export class SpareTime {
   readonly #handover: Handover;
   readonly #idleness = new Idleness();
   readonly #pace = new Pace();
+  #readAt = Number.NEGATIVE_INFINITY;
+  #manyAt = Number.NEGATIVE_INFINITY;
 
   constructor({ table, node, readsFirst }: SpareTimeOptions) {
     this.#readsFirst = readsFirst;
@@ -26,8 +33,11 @@ export class SpareTime {
 
   /** Sees each event before it is handled. */
   see(event: FieldEvent, now: number): void {
-    if (event.kind === 'chunk') this.#pace.arrived();
-    if (event.kind === 'read') this.#idleness.read(now);
+    if (event.kind === 'chunk') this.#pace.arrived(now);
+    if (event.kind === 'read') {
+      this.#idleness.read(now);
+      this.#readAt = now;
+    }
     if (event.kind === 'processors') this.#idleness.processors(event.others, now);
   }
 
@@ -38,15 +48,18 @@ export class SpareTime {
 
   /**
    * Whether one more chunk may be ordered now; if so it counts as ordered.
-   * @param chunks in the image @param isWaiting a read waits for what is fetched
+   * @param chunks in the image @param waiting reads that wait for what is fetched
    */
-  mayFill(chunks: number, isWaiting: boolean, now: number): boolean {
-    if (!this.#readsFirst || this.#handover.isOn(chunks, now)) return true;
-    return this.#idleness.mayFill(now, isWaiting) && this.#pace.mayOrder(now);
+  mayFill(chunks: number, waiting: number, now: number): boolean {
+    if (this.#handover.isOn(chunks, now)) return true;
+    if (this.#readsFirst) return this.#idleness.mayFill(now, waiting > 0) && this.#pace.mayOrder(now);
+    if (waiting > FEW_READS) this.#manyAt = now;
+    const isDelayed = now - this.#readAt < READING_MS && now - this.#manyAt >= READING_MS;
+    return !isDelayed || this.#pace.mayOrder(now);
   }
 
   /** When to look again; Infinity when nothing is put off. */
   nextAt(now: number): number {
-    return this.#readsFirst ? this.#pace.nextAt(now) : Number.POSITIVE_INFINITY;
+    return this.#pace.nextAt(now);
   }
 }

@@ -5,7 +5,7 @@ import { Pace } from '../../../../../src/field/exchange/keeping/pace.ts';
 function burst(pace: Pace, now: number, eachMs: number): { chunks: number; end: number; next: number } {
   let chunks = 0;
   while (pace.mayOrder(now)) chunks++;
-  for (let i = 0; i < chunks; i++) pace.arrived();
+  for (let i = 1; i < chunks; i++) pace.arrived(now);
   const end = now + chunks * eachMs;
   pace.settled(end);
   return { chunks, end, next: pace.nextAt(end) };
