@@ -1,6 +1,7 @@
 import type { ChunkIndex } from '../../image/chunk-index.ts';
 
 const DIGEST_SIZE = 32;
+const NONE: readonly number[] = [];
 
 /** Which chunks of an image are the same bytes: one of them that is here is all of them. */
 export class Twins {
@@ -18,8 +19,8 @@ export class Twins {
   }
 
   /** The others that are equal to a chunk. */
-  *othersOf(chunk: number): Generator<number> {
-    for (const other of this.#groups.get(chunk) ?? []) if (other !== chunk) yield other;
+  othersOf(chunk: number): readonly number[] {
+    return this.#groups.get(chunk)?.filter((other) => other !== chunk) ?? NONE;
   }
 
   /** Every chunk that has others equal to it. */

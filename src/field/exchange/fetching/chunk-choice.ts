@@ -1,5 +1,5 @@
 import type { Lengths } from '../../event.ts';
-import { type ChunkRange, ChunkSet } from '../../wire/chunk-set.ts';
+import { type ChunkRange, ChunkSet, lowestBit } from '../../wire/chunk-set.ts';
 import type { Copies } from './copies.ts';
 import type { Imports } from './imports.ts';
 import type { ReadQueue } from './read-queue.ts';
@@ -46,7 +46,7 @@ export class ChunkChoice {
   /** The chunk fewest sources have that this one has and we want: of the window when there is one, else of all. */
   rarest(source: Source, fill: boolean): { chunk: number; copies: number } {
     const { reads, swaps } = this.#options;
-    const inWindow = reads.window.count === 0 ? NONE : this.#rarestOf(source, reads.window.words);
+    const inWindow = reads.window.count === 0 ? NONE : this.#rarestOf(source, reads.window);
     if (inWindow.chunk >= 0 || (!fill && swaps.count === 0)) return inWindow;
     return this.#rarestOf(source, this.#idle(fill));
   }
@@ -57,17 +57,17 @@ export class ChunkChoice {
    */
   onlyAt(source: Source, fill: boolean): readonly ChunkRange[] {
     const { window } = this.#options.reads;
-    const inWindow = window.count === 0 ? [] : this.#onlyAtWithin(source, window.words);
+    const inWindow = window.count === 0 ? [] : this.#onlyAtWithin(source, window);
     return inWindow.length > 0 ? inWindow : this.#onlyAtWithin(source, this.#idle(fill));
   }
 
   /** What is fetched in idle time: anything while there is room (undefined), else what takes the place of others. */
-  #idle(fill: boolean): Uint32Array | undefined {
+  #idle(fill: boolean): ChunkSet | undefined {
     const { duty, swaps } = this.#options;
-    return fill ? duty?.words : swaps.words;
+    return fill ? duty : swaps;
   }
 
-  #rarestOf(source: Source, within: Uint32Array | undefined): { chunk: number; copies: number } {
+  #rarestOf(source: Source, within: ChunkSet | undefined): { chunk: number; copies: number } {
     const { copies: known, random } = this.#options;
     const copiesOf = known.counts;
     const { words } = source.has;
@@ -77,12 +77,12 @@ export class ChunkChoice {
     let bestCopies = Number.POSITIVE_INFINITY;
     let ties = 0;
     let scanned = 0;
-    for (let i = 0; i < words.length && scanned < most; i++) {
-      const index = (first + i) % words.length;
+    for (const index of this.#wordsFrom(source, within, first)) {
+      if (scanned >= most) break;
       let word = this.#candidates(source, index);
-      if (within !== undefined) word &= within[index] as number;
+      if (within !== undefined) word &= within.words[index] as number;
       for (; word !== 0; word &= word - 1) {
-        const chunk = (index << 5) + 31 - Math.clz32(word & -word);
+        const chunk = (index << 5) + lowestBit(word);
         const copies = copiesOf[chunk] as number;
         scanned++;
         if (copies < bestCopies) {
@@ -95,15 +95,15 @@ export class ChunkChoice {
     return { chunk: best, copies: bestCopies };
   }
 
-  #onlyAtWithin(source: Source, within: Uint32Array | undefined): readonly ChunkRange[] {
+  #onlyAtWithin(source: Source, within: ChunkSet | undefined): readonly ChunkRange[] {
     const shared = this.#options.copies.shared.words;
     const ranges: { start: number; end: number }[] = [];
     let open: { start: number; end: number } | undefined;
     let chunks = 0;
     const named = new Set<number>();
-    for (let index = 0; index < source.has.words.length; index++) {
+    for (const index of this.#wordsFrom(source, within, 0)) {
       let word = this.#candidates(source, index) & ~(shared[index] as number);
-      if (within !== undefined) word &= within[index] as number;
+      if (within !== undefined) word &= within.words[index] as number;
       const first = index << 5;
       if (chunks > CHOICE_CHUNKS) return ranges;
       const alike = this.#alike.words[index] as number;
@@ -113,7 +113,7 @@ export class ChunkChoice {
         continue;
       }
       for (; word !== 0; word &= word - 1) {
-        const chunk = first + 31 - Math.clz32(word & -word);
+        const chunk = first + lowestBit(word);
         if ((alike & word & -word) !== 0) {
           const group = this.#options.lengths.firstLike?.(chunk) ?? chunk;
           if (named.has(group)) continue;
@@ -129,6 +129,24 @@ export class ChunkChoice {
       }
     }
     return ranges;
+  }
+
+  /** Words of the source in which there may be candidates: those from `first` on, then those before it. */
+  *#wordsFrom(source: Source, within: ChunkSet | undefined, first: number): Generator<number> {
+    const { any } = source.has;
+    const { full } = this.#options.held;
+    const wanted = within?.any;
+    const start = first >>> 5;
+    const before = (1 << (first & 31)) - 1;
+    for (let i = 0; i <= any.length; i++) {
+      const at = (start + i) % any.length;
+      let bits = (any[at] as number) & ~(full[at] as number);
+      if (wanted !== undefined) bits &= wanted[at] as number;
+      // The row that `first` lies in is gone through in two parts, the second one at the end.
+      if (i === 0) bits &= ~before;
+      else if (i === any.length) bits &= before;
+      for (; bits !== 0; bits &= bits - 1) yield (at << 5) + lowestBit(bits);
+    }
   }
 
   #candidates(source: Source, index: number): number {

@@ -198,7 +198,7 @@ export class KeepPolicy {
       const victims: number[] = [];
       let left = needed;
       for (const victim of this.#order) {
-        if (!this.#held.has(victim) || pinned.has(victim) || !mayGo(victim)) continue;
+        if (!this.#held.has(victim) || !mayGo(victim) || pinned.has(victim)) continue;
         if (!isFresh && (this.#used[victim] as number) > this.#orderedAt) continue;
         victims.push(victim);
         left -= this.#lengths.length(victim);

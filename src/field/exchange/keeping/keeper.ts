@@ -38,6 +38,11 @@ export class Keeper {
   readonly #stock: Stock;
   readonly #links: KeeperLinks;
   #counted: { readonly at: number; readonly copies: CopiesOf } | undefined;
+  /**
+   * Chunks that turned out to be this node's to keep, good as long as that count: the same few hundred would be judged anew
+   * with each chunk that comes. What may be given up is always judged by what is known at that moment.
+   */
+  readonly #ours = new Set<number>();
   #balanceAt = 0;
   /** What must not be dropped: a read needs it, or what is the same bytes. */
   readonly #pinned = {
@@ -283,19 +288,31 @@ export class Keeper {
 
   /** Whether somebody who stays holds a chunk and has more reason to keep it than we have. */
   #isOutranked(chunk: number): boolean {
-    const { node: self, gossip } = this.#links;
-    const { fetcher, lengths } = this.#stock;
-    const isBehind = (node: NodeId): boolean => this.#isBehind(node, chunk);
-    const known = new Set<NodeId>();
-    for (const { node, has, known: isKnown } of fetcher.sources.values()) {
-      if (isKnown) known.add(node);
-      if (has.has(chunk) && this.#stays(node) && isBehind(node)) return true;
+    if (this.#ours.has(chunk)) return false;
+    const isOutranked = this.#isOutrankedNear(chunk) || this.#isOutrankedFar(chunk);
+    if (!isOutranked) this.#ours.add(chunk);
+    return isOutranked;
+  }
+
+  /** By one of those who tell us exactly what they hold. */
+  #isOutrankedNear(chunk: number): boolean {
+    for (const { node, has } of this.#stock.fetcher.sources.values()) {
+      if (has.has(chunk) && this.#isBehind(node, chunk) && this.#stays(node)) return true;
     }
+    return false;
+  }
+
+  /** By one of whom the table says that all of the chunk's region is there. */
+  #isOutrankedFar(chunk: number): boolean {
+    const { fetcher, lengths } = this.#stock;
     if (fetcher.copies.farFrom(chunk) === 0) return false;
+    const { node: self, gossip } = this.#links;
     const region = regionOf(chunk, lengths.count);
+    const known = new Set<NodeId>();
+    for (const source of fetcher.sources.values()) if (source.known) known.add(source.node);
     for (const { node, summary } of gossip.table.rows()) {
       if (levelOf(summary, region) !== LEVEL.all || node === self || known.has(node)) continue;
-      if (this.#stays(node) && isBehind(node)) return true;
+      if (this.#isBehind(node, chunk) && this.#stays(node)) return true;
     }
     return false;
   }
@@ -339,6 +356,7 @@ export class Keeper {
   #copies(now: number): CopiesOf {
     if (this.#counted === undefined || now - this.#counted.at > COUNT_MS) {
       this.#counted = { at: now, copies: this.#lookAround() };
+      this.#ours.clear();
     }
     return this.#counted.copies;
   }

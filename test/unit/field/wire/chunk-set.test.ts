@@ -40,3 +40,35 @@ test('it is the set of numbers that were put in, whatever is done to it', () => 
     }),
   );
 });
+
+test('among many thousands, the next ones that are in it and that are not are found from anywhere', () => {
+  const size = 5000;
+  const run = fc.record({ start: fc.nat(size), length: fc.nat(2500), isIn: fc.boolean() });
+  fc.assert(
+    fc.property(
+      fc.array(run, { maxLength: 12 }),
+      fc.array(fc.nat(size - 1), { minLength: 20, maxLength: 20 }),
+      (runs, from) => {
+        const set = new ChunkSet(size);
+        const model = new Uint8Array(size);
+        for (const { start, length, isIn } of runs) {
+          const end = Math.min(start + length, size);
+          model.fill(isIn ? 1 : 0, start, end);
+          if (isIn) set.addRange({ start, end });
+          else for (let chunk = start; chunk < end; chunk++) set.delete(chunk);
+        }
+        for (const at of from) {
+          expect(set.next(at)).toBe(model.indexOf(1, at));
+          expect(set.nextMissing(at)).toBe(model.indexOf(0, at));
+        }
+        for (const [i, word] of set.words.entries()) {
+          const [row, bit] = [i >>> 5, 1 << (i & 31)];
+          expect(((set.any[row] as number) & bit) !== 0).toBe(word !== 0);
+          expect(((set.full[row] as number) & bit) !== 0).toBe(word === 0xffffffff);
+        }
+        set.clear();
+        expect([set.next(0), set.nextMissing(0)]).toEqual([-1, 0]);
+      },
+    ),
+  );
+});
