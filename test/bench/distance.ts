@@ -22,7 +22,7 @@ import { Lab } from './field/lab.ts';
 
 const run = promisify(execFile);
 const rounds = Number(process.argv[2] ?? 3);
-const MEGABYTES = 16;
+const MEGABYTES = 48;
 const READ_BYTES = 32 << 10;
 const WORK_MS = 10;
 const NODES = 10;

@@ -16,8 +16,9 @@ const LACKS_LIMIT = 4096;
 const REQUESTS_FIRST = 6;
 const REQUESTS_MOST = 24;
 const BYTES_MOST = 32 << 20;
-/** Of these, what is fetched in advance may take. */
-const ADVANCE_SHARE = 0.5;
+/** Of these, what is fetched in advance may take: more would share the line with the one that a read waits for. */
+const ADVANCE_SHARE = 0.3;
+const ADVANCE_LEAST = 2;
 /** What is on order there is worth so long at its rate. */
 const ON_ORDER_MS = 400;
 /** A rate is measured over so long of being busy. */
@@ -78,7 +79,8 @@ export class OriginServer {
     if (this.requests === 0) return true;
     // It has failed, and must show first that it gives again.
     if (this.#failed > 0) return false;
-    const most = this.#requestsMost() * (urgent ? 1 : ADVANCE_SHARE);
+    const all = this.#requestsMost();
+    const most = urgent ? all : Math.max(ADVANCE_LEAST, all * ADVANCE_SHARE);
     return this.requests < most && this.bytesOnOrder + bytes <= BYTES_MOST;
   }
 

@@ -127,8 +127,15 @@ export class OriginOrders {
       if (this.#isMissing(chunk, stock) && this.#isMyTurn(chunk, stock, now)) mine.push(chunk);
     }
     this.#order(mine, lengths, 'read', now, out);
-    if (reads.window.count > 0)
-      this.#order(this.#ahead(stock, reads.window, 0, now).chunks, lengths, 'advance', now, out);
+    if (reads.window.count === 0) return;
+    const ahead = new Set<number>();
+    for (const chunk of reads.foreseen) {
+      if (ahead.size + this.#asked.size >= ADVANCE_AT_ONCE) break;
+      if (!this.#asked.has(chunk) && this.#isMissing(chunk, stock) && this.#isMyTurn(chunk, stock, now))
+        ahead.add(chunk);
+    }
+    this.#order(ahead, lengths, 'advance', now, out);
+    this.#order(this.#ahead(stock, reads.window, 0, now).chunks, lengths, 'advance', now, out);
   }
 
   /** While all of the image is wanted: likewise what none of our sources has. */

@@ -8,6 +8,8 @@ import type { Source } from './source.ts';
 /** Candidates looked at to find the rarest one: all of a usual image, some in images of very many chunks. */
 const SCAN_LIMIT = 4096;
 const SCAN_LIMIT_LARGE = 256;
+/** Of what a profile names, so many chunks are fetched in its order; those behind it as the field needs them. */
+const NEAR = 8;
 /** Ranges in a request that leaves the choice to the source. */
 const CHOICE_RANGES = 64;
 /** Chunks that are choice enough. */
@@ -41,6 +43,17 @@ export class ChunkChoice {
     this.#options = options;
     this.#alike = new ChunkSet(options.lengths.count);
     for (const chunk of options.lengths.alike?.() ?? []) this.#alike.add(chunk);
+  }
+
+  /** The chunk that will be read soonest, as far as a profile tells, of those that a source has; -1 when there is none. */
+  nextForeseen({ has }: Source): number {
+    const { held, ordered, reads } = this.#options;
+    let left = NEAR;
+    for (const chunk of reads.foreseen) {
+      if (left-- === 0) break;
+      if (has.has(chunk) && !held.has(chunk) && !ordered.has(chunk)) return chunk;
+    }
+    return -1;
   }
 
   /** The chunk fewest sources have that this one has and we want: of the window when there is one, else of all. */

@@ -371,15 +371,13 @@ export class Fetcher {
   #orderOne(source: Source, now: number, baskets: Map<Source, Basket>): number {
     const fill = this.#hasRoom();
     const basket = basketOf(baskets, source);
+    const foreseen = this.#imports?.isOn === true ? -1 : this.#choice.nextForeseen(source);
+    if (foreseen >= 0) return this.#orderExactly(source, foreseen, basket, now);
     // What was left to the source a moment ago is not the less rare for that.
     if (basket.choices > 0) return fill || this.#reads.window.count > 0 ? this.#leaveChoice(source, basket, now) : 0;
     const { chunk, copies } = this.#choice.rarest(source, fill);
     if (chunk < 0) return 0;
-    if (copies > 1) {
-      this.#orders.place(source, chunk, false, now);
-      basket.exact.push(chunk);
-      return this.#lengths.length(chunk);
-    }
+    if (copies > 1) return this.#orderExactly(source, chunk, basket, now);
     // Only this source has it, as far as we see, and so others will be asking it too: it knows best which of these
     // chunks nobody has been given yet.
     const ranges = source.isChoiceVain ? [] : this.#choice.onlyAt(source, fill);
@@ -387,6 +385,12 @@ export class Fetcher {
     basket.choiceRanges = ranges;
     basket.choicesMost = countIn(ranges);
     return this.#leaveChoice(source, basket, now);
+  }
+
+  #orderExactly(source: Source, chunk: number, basket: Basket, now: number): number {
+    this.#orders.place(source, chunk, false, now);
+    basket.exact.push(chunk);
+    return this.#lengths.length(chunk);
   }
 
   #leaveChoice(source: Source, basket: Basket, now: number): number {

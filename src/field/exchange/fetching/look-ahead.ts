@@ -1,15 +1,14 @@
 import type { Stock } from '../stock.ts';
 
-/** Chunks that are fetched ahead at first; with each that is used more, with each read of another less. */
-const AHEAD_FIRST = 4;
+/** Chunks that are wanted and not here, at most. */
 const AHEAD_MOST = 64;
+/** Before anything is read the line is free: so many are wanted at a time then, and so many come in all. */
+const AT_ONCE_FIRST = 4;
+const FIRST_MOST = 256;
+/** Then each that nobody reads is a delay of those that are: so many come before anything has shown that they are read. */
+const UNPROVEN = 2;
 /** Bytes that are fetched ahead though there is no room to keep them. */
 const AHEAD_BYTES = 2 << 20;
-/**
- * Chunks fetched ahead that were not read, beside two for each that was: who names all of the image in a false order is
- * never caught by reads of others.
- */
-const UNREAD_MOST = 256;
 /** Chunks that are here and are still gone through with every chunk that comes, at most. */
 const PASSED_MOST = 1024;
 /** Reads of others in a row, as it were, after which the profile is taken for a wrong one. */
@@ -23,14 +22,15 @@ export class LookAhead {
   readonly #stock: Pick<Stock, 'held' | 'reads' | 'keep' | 'lengths'>;
   #order: readonly number[];
   readonly #named: ReadonlySet<number>;
-  #ahead = AHEAD_FIRST;
   #doubt = 0;
   /** Chunks before it are held. */
   #at = 0;
   #hits = 0;
   #misses = 0;
-  /** Chunks that were wanted for nothing but the list's word. */
-  #brought = 0;
+  /** Chunks that were wanted for nothing but the list's word, and are not read yet. */
+  readonly #unread = new Set<number>();
+  /** Of these, how many were read. */
+  #used = 0;
 
   /** @param order chunks, first read first; none twice */
   constructor(stock: Pick<Stock, 'held' | 'reads' | 'keep' | 'lengths'>, order: readonly number[]) {
@@ -57,24 +57,36 @@ export class LookAhead {
 
   /** A chunk is read for the first time. */
   read(chunk: number): void {
+    if (this.#unread.delete(chunk)) this.#used++;
     if (this.#named.has(chunk)) {
       this.#hits++;
       this.#doubt = Math.max(0, this.#doubt - 2);
-      this.#ahead = Math.min(AHEAD_MOST, this.#ahead + Math.max(1, this.#ahead >> 1));
       return;
     }
     this.#misses++;
     this.#doubt++;
-    this.#ahead = Math.max(1, this.#ahead >> 1);
+  }
+
+  /**
+   * How many may be ahead of the reads: as many as were read of those before, so that no more than half comes in vain; and as
+   * reads of what the list names outnumber the others, for a boot that reads it in another order.
+   */
+  get #allowance(): number {
+    if (!this.#isReading) return FIRST_MOST;
+    return UNPROVEN + this.#used + Math.max(0, this.#hits - this.#misses);
+  }
+
+  get #isReading(): boolean {
+    return this.#hits + this.#misses > 0;
   }
 
   /** Has the next chunks wanted. @returns whether any was added */
   fill(): boolean {
     if (this.isOver) return false;
     const { held, reads, keep, lengths } = this.#stock;
-    const most = keep.hasRoom(AHEAD_MOST * (lengths.size / lengths.count))
-      ? this.#ahead
-      : Math.min(this.#ahead, Math.floor(AHEAD_BYTES / (lengths.size / lengths.count)));
+    const mean = lengths.size / lengths.count;
+    const atOnce = this.#isReading ? AHEAD_MOST : AT_ONCE_FIRST;
+    const most = keep.hasRoom(AHEAD_MOST * mean) ? atOnce : Math.min(atOnce, Math.floor(AHEAD_BYTES / mean));
     let wanted = 0;
     let isNew = false;
     let passed = 0;
@@ -87,9 +99,9 @@ export class LookAhead {
       }
       wanted++;
       if (reads.window.has(chunk)) continue;
-      if (this.#brought >= UNREAD_MOST + 2 * this.#hits) break;
-      this.#brought++;
-      isNew = reads.window.add(chunk);
+      if (this.#unread.size >= this.#allowance) break;
+      this.#unread.add(chunk);
+      isNew = reads.foresee(chunk) || isNew;
     }
     // One that nobody has must not have all behind it looked at for ever.
     if (passed > PASSED_MOST) {

@@ -20,6 +20,8 @@ interface Stream {
 export class ReadQueue {
   /** Chunks that reads wait for, or soon will. */
   readonly window: ChunkSet;
+  /** Of these, what a profile names, what is read first before the rest. */
+  readonly foreseen = new Set<number>();
   /**
    * Chunks of open reads, held or not. None of these may be dropped: a read across several chunks would otherwise wait
    * for one while it loses another, for ever.
@@ -91,9 +93,17 @@ export class ReadQueue {
     }
   }
 
+  /** A chunk will be read, and after those foreseen before it. False when it was wanted already. */
+  foresee(chunk: number): boolean {
+    if (!this.window.add(chunk)) return false;
+    this.foreseen.add(chunk);
+    return true;
+  }
+
   /** A chunk is there; gives the reads that now have all they need. */
   arrived(chunk: number): number[] {
     this.window.delete(chunk);
+    this.foreseen.delete(chunk);
     const readers = this.#waiting.get(chunk);
     if (readers === undefined) return [];
     this.#waiting.delete(chunk);
