@@ -76,6 +76,8 @@ export type FieldEvent =
   | { readonly kind: 'found'; readonly chunks: readonly number[] }
   /** A chunk that was to be kept could not be written: there is no room for more than there is. */
   | { readonly kind: 'unwritten'; readonly chunk: number }
+  /** The disk that chunks are kept on does not keep up with what comes; or it does again. */
+  | { readonly kind: 'behind'; readonly isBehind: boolean }
   /** From now on no more than this is sent and fetched. */
   | { readonly kind: 'limits'; readonly limits: Limits }
   /** Whom a person refuses has changed. */
@@ -102,8 +104,11 @@ export type Action =
   | { readonly kind: 'take papers'; readonly papers: Papers }
   /** What boots of others read, as one of them says. */
   | { readonly kind: 'take profile'; readonly order: BootOrder }
-  /** Keep what just came; otherwise it serves the reads that wait for it and is let go. */
-  | { readonly kind: 'keep'; readonly chunk: number }
+  /**
+   * Keep what just came, or is here. `isLasting`: there is room for it; else it is here for the reads that need it, and goes
+   * before long, or is told of again when it is to last.
+   */
+  | { readonly kind: 'keep'; readonly chunk: number; readonly isLasting: boolean }
   | { readonly kind: 'drop'; readonly chunk: number }
   | { readonly kind: 'ready'; readonly read: number }
   | { readonly kind: 'ask origin'; readonly chunk: number; readonly urgent: boolean }

@@ -194,9 +194,8 @@ export class FieldMachine {
       if (this.#data.held.count < this.#data.lengths.count) this.#spareTime.ordered(this.#data.fetcher.busy, now);
     }
     // Whatever starts something that has a deadline arms the tick; the tick itself sees whether it is still needed.
-    if (this.#tickAt === Number.POSITIVE_INFINITY && (out.length > 0 || event.kind === 'read')) {
-      this.#tickAt = now + TICK_MS;
-    }
+    const mayBegin = out.length > 0 || event.kind === 'read' || this.#isPreheating;
+    if (this.#tickAt === Number.POSITIVE_INFINITY && mayBegin) this.#tickAt = now + TICK_MS;
     if (this.#log.length > 0) {
       out.push(...this.#log);
       this.#log = [];
@@ -288,6 +287,9 @@ export class FieldMachine {
         if (this.#data?.keeper.unwritten(event.chunk, now) === true) {
           this.#say('no room to keep more: what is needed takes the place of what others have');
         }
+        return;
+      case 'behind':
+        this.#data?.keeper.behind(event.isBehind, now, out);
         return;
       case 'limits':
         this.#throttles.set(event.limits, now);

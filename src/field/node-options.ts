@@ -1,8 +1,9 @@
 import type { ChunkIndex } from '../image/chunk-index.ts';
-import type { ChunkStore } from '../image/chunk-store.ts';
+
 import type { Origins } from './origin/origins.ts';
 import type { Limits } from './shares/limits.ts';
 import type { Refusals } from './shares/refusals.ts';
+import type { ChunkDirectory } from './store/disk-layer.ts';
 import type { Medium } from './store/medium-layer.ts';
 import type { PaperRules } from './store/paper-box.ts';
 import type { Address, Endpoint } from './wire/address.ts';
@@ -18,7 +19,7 @@ export interface FieldNodeOptions {
   /** Known when the image is here; else it comes from the peers, checked against the id. */
   readonly index?: ChunkIndex | undefined;
   readonly medium?: Medium | undefined;
-  readonly store?: ChunkStore | undefined;
+  readonly store?: ChunkDirectory | undefined;
   readonly listen: Endpoint;
   readonly peers: readonly Address[];
   readonly multicast: boolean;

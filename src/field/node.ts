@@ -96,6 +96,7 @@ export class FieldNode {
       log: options.log,
       unwritten: (chunk) => this.#feed({ kind: 'unwritten', chunk }),
       unheld: (chunks) => this.#feed({ kind: 'unheld', chunks }),
+      behind: (isBehind) => this.#feed({ kind: 'behind', isBehind }),
     });
     this.#switchboard = new Switchboard(sockets.server, {
       identity: { image: Buffer.from(options.id, 'hex'), node: this.node, life, port, key: options.key },
@@ -185,6 +186,11 @@ export class FieldNode {
     return this.#papers;
   }
 
+  /** What waits for the disk of a store; null: there is none. */
+  get storeWaiting(): { readonly bytes: number; readonly chunks: number } | null {
+    return this.#holder?.waiting ?? null;
+  }
+
   get bytesFromMedium(): number {
     return this.#holder?.bytesFromMedium ?? 0;
   }
@@ -238,6 +244,7 @@ export class FieldNode {
     await this.#gone.promise;
     // The last datagrams are on their way when a turn of the event loop has passed.
     await new Promise((resolve) => setTimeout(resolve, 20));
+    if (this.#holder !== undefined) await this.#troubles.lastWrites(this.#holder);
     this.close();
   }
 
@@ -322,8 +329,8 @@ export class FieldNode {
         this.boot.came(action.order);
         return;
       case 'keep': {
-        const bytes = this.#arrived.get(this.#firstOf(action.chunk));
-        if (bytes !== undefined) this.#holder?.keep(action.chunk, bytes);
+        const bytes = this.#arrived.get(this.#firstOf(action.chunk)) ?? this.#holder?.memory.get(action.chunk);
+        if (bytes !== undefined) this.#holder?.keep(action.chunk, bytes, action.isLasting);
         return;
       }
       case 'drop':
@@ -397,6 +404,7 @@ export class FieldNode {
       trouble,
       unwritten: (chunk: number, error: unknown) => this.#troubles.unwritten(chunk, error),
       torn: (chunks: readonly number[]) => this.#troubles.torn(chunks),
+      behind: (isBehind: boolean) => this.#troubles.behind(isBehind),
     };
     const holder = new ChunkHolder({ index, memoryBytes: store === undefined ? keep : 0, medium, store, events });
     this.#holder = holder;

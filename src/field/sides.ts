@@ -36,6 +36,7 @@ const SIDES: Readonly<Record<FieldEvent['kind'], Sides>> = {
   unheld: { connect: true, fetch: true, give: false },
   found: { connect: true, fetch: true, give: true },
   unwritten: NOTHING,
+  behind: { connect: true, fetch: true, give: false },
   limits: ALL,
   refusals: ALL,
   preheat: ALL,

@@ -23,6 +23,16 @@ export interface FieldStatus {
     readonly toPeers: number;
     readonly rejected: number;
   };
+  /**
+   * What waits for the disk of a store, whether that is too slow for what comes, and how many chunks were not kept because
+   * of that; null: there is no store.
+   */
+  readonly store: {
+    readonly waitingBytes: number;
+    readonly waitingChunks: number;
+    readonly isBehind: boolean;
+    readonly passedOver: number;
+  } | null;
   /** Web servers with the image, and how each does: bytes that came from it, bytes per second while it was busy. */
   readonly origins: readonly OriginStatus[];
   /** Peers that gave false chunks or promises, and are shut out. */
@@ -50,9 +60,16 @@ export function fieldStatus(field: FieldNode, image: { id: string; name: string 
     peers,
     redundancy: data?.keeper.redundancy() ?? { min: 0, mean: 0 },
     traffic: { ...field.traffic, fromMedium: field.bytesFromMedium },
+    store: storeStatus(field),
     origins: field.origins,
     shutOut: [...banned].map(([node, reason]) => ({ id: formatNode(node), reason })),
     limits: { up: limits.upBytesPerSecond ?? null, down: limits.downBytesPerSecond ?? null },
     refused: field.refusals.prefixes,
   };
+}
+
+function storeStatus({ storeWaiting, machine }: FieldNode): FieldStatus['store'] {
+  if (storeWaiting === null) return null;
+  const { isBehind = false, passedOver = 0 } = machine.data?.keep ?? {};
+  return { waitingBytes: storeWaiting.bytes, waitingChunks: storeWaiting.chunks, isBehind, passedOver };
 }

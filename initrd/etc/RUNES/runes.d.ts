@@ -283,6 +283,16 @@ declare module 'viver:runes' {
       readonly toPeers: number;
       readonly rejected: number;
     };
+    /**
+     * What waits for the disk of a store, whether that is too slow for what comes, and how many chunks were not kept because
+     * of that; null: there is no store.
+     */
+    readonly store: {
+      readonly waitingBytes: number;
+      readonly waitingChunks: number;
+      readonly isBehind: boolean;
+      readonly passedOver: number;
+    } | null;
     /** Web servers with the image, and how each does: bytes that came from it, bytes per second while it was busy. */
     readonly origins: readonly OriginStatus[];
     /** Peers that gave false chunks or promises, and are shut out. */

@@ -68,7 +68,11 @@ export function makeStock(
     keep.added(chunk, now);
   }
   // What is read ahead must find room beside what else is kept.
-  const reads = new ReadQueue(held, Math.max(AHEAD_BYTES, budget / 4) * (lengths.count / lengths.size));
+  const perByte = lengths.count / lengths.size;
+  const aheadLimit = (streams: number): number =>
+    // What is here for a while only must be read before it goes, or it is fetched again and again.
+    keep.isLending ? Math.max(1, (AHEAD_BYTES / streams) * perByte) : Math.max(AHEAD_BYTES, budget / 4) * perByte;
+  const reads = new ReadQueue(held, aheadLimit);
   const hasRoom = (bytes: number): boolean => mayFill() && keep.hasRoom(bytes);
   const duty = budget >= lengths.size ? undefined : makeDuty(lengths, node, budget);
   const share = shareOf(budget, lengths.size);

@@ -1,7 +1,6 @@
 import type { ChunkIndex } from '../../image/chunk-index.ts';
-import type { ChunkStore } from '../../image/chunk-store.ts';
 import { ChunkMemory } from './chunk-memory.ts';
-import { type DiskEvents, DiskLayer } from './disk-layer.ts';
+import { type ChunkDirectory, type DiskEvents, DiskLayer } from './disk-layer.ts';
 import { type Medium, MediumLayer } from './medium-layer.ts';
 import { Twins } from './twins.ts';
 
@@ -10,7 +9,7 @@ export interface HolderOptions {
   /** Bytes of chunks that may be in memory. */
   readonly memoryBytes: number;
   readonly medium: Medium | undefined;
-  readonly store: ChunkStore | undefined;
+  readonly store: ChunkDirectory | undefined;
   readonly events: DiskEvents;
 }
 
@@ -79,14 +78,29 @@ export class ChunkHolder {
     return started;
   }
 
-  /** Keeps a verified chunk. */
-  keep(chunk: number, bytes: Uint8Array): void {
-    if (this.#disk === undefined) {
+  /**
+   * Keeps a verified chunk.
+   * @param isLasting as long as there is room; else it is here for the reads that need it, and for them memory will do.
+   * What was here for a while may come to last.
+   */
+  keep(chunk: number, bytes: Uint8Array, isLasting: boolean): void {
+    if (this.#disk === undefined || !isLasting) {
+      this.#uncache(chunk);
       this.memory.put(chunk, bytes);
       return;
     }
     this.#cache(chunk, bytes);
     this.#disk.keep(chunk, bytes);
+  }
+
+  /** What waits for a slow disk; undefined: there is no directory. */
+  get waiting(): { readonly bytes: number; readonly chunks: number } | undefined {
+    return this.#disk?.waiting;
+  }
+
+  /** Settles when nothing waits to be written. */
+  async written(): Promise<void> {
+    await this.#disk?.idle();
   }
 
   drop(chunk: number): void {
@@ -105,7 +119,7 @@ export class ChunkHolder {
     const only: number[] = [];
     for (let chunk = 0; chunk < this.#index.count; chunk++) {
       // What is merely cached will be let go without anybody being told.
-      const isKept = (this.isWhole && this.memory.has(chunk)) || this.#disk?.has(chunk) === true;
+      const isKept = (this.isWhole && this.memory.has(chunk)) || this.#disk?.isKept(chunk) === true;
       if (!isKept) only.push(chunk);
     }
     if (await medium.isThere(only)) return [];

@@ -1,10 +1,14 @@
 import { CHUNK_SIZE_LIMIT, type ChunkIndex } from '../../image/chunk-index.ts';
 import type { ChunkStore } from '../../image/chunk-store.ts';
 import { ChunkSet } from '../wire/chunk-set.ts';
+import { DiskWork } from './disk-work.ts';
 import type { Twins } from './twins.ts';
 
 /** Found chunks told of together. */
 const BATCH = 4096;
+/** With so many bytes waiting to be written a disk is behind, until no more than so many do. */
+const BEHIND_BYTES = 16 << 20;
+const CAUGHT_UP_BYTES = 8 << 20;
 
 export interface DiskEvents {
   /** A chunk that is kept here turned out not to be. */
@@ -13,30 +17,68 @@ export interface DiskEvents {
   readonly unwritten: (chunk: number, error: unknown) => void;
   /** Chunks whose files a power cut has left empty. */
   readonly torn: (chunks: readonly number[]) => void;
+  /** The disk does not keep up: what comes is not to be kept until it does. */
+  readonly behind: (isBehind: boolean) => void;
 }
+
+/** What a directory does for the chunks of an image. `ChunkStore` is one. */
+export type ChunkDirectory = Pick<ChunkStore, 'has' | 'isTorn' | 'read' | 'write' | 'remove' | 'list'>;
 
 /** Chunks in a directory, one file for all that are equal. */
 export class DiskLayer {
-  readonly #store: ChunkStore;
+  readonly #store: ChunkDirectory;
   readonly #index: ChunkIndex;
   readonly #twins: Twins;
   readonly #events: DiskEvents;
   /** Of equal chunks the first stands for all. */
   readonly #stored: ChunkSet;
-  readonly #writing = new Map<number, Uint8Array>();
+  readonly #work: DiskWork;
+  #isBehind = false;
   isSearched = false;
   #isSweeping = false;
 
-  constructor(store: ChunkStore, index: ChunkIndex, twins: Twins, events: DiskEvents) {
+  constructor(store: ChunkDirectory, index: ChunkIndex, twins: Twins, events: DiskEvents) {
     this.#store = store;
     this.#index = index;
     this.#twins = twins;
     this.#events = events;
     this.#stored = new ChunkSet(index.count);
+    this.#work = new DiskWork(
+      {
+        write: (chunk, bytes) => store.write(index.digestHex(chunk), bytes),
+        remove: (chunk) => store.remove(index.digestHex(chunk)),
+      },
+      {
+        written: (chunk, isCurrent) => {
+          if (isCurrent) this.#stored.add(chunk);
+          this.#look();
+        },
+        unwritten: (chunk, isCurrent, error) => {
+          if (isCurrent) events.unwritten(chunk, error);
+          this.#look();
+        },
+        unremoved: events.trouble,
+      },
+    );
+  }
+
+  /** What waits to be written. */
+  get waiting(): { readonly bytes: number; readonly chunks: number } {
+    return { bytes: this.#work.bytes, chunks: this.#work.chunks };
+  }
+
+  /** Settles when nothing waits to be written. */
+  idle(): Promise<void> {
+    return this.#work.idle();
   }
 
   has(chunk: number): boolean {
     return this.#stored.has(this.#twins.firstOf(chunk));
+  }
+
+  /** It is here, or will be. */
+  isKept(chunk: number): boolean {
+    return this.has(chunk) || this.writing(chunk) !== undefined;
   }
 
   /** What is here from an earlier life, batch by batch, in no order. Chunks are checked when they are read. */
@@ -66,7 +108,7 @@ export class DiskLayer {
 
   /** The bytes on their way to the disk. */
   writing(chunk: number): Uint8Array | undefined {
-    return this.#writing.get(this.#twins.firstOf(chunk));
+    return this.#work.bytesOf(this.#twins.firstOf(chunk));
   }
 
   /** Undefined when it is not here any more. @throws Error when it is here and cannot be read */
@@ -105,35 +147,22 @@ export class DiskLayer {
   /** Keeps a verified chunk. */
   keep(chunk: number, bytes: Uint8Array): void {
     const first = this.#twins.firstOf(chunk);
-    if (this.#stored.has(first) || this.#writing.has(first)) return;
-    this.#writing.set(first, bytes);
-    void this.#write(first, chunk, bytes);
+    if (this.#stored.has(first)) return;
+    this.#work.write(first, bytes);
+    this.#look();
   }
 
   drop(chunk: number): void {
     const first = this.#twins.firstOf(chunk);
-    this.#writing.delete(first);
-    if (this.#stored.delete(first)) void this.#remove(first);
+    this.#work.cancel(first);
+    if (this.#stored.delete(first) || this.#work.isWriting(first)) this.#work.remove(first);
+    this.#look();
   }
 
-  async #write(first: number, chunk: number, bytes: Uint8Array): Promise<void> {
-    try {
-      await this.#store.write(this.#index.digestHex(first), bytes);
-      // Dropped while it was being written: the file goes after it.
-      if (this.#writing.get(first) === bytes) this.#stored.add(first);
-      else if (!this.#writing.has(first) && !this.#stored.has(first)) await this.#remove(first);
-    } catch (error) {
-      if (this.#writing.get(first) === bytes) this.#events.unwritten(chunk, error);
-    } finally {
-      if (this.#writing.get(first) === bytes) this.#writing.delete(first);
-    }
-  }
-
-  async #remove(first: number): Promise<void> {
-    try {
-      await this.#store.remove(this.#index.digestHex(first));
-    } catch (error) {
-      this.#events.trouble(first, error);
-    }
+  #look(): void {
+    const { bytes } = this.#work;
+    if (this.#isBehind ? bytes > CAUGHT_UP_BYTES : bytes <= BEHIND_BYTES) return;
+    this.#isBehind = !this.#isBehind;
+    this.#events.behind(this.#isBehind);
   }
 }

@@ -67,7 +67,7 @@ const ORIGIN_STATES = {
 } as const;
 
 export function describe(of: FieldStatus): string {
-  const { image, node, peers, redundancy, traffic, origins, shutOut, limits, refused } = of;
+  const { image, node, peers, redundancy, traffic, store, origins, shutOut, limits, refused } = of;
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   const share = (held: number): string => `${held} of ${image.chunks} chunks`;
   const rate = (bytes: number | null): string => (bytes === null ? 'any number' : `${mb(bytes)} a second`);
@@ -82,6 +82,11 @@ export function describe(of: FieldStatus): string {
       ({ name, state, bytes, rate: measured, fault }) =>
         `origin ${name} ${ORIGIN_STATES[state]}; ${mb(bytes)} came from it${measured === null ? '' : `, ${mb(measured)} a second`}${fault === null ? '' : `: ${fault}`}`,
     ),
+    ...(store === null || store.waitingChunks + store.passedOver === 0
+      ? []
+      : [
+          `store: ${mb(store.waitingBytes)} wait to be written${store.isBehind ? ', the disk is too slow for more' : ''}; not kept because of that: ${store.passedOver} chunks`,
+        ]),
     ...(refused.length === 0 ? [] : [`refused: ${refused.join(' ')}`]),
     ...(limits.up === null && limits.down === null
       ? []

@@ -104,7 +104,7 @@ function ofMachine({
   ];
 }
 
-function ofField({ image, node, peers, redundancy, traffic, shutOut, limits, refused }: FieldStatus): Metric[] {
+function ofField({ image, node, peers, redundancy, traffic, store, shutOut, limits, refused }: FieldStatus): Metric[] {
   const volume = (peer: Peer): number => peer.traffic.from + peer.traffic.to;
   const met = peers
     .filter((peer) => volume(peer) + peer.traffic.rejected > 0)
@@ -115,6 +115,7 @@ function ofField({ image, node, peers, redundancy, traffic, shutOut, limits, ref
       const found = value(peer);
       return found === null ? [] : [[{ peer: peer.id, address: peer.address }, found] as const];
     });
+  const ofStore = (what: 'waitingBytes' | 'passedOver'): number[] => (store === null ? [] : [store[what]]);
   const limited = ([direction, rate]: readonly [string, number | null]): Sample[] =>
     rate === null ? [] : [[{ direction }, rate]];
   return [
@@ -134,6 +135,16 @@ function ofField({ image, node, peers, redundancy, traffic, shutOut, limits, ref
     counter('field_sent_bytes', 'Bytes of chunks sent to peers.', traffic.toPeers),
     counter('field_rejected_bytes', 'Bytes that came and were false or no part of the protocol.', traffic.rejected),
     gauge('field_shut_out_nodes', 'Nodes that are shut out now.', shutOut.length),
+    gauge(
+      'field_store_waiting_bytes',
+      'Bytes of chunks that wait for the disk of the store.',
+      ...ofStore('waitingBytes'),
+    ),
+    counter(
+      'field_store_passed_over_chunks',
+      'Chunks that were not kept since that disk is slow.',
+      ...ofStore('passedOver'),
+    ),
     gauge('field_refused_prefixes', 'Addresses and prefixes that a person has this node refuse.', refused.length),
     gauge(
       'field_limit_bytes_per_second',

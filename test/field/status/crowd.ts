@@ -60,6 +60,7 @@ export function simulatedStatus(number: number, address: string): MachineStatus 
       redundancy: { min: 2, mean: 3.4 },
       traffic: { fromPeers: 2e8, fromMedium: isServer ? 2e8 : 0, fromOrigin: 0, toPeers: 1e8, rejected: 0 },
       origins: [],
+      store: null,
       shutOut: [],
       limits: { up: null, down: null },
       refused: [],

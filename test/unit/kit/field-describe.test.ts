@@ -12,6 +12,7 @@ const status: FieldStatus = {
     { name: 'http://a/', state: 'asked', bytes: 2e6, rate: 5e6, failures: 0, fault: null },
     { name: 'http://b/', state: 'resting', bytes: 0, rate: null, failures: 3, fault: 'HTTP 503' },
   ],
+  store: null,
   shutOut: [],
   limits: { up: null, down: null },
   refused: [],

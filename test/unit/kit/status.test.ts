@@ -26,6 +26,7 @@ const one: MachineStatus = {
     redundancy: { min: 1, mean: 1.5 },
     traffic: { fromPeers: 0, fromMedium: 5e6, fromOrigin: 0, toPeers: 25e7, rejected: 0 },
     origins: [],
+    store: null,
     shutOut: [],
     limits: { up: null, down: null },
     refused: [],

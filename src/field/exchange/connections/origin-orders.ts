@@ -140,7 +140,7 @@ export class OriginOrders {
 
   /** While all of the image is wanted: likewise what none of our sources has. */
   preheat(stock: Stock, now: number, out: Action[]): void {
-    if (!this.#links.hasOrigin) return;
+    if (!this.#links.hasOrigin || stock.keep.isBehind) return;
     const { chunks, next } = this.#ahead(stock, undefined, this.#preheatAt, now);
     this.#preheatAt = next;
     this.#order(chunks, stock.lengths, 'advance', now, out);

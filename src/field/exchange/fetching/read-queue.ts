@@ -28,7 +28,7 @@ export class ReadQueue {
    */
   readonly pinned: ChunkSet;
   readonly #held: ChunkSet;
-  readonly #aheadLimit: number;
+  readonly #aheadLimit: (streams: number) => number;
   readonly #reads = new Map<number, Read>();
   /** How many open reads each pinned chunk has. */
   readonly #pins = new Map<number, number>();
@@ -36,10 +36,13 @@ export class ReadQueue {
   readonly #streams: Stream[] = [];
   #waitingReads = 0;
 
-  /** @param aheadLimit chunks to read ahead of a sequential reader, at most: there must be room to keep them until then */
-  constructor(held: ChunkSet, aheadLimit = AHEAD_LIMIT) {
+  /**
+   * @param aheadLimit chunks to read ahead of each of so many sequential readers, at most: there must be room to keep them
+   * until then
+   */
+  constructor(held: ChunkSet, aheadLimit: (streams: number) => number = () => AHEAD_LIMIT) {
     this.#held = held;
-    this.#aheadLimit = Math.min(aheadLimit, AHEAD_LIMIT);
+    this.#aheadLimit = aheadLimit;
     this.window = new ChunkSet(held.size);
     this.pinned = new ChunkSet(held.size);
   }
@@ -141,11 +144,12 @@ export class ReadQueue {
     const at = this.#streams.findIndex(({ next, ahead }) => start >= next - 1 && start <= next + ahead);
     const stream = at < 0 ? { next: end, ahead: 0 } : (this.#streams.splice(at, 1)[0] as Stream);
     if (at >= 0 && end > stream.next) {
-      stream.ahead = Math.min(Math.max(AHEAD_FIRST, stream.ahead * 2), this.#aheadLimit);
+      stream.ahead = Math.min(Math.max(AHEAD_FIRST, stream.ahead * 2), AHEAD_LIMIT);
     }
     stream.next = Math.max(end, stream.next);
     this.#streams.unshift(stream);
     this.#streams.length = Math.min(this.#streams.length, STREAMS);
+    stream.ahead = Math.min(stream.ahead, Math.floor(this.#aheadLimit(this.#streams.length)));
     for (let chunk = end; chunk < Math.min(end + stream.ahead, this.#held.size); chunk++) {
       if (!this.#held.has(chunk)) this.window.add(chunk);
     }

@@ -42,6 +42,11 @@ export class KeepPolicy {
    */
   readonly #borrowed = new Map<number, number>();
   #borrowedBytes = 0;
+  /** The disk that chunks go to does not keep up: for now there is no room for more. */
+  isBehind = false;
+  /** Of those that are borrowed, what came when the disk was behind. */
+  readonly #late = new Set<number>();
+  #passedOver = 0;
   /** When each chunk last served a read: of two that the field holds alike, the staler goes. */
   readonly #used: Uint32Array;
   #bytes = 0;
@@ -71,6 +76,16 @@ export class KeepPolicy {
     return this.#budget >= this.#lengths.size;
   }
 
+  /** Chunks that came and were not kept because the disk was behind; those that are still here may be. */
+  get passedOver(): number {
+    return this.#passedOver + this.#late.size;
+  }
+
+  /** A chunk that has come is not kept. */
+  passOver(): void {
+    if (this.isBehind) this.#passedOver++;
+  }
+
   /** There turned out to be room for no more than what is held. True when that is news. */
   isFull(now: number): boolean {
     const isNews = this.#budget === this.#wanted;
@@ -97,11 +112,13 @@ export class KeepPolicy {
     this.#free.add(chunk);
     this.#borrowed.set(chunk, this.#lengths.length(chunk));
     this.#borrowedBytes += this.#lengths.length(chunk);
+    if (this.isBehind) this.#late.add(chunk);
     this.used(chunk, now);
   }
 
-  isBorrowed(chunk: number): boolean {
-    return this.#borrowed.has(chunk);
+  /** Something is here for which there is no room. */
+  get isLending(): boolean {
+    return this.#borrowed.size > 0;
   }
 
   /** Borrowed chunks for which there is room by now: they are counted, and may be announced, from here on. */
@@ -112,6 +129,7 @@ export class KeepPolicy {
       settled.push(chunk);
       this.#free.delete(chunk);
       this.#bytes += bytes;
+      this.#late.delete(chunk);
       this.#giveBack(chunk);
     }
     return settled;
@@ -129,6 +147,7 @@ export class KeepPolicy {
 
   removed(chunk: number): void {
     this.#giveBack(chunk);
+    if (this.#late.delete(chunk)) this.#passedOver++;
     if (!this.#free.delete(chunk)) this.#bytes -= this.#lengths.length(chunk);
   }
 
@@ -139,7 +158,7 @@ export class KeepPolicy {
 
   /** Whether there is room for so many bytes more without dropping anything. */
   hasRoom(bytes: number): boolean {
-    return this.#bytes + bytes <= this.#budget;
+    return !this.isBehind && this.#bytes + bytes <= this.#budget;
   }
 
   /**
@@ -156,6 +175,7 @@ export class KeepPolicy {
     pinned: Pick<ChunkSet, 'has'>,
     isSafe: (chunk: number) => boolean = () => true,
   ): number[] | undefined {
+    if (this.isBehind) return undefined;
     const needed = this.#bytes + this.#lengths.length(chunk) - this.#budget;
     if (needed <= 0) return [];
     const worth = copies(chunk);
@@ -166,16 +186,22 @@ export class KeepPolicy {
     return this.#collect(needed, copies, pinned, mayGo);
   }
 
-  /** What to drop to come back within the budget, as far as that is safe for the field. */
-  planTrim(copies: CopiesOf, pinned: Pick<ChunkSet, 'has'>, isSafe: (chunk: number) => boolean = () => true): number[] {
+  /** Borrowed chunks that have been here for long enough, the last one never: it may be on its way to somebody. */
+  planReturn(pinned: Pick<ChunkSet, 'has'>): number[] {
     const victims: number[] = [];
     let over = this.#borrowedBytes - LINGER;
     for (const [chunk, bytes] of this.#borrowed) {
-      if (over <= 0) break;
+      if (over <= 0 || victims.length + 1 >= this.#borrowed.size) break;
       if (pinned.has(chunk)) continue;
       victims.push(chunk);
       over -= bytes;
     }
+    return victims;
+  }
+
+  /** What to drop to come back within the budget, as far as that is safe for the field. */
+  planTrim(copies: CopiesOf, pinned: Pick<ChunkSet, 'has'>, isSafe: (chunk: number) => boolean = () => true): number[] {
+    const victims = this.planReturn(pinned);
     const needed = this.#bytes - this.#budget;
     if (needed <= 0) return victims;
     const isUseless = (chunk: number): boolean => copies(chunk) > 0 && isSafe(chunk);

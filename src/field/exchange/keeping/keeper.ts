@@ -65,11 +65,17 @@ export class Keeper {
     const isSafe = (victim: number): boolean =>
       (isWanted || !isDuty || duty?.has(victim) !== true) && this.#isOutranked(victim);
     const room = keep.planRoom(chunk, isWanted || isDuty, this.#copies(now), this.#pinned, isSafe);
-    if (room === undefined && !isWanted) return false;
+    if (room === undefined && !isWanted) {
+      keep.passOver();
+      return false;
+    }
     for (const victim of room ?? []) this.#drop(victim, now, out);
-    this.#hold(chunk, now, out);
-    if (room === undefined) keep.borrow(chunk, now);
-    else {
+    this.#hold(chunk, room !== undefined, now, out);
+    if (room === undefined) {
+      keep.borrow(chunk, now);
+      // A machine that reads nothing has no read whose end would see to it.
+      for (const victim of keep.planReturn(this.#pinned)) this.#drop(victim, now, out);
+    } else {
       keep.added(chunk, now);
       this.#announce(chunk);
     }
@@ -78,7 +84,7 @@ export class Keeper {
       if (held.has(twin)) continue;
       keep.setFree(twin);
       keep.added(twin, now);
-      this.#hold(twin, now, out);
+      this.#hold(twin, room !== undefined, now, out);
       if (room !== undefined) this.#announce(twin);
     }
     return true;
@@ -105,8 +111,16 @@ export class Keeper {
     return this.#stock.keep.isFull(now);
   }
 
-  #hold(chunk: number, now: number, out: Action[]): void {
-    out.push({ kind: 'keep', chunk });
+  /** The disk does not keep up: nothing more is kept until it does, and what reads need stays in memory. */
+  behind(isBehind: boolean, now: number, out: Action[]): void {
+    const { keep, swaps } = this.#stock;
+    keep.isBehind = isBehind;
+    if (isBehind) swaps.clear();
+    else this.trim(now, out);
+  }
+
+  #hold(chunk: number, isLasting: boolean, now: number, out: Action[]): void {
+    out.push({ kind: 'keep', chunk, isLasting });
     this.#come(chunk, now, out);
   }
 
@@ -143,8 +157,11 @@ export class Keeper {
     const { keep, held } = this.#stock;
     keep.tryAgain(now);
     for (const chunk of keep.settle()) {
-      this.#announce(chunk);
-      for (const twin of this.#likes(chunk)) if (held.has(twin)) this.#announce(twin);
+      for (const each of [chunk, ...this.#likes(chunk)]) {
+        if (!held.has(each)) continue;
+        out.push({ kind: 'keep', chunk: each, isLasting: true });
+        this.#announce(each);
+      }
     }
     const victims = keep.planTrim(this.#copies(now), this.#pinned, (victim) => this.#isOutranked(victim));
     for (const victim of victims) this.#drop(victim, now, out);
@@ -163,7 +180,7 @@ export class Keeper {
     this.#balanceAt = now + BALANCE_MS * (0.75 + 0.5 * random());
     const { held, keep, reads, swaps, fetcher } = this.#stock;
     swaps.clear();
-    if (!mayBalance()) return;
+    if (!mayBalance() || keep.isBehind) return;
     this.#inherit(now);
     if (keep.holdsAll || reads.length > 0 || held.count === held.size) return;
     let dials = BALANCE_DIALS;

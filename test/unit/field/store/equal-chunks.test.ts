@@ -69,13 +69,13 @@ test.each([
 });
 
 test('one of equal chunks is let go: the file stays as long as another one is held', async () => {
-  const events = { trouble: () => {}, unwritten: () => {}, torn: () => {} };
+  const events = { trouble: () => {}, unwritten: () => {}, torn: () => {}, behind: () => {} };
   const store = new ChunkStore(directory);
   const holder = new ChunkHolder({ index, memoryBytes: 0, medium: undefined, store, events });
-  holder.keep(0, chunkOf(0));
+  holder.keep(0, chunkOf(0), true);
   await until('it is written', () => readdirSync(directory).length > 0);
   expect(Buffer.from(await holder.load(3))).toEqual(chunkOf(0));
-  holder.keep(1, chunkOf(1));
+  holder.keep(1, chunkOf(1), true);
   await pause(50);
   expect(Buffer.from(await holder.load(57))).toEqual(chunkOf(0));
 });

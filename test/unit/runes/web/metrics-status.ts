@@ -36,6 +36,7 @@ export const METRICS_STATUS: MachineStatus = {
     redundancy: { min: 1, mean: 1.71 },
     traffic: { fromPeers: 11, fromMedium: 5, fromOrigin: 3, toPeers: 22, rejected: 7 },
     origins: [],
+    store: null,
     shutOut: [{ id: '00000000000d', reason: 'gave a false chunk' }],
     limits: { up: 1048576, down: null },
     refused: ['192.0.2.0/24'],

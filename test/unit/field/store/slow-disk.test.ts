@@ -1,0 +1,122 @@
+/** Nodes whose store lies on a disk that does not keep up with what comes. */
+import { hash } from 'node:crypto';
+import { afterEach, expect, test } from 'vitest';
+import { FieldNode } from '../../../../src/field/node.ts';
+import type { FieldNodeOptions } from '../../../../src/field/node-options.ts';
+import { fieldStatus } from '../../../../src/field/status.ts';
+import type { ChunkDirectory } from '../../../../src/field/store/disk-layer.ts';
+import { createChunkIndex } from '../../../../src/image/chunk-index.ts';
+import { noise } from '../../image/images.ts';
+import { until, within } from '../stranger.ts';
+
+const CHUNK = 64 << 10;
+const COUNT = 1200;
+const content = noise(CHUNK * COUNT);
+const chunkOf = (i: number): Buffer => content.subarray(i * CHUNK, (i + 1) * CHUNK);
+const index = createChunkIndex(
+  Float64Array.from({ length: COUNT }, (_, i) => (i + 1) * CHUNK),
+  Buffer.concat(Array.from({ length: COUNT }, (_, i) => hash('sha256', chunkOf(i), 'buffer'))),
+);
+const medium = {
+  name: 'memory',
+  size: content.length,
+  read: async (target: Uint8Array, offset: number) => target.set(content.subarray(offset, offset + target.length)),
+};
+const MIB = 1 << 20;
+
+const nodes: FieldNode[] = [];
+afterEach(() => {
+  for (const node of nodes.splice(0)) node.close();
+});
+
+async function start(options: Partial<FieldNodeOptions>): Promise<FieldNode> {
+  const none = { peers: [], multicast: false, log: () => {}, keep: 1 << 30 };
+  const node = await FieldNode.start({
+    id: index.id,
+    name: '',
+    listen: { host: '127.0.0.1', port: 0 },
+    ...none,
+    ...options,
+  });
+  nodes.push(node);
+  return node;
+}
+
+/** A directory on a disk that takes nothing until it is let go on. */
+function stuckDisk(): { store: ChunkDirectory; files: Map<string, Uint8Array>; goOn: () => void } {
+  const files = new Map<string, Uint8Array>();
+  const { promise: going, resolve: goOn } = Promise.withResolvers<void>();
+  const store: ChunkDirectory = {
+    has: async (digest) => files.has(digest),
+    isTorn: async () => false,
+    read: async (digest) => files.get(digest),
+    write: async (digest, bytes) => {
+      await going;
+      files.set(digest, bytes);
+    },
+    remove: async (digest) => {
+      await going;
+      files.delete(digest);
+    },
+    async *list() {
+      yield* files.keys();
+    },
+  };
+  return { store, files, goOn };
+}
+
+const statusOf = (node: FieldNode) => fieldStatus(node, { id: index.id, name: '' });
+
+async function readAll(node: FieldNode): Promise<void> {
+  for (let offset = 0; offset < content.length; offset += MIB) {
+    const length = Math.min(MIB, content.length - offset);
+    const bytes = await within(Promise.resolve(node.source.read(offset, length)), 20_000, `bytes from ${offset} on`);
+    expect(Buffer.compare(bytes, content.subarray(offset, offset + length))).toBe(0);
+  }
+}
+
+test('what waits for a stuck disk is bounded, reads go on, and what was left away comes when the disk does', async () => {
+  const holder = await start({ index, medium, keep: 0 });
+  const { store, files, goOn } = stuckDisk();
+  const node = await start({ peers: [holder.address], store });
+  await within(node.ready(), 10_000, 'the index');
+  await until('the disk is known to be behind', () => statusOf(node).store?.isBehind === true);
+  const before = node.machine.data?.held.count ?? 0;
+  await readAll(node);
+  const { store: waiting, node: own } = statusOf(node);
+  expect(waiting?.waitingBytes).toBeGreaterThan(16 * MIB);
+  expect(waiting?.waitingBytes).toBeLessThan(18 * MIB);
+  expect(files.size).toBe(0);
+  // Beside what waits for the disk no more is held than reads need for a moment, and none of that is promised to others.
+  expect(own.held).toBeLessThan(before + (6 * MIB) / CHUNK);
+  expect(node.machine.data?.announced.count).toBeLessThan((18 * MIB) / CHUNK);
+  expect(waiting?.passedOver).toBeGreaterThan(COUNT - (24 * MIB) / CHUNK);
+  goOn();
+  await until('all is here', () => node.machine.data?.held.count === COUNT, 30_000);
+  await until('all is written', () => files.size === COUNT);
+  expect(statusOf(node).store).toMatchObject({ waitingBytes: 0, waitingChunks: 0, isBehind: false });
+  await readAll(node);
+});
+
+test('whoever has no disk for what others asked it for gives it to them all the same', async () => {
+  const holder = await start({ index, medium, keep: 0 });
+  const { store } = stuckDisk();
+  const slow = await start({ peers: [holder.address], store });
+  await within(slow.ready(), 10_000, 'the index');
+  await until('the disk is known to be behind', () => statusOf(slow).store?.isBehind === true);
+  const reader = await start({ peers: [slow.address, holder.address], keep: 0 });
+  await within(reader.ready(), 10_000, 'the index');
+  await readAll(reader);
+});
+
+test('a node that leaves waits for a slow disk, and not for a stuck one', async () => {
+  const holder = await start({ index, medium, keep: 0 });
+  const logs: string[] = [];
+  const { store } = stuckDisk();
+  const node = await start({ peers: [holder.address], store, log: (line) => void logs.push(line) });
+  await within(node.ready(), 10_000, 'the index');
+  await until('the disk is known to be behind', () => statusOf(node).store?.isBehind === true);
+  await within(node.leave(), 20_000, 'the end');
+  expect(logs.filter((line) => /chunks are not in the store/.test(line))).toHaveLength(1);
+  expect(logs.filter((line) => /the disk of the store is slow/.test(line))).toHaveLength(1);
+});
