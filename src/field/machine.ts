@@ -93,8 +93,16 @@ export class FieldMachine {
         this.#say(`${formatNode(node)} at ${address} ${how}`);
       },
     });
-    const { node, readsFirst = false } = options;
-    this.#spareTime = new SpareTime({ table: this.gossip.table, node, readsFirst });
+    const { node, fill, readsFirst = false } = options;
+    this.#spareTime = new SpareTime({
+      table: this.gossip.table,
+      node,
+      fill,
+      readsFirst,
+      isLeaving: () => this.#leaving.isOn,
+      isPreheating: () => this.#isPreheating,
+      stock: () => this.#data,
+    });
     this.#throttles.set(options.limits ?? NO_LIMITS, 0);
     const indexBytes = (): number => chunkIndexFileSize(this.#data?.lengths.count ?? 0);
     this.#indexes = new IndexSpreader(this.#throttles.up, indexBytes);
@@ -191,7 +199,7 @@ export class FieldMachine {
       if (side.give) this.#data.giver.pump(now, out);
       if (this.#origins.isToBring) this.#origins.ask(this.#data, now, out);
       this.#indexes.pump(now, out);
-      if (this.#data.held.count < this.#data.lengths.count) this.#spareTime.ordered(this.#data.fetcher.busy, now);
+      this.#spareTime.look();
     }
     // Whatever starts something that has a deadline arms the tick; the tick itself sees whether it is still needed.
     const mayBegin = out.length > 0 || event.kind === 'read' || this.#isPreheating;
@@ -341,8 +349,8 @@ export class FieldMachine {
     const { up, down } = this.#throttles;
     const { table, rooms } = this.gossip;
     const about = { node: self, lengths, held: chunks, free, budget, random, up, down, table, rooms };
-    const [mayFill, want] = [() => this.#mayFill(), (node: NodeId) => this.#neighbours.want(node)];
-    const stock = makeStock({ ...about, mayFill, want, origins: this.#origins }, now);
+    const want = (node: NodeId): void => this.#neighbours.want(node);
+    const stock = makeStock({ ...about, spareTime: this.#spareTime, want, origins: this.#origins }, now);
     this.#neighbours.afar = stock.imports;
     const { announced, fetcher, giver } = stock;
     const keeper = new Keeper(stock, {
@@ -384,12 +392,6 @@ export class FieldMachine {
     this.#search.found(chunk);
     this.foresight.look(now, out);
     if (data.held.count === data.lengths.count) this.#say(`holds the whole image, ${data.lengths.count} chunks`);
-  }
-
-  #mayFill(): boolean {
-    if (!this.#options.fill || this.#leaving.isOn) return false;
-    if (this.#isPreheating) return true;
-    return this.#spareTime.mayFill(this.#data?.lengths.count ?? 0, this.#data?.reads.length ?? 0, this.#now);
   }
 
   get limits(): Limits {

@@ -6,7 +6,7 @@ import { ChunkSet } from '../wire/chunk-set.ts';
 import type { NodeId } from '../wire/record.ts';
 import { REGIONS_LIMIT, regionRange } from '../wire/regions.ts';
 import type { OriginOrders } from './connections/origin-orders.ts';
-import { Fetcher } from './fetching/fetcher.ts';
+import { Fetcher, type SpareTimeLinks } from './fetching/fetcher.ts';
 import { Imports } from './fetching/imports.ts';
 import { ReadQueue } from './fetching/read-queue.ts';
 import { Giver } from './giving/giver.ts';
@@ -42,8 +42,8 @@ export interface StockOptions {
   /** Bytes of chunks to keep. */
   readonly budget: number;
   readonly random: () => number;
-  /** Whether anything may be fetched in idle time now. */
-  readonly mayFill: () => boolean;
+  /** When anything may be fetched that nobody waits for. */
+  readonly spareTime: SpareTimeLinks;
   /** What may go to peers, and what may come. */
   readonly up: Throttle;
   readonly down: Throttle;
@@ -56,7 +56,7 @@ export interface StockOptions {
 }
 
 export function makeStock(
-  { node, lengths, held: chunks, free, budget, random, mayFill, up, down, origins, table, rooms, want }: StockOptions,
+  { node, lengths, held: chunks, free, budget, random, spareTime, up, down, origins, table, rooms, want }: StockOptions,
   now: number,
 ): Stock {
   const held = new ChunkSet(lengths.count);
@@ -73,7 +73,6 @@ export function makeStock(
     // What is here for a while only must be read before it goes, or it is fetched again and again.
     keep.isLending ? Math.max(1, (AHEAD_BYTES / streams) * perByte) : Math.max(AHEAD_BYTES, budget / 4) * perByte;
   const reads = new ReadQueue(held, aheadLimit);
-  const hasRoom = (bytes: number): boolean => mayFill() && keep.hasRoom(bytes);
   const duty = budget >= lengths.size ? undefined : makeDuty(lengths, node, budget);
   const share = shareOf(budget, lengths.size);
   const imports = new Imports({ node, table, rooms, share, chunks: lengths.count });
@@ -82,7 +81,8 @@ export function makeStock(
     held,
     reads,
     random,
-    mayFill: hasRoom,
+    spareTime,
+    hasRoom: (bytes) => keep.hasRoom(bytes),
     swaps,
     duty: duty?.chunks,
     limit: down,

@@ -32,7 +32,8 @@ function node(self: number, holder?: number) {
   const options = { node: self, lengths, held: [], free: false, budget: 1 << 30, random: () => 0.5, ...throttle };
   const rooms = new Rooms({ room: 0, isLocal: () => true, rtt: () => undefined, leastRtt: () => 1 });
   const alone = { table: new VTable(), rooms, want: () => {} };
-  const stock = makeStock({ ...options, ...alone, mayFill: () => true, origins: orders }, 0);
+  const spareTime = { mayFill: () => true, isBesideReads: false, filled: () => {}, arrived: () => {} };
+  const stock = makeStock({ ...options, ...alone, spareTime, origins: orders }, 0);
   const ask = (now: number): number[] => {
     const out: Action[] = [];
     orders.ask(stock, now, out);

@@ -17,6 +17,9 @@ const CHOICE_CHUNKS = 8192;
 
 const NONE = { chunk: -1, copies: Number.POSITIVE_INFINITY };
 
+/** What may be fetched that nobody waits for: anything, what takes the place of other chunks, nothing. */
+export type Spare = 'anything' | 'swaps' | 'nothing';
+
 export interface ChoiceOptions {
   readonly lengths: Pick<Lengths, 'count' | 'firstLike' | 'alike'>;
   readonly held: ChunkSet;
@@ -33,7 +36,7 @@ export interface ChoiceOptions {
   readonly random: () => number;
 }
 
-/** Which chunk of those that a source has should be fetched next. `fill`: there is room for anything. */
+/** Which chunk of those that a source has should be fetched next. */
 export class ChunkChoice {
   readonly #options: ChoiceOptions;
   /** Chunks that others are the same bytes as. */
@@ -57,27 +60,33 @@ export class ChunkChoice {
   }
 
   /** The chunk fewest sources have that this one has and we want: of the window when there is one, else of all. */
-  rarest(source: Source, fill: boolean): { chunk: number; copies: number } {
-    const { reads, swaps } = this.#options;
-    const inWindow = reads.window.count === 0 ? NONE : this.#rarestOf(source, reads.window);
-    if (inWindow.chunk >= 0 || (!fill && swaps.count === 0)) return inWindow;
-    return this.#rarestOf(source, this.#idle(fill));
+  rarest(source: Source, spare: Spare): { chunk: number; copies: number; isSpare: boolean } {
+    const { window } = this.#options.reads;
+    const inWindow = window.count === 0 ? NONE : this.#rarestOf(source, window);
+    if (inWindow.chunk >= 0) return { ...inWindow, isSpare: false };
+    return { ...this.rarestSpare(source, spare), isSpare: true };
+  }
+
+  /** Likewise of what nobody waits for. */
+  rarestSpare(source: Source, spare: Spare): { chunk: number; copies: number } {
+    return spare === 'nothing' ? NONE : this.#rarestOf(source, this.#idle(spare));
   }
 
   /**
    * The chunks we want that no other source has: those of the window when there are any, in the image's order. Of those
    * that are the same bytes one alone: the source, left the choice, would send each.
    */
-  onlyAt(source: Source, fill: boolean): readonly ChunkRange[] {
+  onlyAt(source: Source, spare: Spare): { ranges: readonly ChunkRange[]; isSpare: boolean } {
     const { window } = this.#options.reads;
     const inWindow = window.count === 0 ? [] : this.#onlyAtWithin(source, window);
-    return inWindow.length > 0 ? inWindow : this.#onlyAtWithin(source, this.#idle(fill));
+    if (inWindow.length > 0 || spare === 'nothing') return { ranges: inWindow, isSpare: false };
+    return { ranges: this.#onlyAtWithin(source, this.#idle(spare)), isSpare: true };
   }
 
   /** What is fetched in idle time: anything while there is room (undefined), else what takes the place of others. */
-  #idle(fill: boolean): ChunkSet | undefined {
+  #idle(spare: Spare): ChunkSet | undefined {
     const { duty, swaps } = this.#options;
-    return fill ? duty : swaps;
+    return spare === 'anything' ? duty : swaps;
   }
 
   #rarestOf(source: Source, within: ChunkSet | undefined): { chunk: number; copies: number } {

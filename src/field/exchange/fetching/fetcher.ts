@@ -6,7 +6,7 @@ import type { FrameBodies } from '../../wire/frame.ts';
 import type { Holdings } from '../../wire/holdings.ts';
 import { countIn, inMessages, NAMED_LIMIT, toRanges } from '../../wire/ranges.ts';
 import type { NodeId } from '../../wire/record.ts';
-import { ChunkChoice } from './chunk-choice.ts';
+import { ChunkChoice, type Spare } from './chunk-choice.ts';
 import { Copies } from './copies.ts';
 import { Demand } from './demand.ts';
 import type { Imports } from './imports.ts';
@@ -14,7 +14,7 @@ import { type Basket, basketOf, shipBasket } from './order-basket.ts';
 import { Orders } from './orders.ts';
 import { RateMeter } from './rate-meter.ts';
 import type { ReadQueue } from './read-queue.ts';
-import { isOverdue, measureSource, newSource, noteCancelled, type Source } from './source.ts';
+import { capSpare, isOverdue, measureSource, newSource, noteCancelled, type Source, spareOnOrder } from './source.ts';
 
 /** Bytes on order in all, at least, and in time of the measured rate: enough that the pipe never runs empty. */
 const ON_ORDER_CHUNKS = 12;
@@ -45,8 +45,9 @@ export interface FetcherOptions {
   readonly held: ChunkSet;
   readonly reads: ReadQueue;
   readonly random: () => number;
-  /** Whether there is room to keep so many bytes more, fetched in idle time. */
-  readonly mayFill: (bytes: number) => boolean;
+  readonly spareTime: SpareTimeLinks;
+  /** Whether there is room to keep so many bytes more. */
+  readonly hasRoom: (bytes: number) => boolean;
   /** Chunks to fetch in idle time although there is no room: they take the place of others. */
   readonly swaps: ChunkSet;
   /** Of all else, what to fetch in idle time; undefined: anything. */
@@ -61,12 +62,25 @@ export interface FetcherOptions {
   readonly promised?: () => Iterable<number>;
 }
 
+/** When chunks may be fetched that nobody waits for. */
+export interface SpareTimeLinks {
+  /** Whether one more may be ordered now. */
+  mayFill(): boolean;
+  /** By the last answer: although something is read. */
+  readonly isBesideReads: boolean;
+  /** One was ordered. */
+  filled(): void;
+  /** One has come. */
+  arrived(): void;
+}
+
 /** The fetching side: which chunk to ask whom for, and when to give up waiting. */
 export class Fetcher {
   readonly sources = new Map<ConnectionId, Source>();
   readonly #lengths: Lengths;
   readonly #reads: ReadQueue;
-  readonly #mayFill: (bytes: number) => boolean;
+  readonly #spareTime: SpareTimeLinks;
+  readonly #room: (bytes: number) => boolean;
   readonly #swaps: ChunkSet;
   readonly #mean: number;
   readonly #longest: number;
@@ -86,7 +100,8 @@ export class Fetcher {
   constructor(options: FetcherOptions) {
     this.#lengths = options.lengths;
     this.#reads = options.reads;
-    this.#mayFill = options.mayFill;
+    this.#spareTime = options.spareTime;
+    this.#room = options.hasRoom;
     this.#swaps = options.swaps;
     let longest = 0;
     for (let chunk = 0; chunk < options.lengths.count; chunk++) {
@@ -119,6 +134,13 @@ export class Fetcher {
   get busy(): boolean {
     for (const source of this.sources.values()) if (source.bytesOnOrder > 0) return true;
     return false;
+  }
+
+  /** Chunks that nobody waits for and that are on their way, but for those of sources that have fallen silent. */
+  spareOnOrder(now: number): number {
+    let count = 0;
+    for (const source of this.sources.values()) count += spareOnOrder(source, now);
+    return count;
   }
 
   hasSource(chunk: number): boolean {
@@ -194,6 +216,7 @@ export class Fetcher {
     source.choices -= vain;
     source.bytesOnOrder -= vain * this.#mean;
     if (vain > 0) source.isChoiceVain = true;
+    capSpare(source);
     for (const { start, end } of ranges) {
       for (let chunk = start; chunk < Math.min(end, this.#lengths.count); chunk++) {
         this.#orders.end(source, chunk);
@@ -215,11 +238,14 @@ export class Fetcher {
     const order = source.orders.get(chunk);
     if (chosen) {
       if (source.choices === 0 && source.choicesGivenUp === 0) return false;
+      const isSpare = source.spareChoices > 0 && !this.#reads.window.has(chunk);
       if (source.choices > 0) {
         source.choices--;
         source.bytesOnOrder -= this.#mean;
       } else source.choicesGivenUp--;
-      if (order === undefined) this.#orders.place(source, chunk, false, source.choiceAt).arriving = true;
+      if (isSpare) source.spareChoices--;
+      capSpare(source);
+      if (order === undefined) this.#orders.place(source, chunk, false, source.choiceAt, isSpare).arriving = true;
       else order.arriving = true;
       return true;
     }
@@ -236,6 +262,7 @@ export class Fetcher {
     const source = this.sources.get(conn);
     const order = source?.orders.get(chunk);
     this.#limit.took(bytes, now);
+    if (order?.isSpare === true) this.#spareTime.arrived();
     if (source !== undefined) {
       source.unconfirmed++;
       this.#orders.end(source, chunk);
@@ -307,6 +334,7 @@ export class Fetcher {
     source.bytesOnOrder -= source.choices * this.#mean;
     source.choicesGivenUp += source.choices;
     source.choices = 0;
+    capSpare(source);
     source.isChoiceVain = true;
     source.strikes++;
     source.rate = Math.max(source.rate / 4, 1024);
@@ -359,7 +387,7 @@ export class Fetcher {
   #hasRoom(): boolean {
     let onOrder = 0;
     for (const source of this.sources.values()) onOrder += source.bytesOnOrder;
-    return this.#mayFill(onOrder + this.#longest);
+    return this.#room(onOrder + this.#longest);
   }
 
   /** Bytes that may be on order at a source of that rate. */
@@ -369,34 +397,62 @@ export class Fetcher {
 
   /** Orders one more chunk from a source; gives its bytes, 0 when there is nothing to order. */
   #orderOne(source: Source, now: number, baskets: Map<Source, Basket>): number {
-    const fill = this.#hasRoom();
+    const spare = this.#spare();
     const basket = basketOf(baskets, source);
     const foreseen = this.#imports?.isOn === true ? -1 : this.#choice.nextForeseen(source);
-    if (foreseen >= 0) return this.#orderExactly(source, foreseen, basket, now);
+    if (foreseen >= 0) return this.#orderExactly(foreseen, false, source, now, basket);
     // What was left to the source a moment ago is not the less rare for that.
-    if (basket.choices > 0) return fill || this.#reads.window.count > 0 ? this.#leaveChoice(source, basket, now) : 0;
-    const { chunk, copies } = this.#choice.rarest(source, fill);
+    if (basket.choices > 0) return basket.isSpare && spare === 'nothing' ? 0 : this.#leaveChoice(source, basket, now);
+    const { chunk, copies, isSpare } = this.#choice.rarest(source, spare);
     if (chunk < 0) return 0;
-    if (copies > 1) return this.#orderExactly(source, chunk, basket, now);
+    // What is left to a source to choose is taken back by the next read, and reads may follow each other for ever.
+    if (copies > 1 || (isSpare && this.#spareTime.isBesideReads))
+      return this.#orderExactly(chunk, isSpare, source, now, basket);
     // Only this source has it, as far as we see, and so others will be asking it too: it knows best which of these
     // chunks nobody has been given yet.
-    const ranges = source.isChoiceVain ? [] : this.#choice.onlyAt(source, fill);
-    if (ranges.length === 0) return 0;
-    basket.choiceRanges = ranges;
-    basket.choicesMost = countIn(ranges);
+    const choice = source.isChoiceVain ? undefined : this.#choice.onlyAt(source, spare);
+    if (choice === undefined || choice.ranges.length === 0) return 0;
+    const count = countIn(choice.ranges);
+    // These ranges take the place of those before: what is still to be chosen is what reads wait for.
+    const most = choice.isSpare ? count : Math.max(count - source.choices, Math.min(1, source.spareChoices));
+    if (most === 0) {
+      const other = this.#choice.rarestSpare(source, spare).chunk;
+      return other < 0 ? 0 : this.#orderExactly(other, true, source, now, basket);
+    }
+    basket.choiceRanges = choice.ranges;
+    basket.choicesMost = most;
+    basket.isSpare = choice.isSpare;
+    if (!choice.isSpare) source.spareChoices = 0;
     return this.#leaveChoice(source, basket, now);
   }
 
-  #orderExactly(source: Source, chunk: number, basket: Basket, now: number): number {
-    this.#orders.place(source, chunk, false, now);
+  #orderExactly(chunk: number, isSpare: boolean, source: Source, now: number, basket: Basket): number {
+    this.#orders.place(source, chunk, false, now, isSpare);
     basket.exact.push(chunk);
+    if (isSpare) this.#filled(source, now);
     return this.#lengths.length(chunk);
+  }
+
+  /** What may be ordered now that nobody waits for. */
+  #spare(): Spare {
+    if (!this.#spareTime.mayFill()) return 'nothing';
+    if (this.#hasRoom()) return 'anything';
+    return this.#swaps.count > 0 ? 'swaps' : 'nothing';
+  }
+
+  #filled(source: Source, now: number): void {
+    source.spareAt = now;
+    this.#spareTime.filled();
   }
 
   #leaveChoice(source: Source, basket: Basket, now: number): number {
     if (basket.choices >= basket.choicesMost) return 0;
     if (source.choices === 0) source.choiceAt = now;
     source.choices++;
+    if (basket.isSpare) {
+      source.spareChoices++;
+      this.#filled(source, now);
+    }
     source.bytesOnOrder += this.#mean;
     basket.choices++;
     return this.#mean;

@@ -10,6 +10,8 @@ export interface Basket {
   readonly insist: number[];
   /** Chunks that it is left to choose, and from which. */
   choices: number;
+  /** Nobody waits for what it chooses. */
+  isSpare: boolean;
   choiceRanges: readonly ChunkRange[];
   /** How many chunks there are to choose from. */
   choicesMost: number;
@@ -18,7 +20,7 @@ export interface Basket {
 export function basketOf(baskets: Map<Source, Basket>, source: Source): Basket {
   let basket = baskets.get(source);
   if (basket === undefined) {
-    basket = { exact: [], urgent: [], insist: [], choices: 0, choiceRanges: [], choicesMost: 0 };
+    basket = { exact: [], urgent: [], insist: [], choices: 0, isSpare: false, choiceRanges: [], choicesMost: 0 };
     baskets.set(source, basket);
   }
   return basket;

@@ -15,10 +15,12 @@ export class Orders {
     this.chunks = new ChunkSet(lengths.count);
   }
 
-  place(source: Source, chunk: number, urgent: boolean, at: number): Order {
-    const order = { at, urgent, bytes: this.#lengths.length(chunk), arriving: false };
+  place(source: Source, chunk: number, urgent: boolean, at: number, isSpare = false): Order {
+    this.end(source, chunk);
+    const order = { at, urgent, bytes: this.#lengths.length(chunk), isSpare, arriving: false };
     source.orders.set(chunk, order);
     source.bytesOnOrder += order.bytes;
+    if (isSpare) source.spareOrders++;
     this.chunks.add(chunk);
     for (const twin of this.#lengths.othersLike?.(chunk) ?? []) this.chunks.add(twin);
     return order;
@@ -29,6 +31,7 @@ export class Orders {
     if (order === undefined) return;
     source.orders.delete(chunk);
     source.bytesOnOrder -= order.bytes;
+    if (order.isSpare) source.spareOrders--;
     this.#unmark(chunk);
   }
 

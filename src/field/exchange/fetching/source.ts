@@ -8,6 +8,8 @@ export interface Order {
   at: number;
   readonly urgent: boolean;
   readonly bytes: number;
+  /** Nobody waits for it. */
+  readonly isSpare: boolean;
   /** Its header has come: the rest will. */
   arriving: boolean;
 }
@@ -22,6 +24,10 @@ export interface Source {
   /** Chunks on order whose choice we left to the source, and since when. */
   choices: number;
   choiceAt: number;
+  /** Of these and of the orders, how many nobody waits for, and when the last of these was ordered. */
+  spareChoices: number;
+  spareOrders: number;
+  spareAt: number;
   /** Chosen chunks that were given up waiting for, and those taken back: they may come all the same. */
   choicesGivenUp: number;
   readonly cancelled: Set<number>;
@@ -50,6 +56,9 @@ export function newSource(conn: ConnectionId, node: NodeId, address: Address, ch
     orders: new Map(),
     choices: 0,
     choiceAt: 0,
+    spareChoices: 0,
+    spareOrders: 0,
+    spareAt: Number.NEGATIVE_INFINITY,
     choicesGivenUp: 0,
     cancelled: new Set(),
     isChoiceVain: false,
@@ -62,6 +71,19 @@ export function newSource(conn: ConnectionId, node: NodeId, address: Address, ch
     unconfirmed: 0,
     known: false,
   };
+}
+
+/** What a source was left to choose has become less: it may be that nobody waits for what is left. */
+export function capSpare(source: Source): void {
+  source.spareChoices = Math.min(source.spareChoices, source.choices);
+}
+
+/** A source that has sent nothing for so long lets others wait, too. */
+const SILENT_MS = 500;
+
+/** Chunks that nobody waits for and that are on their way from a source. */
+export function spareOnOrder({ spareChoices, spareOrders, spareAt, lastArrival }: Source, now: number): number {
+  return now - Math.max(spareAt, lastArrival) < SILENT_MS ? spareChoices + spareOrders : 0;
 }
 
 const CANCELLED_LIMIT = 4096;

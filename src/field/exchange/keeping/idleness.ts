@@ -23,6 +23,7 @@ export class Idleness {
   #waitedAt = Number.NEGATIVE_INFINITY;
   #spareAt = Number.NEGATIVE_INFINITY;
   #spare = 0;
+  #isIdle = true;
   #isBusy = false;
   #bootEnds: number | undefined;
 
@@ -37,7 +38,7 @@ export class Idleness {
    */
   processors(others: number, now: number): void {
     this.#bootEnds ??= now + BOOT_MS;
-    this.#isBusy = others > BUSY_SHARE && now < this.#bootEnds;
+    this.#isBusy = others > BUSY_SHARE;
   }
 
   /** Whether one more chunk may be fetched in advance. @param isWaiting a read waits for what is fetched */
@@ -45,11 +46,23 @@ export class Idleness {
     this.#since ??= now;
     const readAt = this.#readAt ?? this.#since + FIRST_READ_MS - QUIET_MS;
     if (isWaiting && now - readAt < WAITING_MS) this.#waitedAt = now;
-    if (now - Math.max(readAt, this.#waitedAt) >= QUIET_MS && !this.#isBusy) return true;
-    if (now - this.#spareAt >= SPARE_MS) {
+    // Who tells of the processors may have ended with the boot.
+    const isBusy = this.#isBusy && now < (this.#bootEnds ?? now);
+    this.#isIdle = now - Math.max(readAt, this.#waitedAt) >= QUIET_MS && !isBusy;
+    if (!this.#isIdle && now - this.#spareAt >= SPARE_MS) {
       this.#spareAt = now;
-      this.#spare = this.#isBusy ? SPARE_CHUNKS_WHEN_BUSY : SPARE_CHUNKS;
+      this.#spare = isBusy ? SPARE_CHUNKS_WHEN_BUSY : SPARE_CHUNKS;
     }
-    return this.#spare-- > 0;
+    return this.#isIdle || this.#spare > 0;
+  }
+
+  /** As it was when it was last asked. */
+  get isIdle(): boolean {
+    return this.#isIdle;
+  }
+
+  /** One was ordered. */
+  filled(): void {
+    if (!this.#isIdle) this.#spare--;
   }
 }

@@ -1,6 +1,8 @@
 import type { FieldEvent } from '../../event.ts';
 import type { VTable } from '../../members/v-table.ts';
 import type { NodeId } from '../../wire/record.ts';
+import type { SpareTimeLinks } from '../fetching/fetcher.ts';
+import type { Stock } from '../stock.ts';
 import { Handover } from './handover.ts';
 import { Idleness } from './idleness.ts';
 import { Pace } from './pace.ts';
@@ -13,27 +15,37 @@ const READING_MS = 1200;
 export interface SpareTimeOptions {
   readonly table: VTable;
   readonly node: NodeId;
+  /** Anything is fetched at all that nobody has asked for. */
+  readonly fill: boolean;
   /** This machine runs from the field: what it reads goes before what it keeps for others. */
   readonly readsFirst: boolean;
+  readonly isLeaving: () => boolean;
+  /** All of the image is wanted, beside reads too. */
+  readonly isPreheating: () => boolean;
+  readonly stock: () => Pick<Stock, 'lengths' | 'reads' | 'fetcher'> | undefined;
 }
 
 /** When chunks are fetched that nobody has asked for, and how fast. */
-export class SpareTime {
-  readonly #readsFirst: boolean;
+export class SpareTime implements SpareTimeLinks {
+  readonly #options: SpareTimeOptions;
   readonly #handover: Handover;
   readonly #idleness = new Idleness();
   readonly #pace = new Pace();
+  /** Chunks are fetched as if they were asked for. */
+  #isHurried = false;
+  /** Of the event that is handled. */
+  #now = 0;
   #readAt = Number.NEGATIVE_INFINITY;
   #manyAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ table, node, readsFirst }: SpareTimeOptions) {
-    this.#readsFirst = readsFirst;
-    this.#handover = new Handover(table, node);
+  constructor(options: SpareTimeOptions) {
+    this.#options = options;
+    this.#handover = new Handover(options.table, options.node);
   }
 
   /** Sees each event before it is handled. */
   see(event: FieldEvent, now: number): void {
-    if (event.kind === 'chunk') this.#pace.arrived(now);
+    this.#now = now;
     if (event.kind === 'read') {
       this.#idleness.read(now);
       this.#readAt = now;
@@ -41,21 +53,41 @@ export class SpareTime {
     if (event.kind === 'processors') this.#idleness.processors(event.others, now);
   }
 
-  /** After an event: whether anything is on order. */
-  ordered(isBusy: boolean, now: number): void {
-    if (!isBusy) this.#pace.settled(now);
+  mayFill(): boolean {
+    const { fill, readsFirst, isLeaving, isPreheating, stock } = this.#options;
+    if (!fill || isLeaving()) return false;
+    const { lengths, reads } = stock() ?? {};
+    const waiting = reads?.length ?? 0;
+    if (waiting > FEW_READS) this.#manyAt = this.#now;
+    this.#isHurried =
+      isPreheating() || (!readsFirst && !this.#isDelaying()) || this.#handover.isOn(lengths?.count ?? 0, this.#now);
+    if (this.#isHurried) return true;
+    const isTime = !readsFirst || this.#idleness.mayFill(this.#now, waiting > 0);
+    return isTime && this.#pace.mayOrder(this.#now);
   }
 
-  /**
-   * Whether one more chunk may be ordered now; if so it counts as ordered.
-   * @param chunks in the image @param waiting reads that wait for what is fetched
-   */
-  mayFill(chunks: number, waiting: number, now: number): boolean {
-    if (this.#handover.isOn(chunks, now)) return true;
-    if (this.#readsFirst) return this.#idleness.mayFill(now, waiting > 0) && this.#pace.mayOrder(now);
-    if (waiting > FEW_READS) this.#manyAt = now;
-    const isDelayed = now - this.#readAt < READING_MS && now - this.#manyAt >= READING_MS;
-    return !isDelayed || this.#pace.mayOrder(now);
+  /** Somebody reads one thing after the other. */
+  #isDelaying(): boolean {
+    return this.#now - this.#readAt < READING_MS && this.#now - this.#manyAt >= READING_MS;
+  }
+
+  get isBesideReads(): boolean {
+    return !this.#isHurried && !(this.#options.readsFirst && this.#idleness.isIdle);
+  }
+
+  filled(): void {
+    if (this.#isHurried) return;
+    if (this.#options.readsFirst) this.#idleness.filled();
+    this.#pace.ordered(this.#now);
+  }
+
+  arrived(): void {
+    this.#pace.arrived(this.#now);
+  }
+
+  /** After an event. */
+  look(): void {
+    if (this.#options.stock()?.fetcher.spareOnOrder(this.#now) === 0) this.#pace.settled(this.#now);
   }
 
   /** When to look again; Infinity when nothing is put off. */

@@ -43,15 +43,15 @@ test('what is chosen is what a source has, is wanted, is not here and not on ord
         );
         const inWindow = may.filter((chunk) => reads.window.has(chunk));
         const wanted = inWindow.length > 0 ? inWindow : fill ? may : [];
-        const { chunk, copies: rarity } = choice.rarest(source, fill);
+        const { chunk, copies: rarity } = choice.rarest(source, fill ? 'anything' : 'nothing');
         if (wanted.length === 0) expect(chunk).toBe(-1);
         else {
           expect(wanted).toContain(chunk);
           expect(rarity).toBe(wanted.some((each) => copies.counts[each] === 1) ? 1 : 2);
         }
         const named = choice
-          .onlyAt(source, fill)
-          .flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i));
+          .onlyAt(source, fill ? 'anything' : 'nothing')
+          .ranges.flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i));
         const alone = (chunks: number[]): number[] => chunks.filter((each) => copies.counts[each] === 1);
         const expected = alone(inWindow).length > 0 ? alone(inWindow) : fill ? alone(may) : [];
         expect(named).toEqual(expected.slice(0, named.length));

@@ -14,7 +14,8 @@ function fetcher() {
   const held = new ChunkSet(COUNT);
   const reads = new ReadQueue(held);
   const swaps = new ChunkSet(COUNT);
-  const made = new Fetcher({ lengths, held, reads, random: () => 0.5, mayFill: () => true, swaps });
+  const spareTime = { mayFill: () => true, isBesideReads: false, filled: () => {}, arrived: () => {} };
+  const made = new Fetcher({ lengths, held, reads, random: () => 0.5, spareTime, hasRoom: () => true, swaps });
   made.connected(1, 11, '10.0.0.1:1', 0);
   made.holdings(1, all);
   const out: Action[] = [];

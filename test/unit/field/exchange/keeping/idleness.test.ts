@@ -2,7 +2,18 @@ import { expect, test } from 'vitest';
 import { Idleness } from '../../../../../src/field/exchange/keeping/idleness.ts';
 
 const allowed = (idleness: Idleness, now: number, asked: number, isWaiting = false): number =>
-  Array.from({ length: asked }, () => idleness.mayFill(now, isWaiting)).filter(Boolean).length;
+  Array.from({ length: asked }, () => {
+    const may = idleness.mayFill(now, isWaiting);
+    if (may) idleness.filled();
+    return may;
+  }).filter(Boolean).length;
+
+test('to ask whether anything may be fetched costs nothing', () => {
+  const idleness = new Idleness();
+  idleness.read(1000);
+  for (let i = 0; i < 100; i++) expect(idleness.mayFill(1000, false)).toBe(true);
+  expect(allowed(idleness, 1000, 100)).toBe(4);
+});
 
 test('a machine that reads nothing is idle, but for its start: what it will read comes first', () => {
   const idleness = new Idleness();
@@ -52,5 +63,13 @@ test('while others keep the processors busy at its boot, it is not idle; later t
   idleness.processors(0.2, 61_000);
   expect(allowed(idleness, 61_000, 100)).toBe(100);
   idleness.processors(1, 301_000);
+  expect(allowed(idleness, 301_000, 100)).toBe(100);
+});
+
+test('when nobody tells any more how busy the processors are, they are not busy for ever', () => {
+  const idleness = new Idleness();
+  idleness.read(1000);
+  idleness.processors(0.9, 1000);
+  expect(allowed(idleness, 300_999, 100)).toBe(1);
   expect(allowed(idleness, 301_000, 100)).toBe(100);
 });
