@@ -23,7 +23,7 @@ export class BootHints {
     if (this.#isLookingAhead) this.#feed({ kind: 'first read', chunk });
   }
 
-  /** Asks peers what boots of theirs read. @param take gets the first answer, if ever one comes */
+  /** Asks peers what boots of theirs read. @param take gets the first answer, if ever one comes, and the next when it proved wrong */
   seek(take: (order: BootOrder) => void): void {
     this.#take = take;
     this.#feed({ kind: 'seek profile' });

@@ -9,6 +9,7 @@ import { isBoot, passedOn, profileOfRuns } from '../../image/profile/chunk-runs.
 import { mergeProfiles } from '../../image/profile/merge.ts';
 import { chunkOrder } from '../../image/profile/order.ts';
 import { type BootProfile, PROFILE_BYTES_LIMIT, parseProfile, printProfile } from '../../image/profile/profile.ts';
+import { describeError } from '../../linux/describe-error.ts';
 import { hasCode } from '../../linux/errno.ts';
 import { regularFileBytes } from '../../linux/file.ts';
 import { BootWatch } from '../boot-watch.ts';
@@ -68,17 +69,25 @@ export async function followBoot(node: FieldNode, reader: BootReader, places: Pr
       if (await (ended === undefined ? look : Promise.race([look, ended]))) break;
     }
     const own = watch.profile();
-    if (kept !== undefined) await keep(own, kept);
     const why = lack?.() ?? (isBoot(own) ? undefined : 'nearly all of the image was read, which no boot does');
     if (why !== undefined) say(`no boot profile for others: ${why}`);
     // What was wrong for this boot is not passed on.
     else node.boot.give(passedOn(own, node.machine.foresight.isWrong ? undefined : given(), index));
+    // Others do not wait for a slow disk, nor do without because of a full one.
+    if (kept !== undefined) await keep(own, kept);
   } catch (error) {
-    say(`no boot profile: ${error instanceof Error ? error.message : String(error)}`);
+    sayNone(error);
   }
 }
 
-/** Of several places the first that has one: files, and else whoever answers first. @returns what is used by then */
+function sayNone(error: unknown): undefined {
+  say(`no boot profile: ${describeError(error)}`);
+}
+
+/**
+ * Of several places the first that has one: files, and else whoever answers first, or next when that proves wrong.
+ * @returns what is used by then
+ */
 async function lookAhead(
   node: FieldNode,
   { index, isReading, isLate = false }: BootReader,
@@ -87,32 +96,28 @@ async function lookAhead(
 ): Promise<() => BootProfile | undefined> {
   let used: BootProfile | undefined;
   const use = (profile: BootProfile | undefined): void => {
-    const order = profile === undefined || used !== undefined ? [] : chunkOrder(profile, index);
+    const isTaken = used !== undefined && !node.machine.foresight.isWrong;
+    const order = profile === undefined || isTaken ? [] : chunkOrder(profile, index);
     if (order.length === 0) return;
     used = profile;
     node.boot.lookAhead(order);
   };
-  try {
-    use(await inFiles([file, kept]));
-    if (used === undefined && isReading && !isLate) node.boot.seek((order) => use(profileOfRuns(order, index)));
-    if (used === undefined) use(await atOrigins(origins, index.id));
-  } catch (error) {
-    say(`no boot profile: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  // Each place by itself: a file that a power cut has torn keeps nobody from asking others.
+  if (file !== undefined) use(await inFile(file).catch(sayNone));
+  if (used === undefined && kept !== undefined) use(await inFile(kept).catch(sayUnlessNew));
+  if (used === undefined && isReading && !isLate) node.boot.seek((order) => use(profileOfRuns(order, index)));
+  if (used === undefined) use(await atOrigins(origins, index.id).catch(sayNone));
   return () => used;
 }
 
-/** The first there is. @throws Error when one is there and is none */
-async function inFiles(files: readonly (string | undefined)[]): Promise<BootProfile | undefined> {
-  for (const path of files) {
-    if (path === undefined) continue;
-    const bytes = await regularFileBytes(path, PROFILE_BYTES_LIMIT).catch((error: unknown) => {
-      if (path === files[0] || !hasCode(error, 'ENOENT')) throw error;
-      return undefined; // the first boot from this store
-    });
-    if (bytes !== undefined) return parseProfile(bytes.toString('utf8'));
-  }
-  return undefined;
+/** @throws Error when there is none, or what is there is none */
+async function inFile(path: string): Promise<BootProfile> {
+  return parseProfile((await regularFileBytes(path, PROFILE_BYTES_LIMIT)).toString('utf8'));
+}
+
+/** At the first boot from a store there is nothing to say. */
+function sayUnlessNew(error: unknown): undefined {
+  if (!hasCode(error, 'ENOENT')) sayNone(error);
 }
 
 /** Most images have none, and that is no trouble. @throws Error when one is there and is none */

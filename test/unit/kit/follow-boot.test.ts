@@ -1,6 +1,6 @@
 /** What becomes of a boot that was seen: used by the next machine, on real sockets. */
 import { hash, randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { FieldNode } from '../../../src/field/node.ts';
 import type { FieldNodeOptions } from '../../../src/field/node-options.ts';
@@ -96,4 +96,46 @@ test('what was given is passed on with what was read, unless it proved wrong', a
     await boot;
     expect(first.node.machine.profiles.known?.boots).toBe(boots);
   }
+});
+
+test('a profile in the store that a power cut has torn keeps nobody from asking others, nor is that kept from others', async () => {
+  using folder = temporaryFolder();
+  writeFileSync(folder.at(`${index.id}.profile`), 'viver-profile 1\nsize ');
+  const first = await start({ index, medium });
+  read(first.watch, 40, 41, 7);
+  await follow(first, { ended });
+  const second = await start({ peers: [first.node.address] });
+  const stop = Promise.withResolvers<true>();
+  const boot = follow(second, { isReading: true, ended: stop.promise }, { ...nowhere, store: folder.path });
+  await until('the second knows', () => second.node.machine.profiles.known !== undefined, 3000);
+  read(second.watch, 40, 41, 8);
+  stop.resolve(true);
+  await boot;
+  expect(second.node.machine.profiles.known?.boots).toBe(2);
+  expect(readFileSync(folder.at(`${index.id}.profile`), 'utf8')).toContain('boots 1');
+});
+
+test('a store that nothing can be written to keeps no profile, and others are told all the same', async () => {
+  const first = await start({ index, medium });
+  read(first.watch, 3);
+  await follow(first, { ended }, { ...nowhere, store: '/proc/nothing' });
+  expect(first.node.machine.profiles.known?.boots).toBe(1);
+});
+
+test('a false profile that comes first is let go when others are read, and the next one is used and passed on', async () => {
+  const first = await start({ index, medium });
+  first.node.boot.give({ boots: 1, runs: [{ start: 50, end: 60, boots: 1 }] });
+  const honest = await start({ index, medium, peers: [first.node.address] });
+  const second = await start({ peers: [first.node.address, honest.node.address], readsFirst: true });
+  second.node.processors(1);
+  const stop = Promise.withResolvers<true>();
+  const boot = follow(second, { isReading: true, ended: stop.promise });
+  await until('the false one', () => second.node.machine.profiles.known?.runs[0]?.start === 50, 3000);
+  honest.node.boot.give({ boots: 1, runs: [{ start: 0, end: 30, boots: 1 }] });
+  read(second.watch, ...Array.from({ length: 25 }, (_, i) => i));
+  await until('the other one', () => second.node.machine.profiles.known?.runs[0]?.start === 0, 3000);
+  read(second.watch, 26, 27, 28);
+  stop.resolve(true);
+  await boot;
+  expect(second.node.machine.profiles.known?.boots).toBe(2);
 });

@@ -25,7 +25,7 @@ export class Foresight {
     this.#links = links;
   }
 
-  /** The profile that was used was let go, for others were read. */
+  /** The profile that was used last was let go, for others were read. */
   get isWrong(): boolean {
     return this.#isWrong;
   }
@@ -41,7 +41,9 @@ export class Foresight {
         profiles.give(event.order, now, out);
         return;
       case 'agenda':
-        if (data !== undefined) this.#agenda = new LookAhead(data, event.order);
+        if (data === undefined) return;
+        this.#agenda = new LookAhead(data, event.order);
+        this.#isWrong = false;
         break;
       case 'first read':
         this.#agenda?.read(event.chunk);
@@ -51,7 +53,7 @@ export class Foresight {
 
   /** What a boot will read next is wanted, too. */
   look(now: number, out: Action[]): void {
-    const { origins, stock, say } = this.#links;
+    const { origins, profiles, stock, say } = this.#links;
     const data = stock();
     if (data === undefined || this.#agenda === undefined) return;
     if (this.#agenda.fill()) origins.ask(data, now, out);
@@ -59,5 +61,6 @@ export class Foresight {
     this.#isWrong = this.#agenda.isWrong;
     say(this.#agenda.verdict);
     this.#agenda = undefined;
+    if (this.#isWrong) profiles.wrong(out);
   }
 }

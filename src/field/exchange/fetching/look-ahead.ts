@@ -13,6 +13,12 @@ const AHEAD_BYTES = 2 << 20;
 const PASSED_MOST = 1024;
 /** Reads of others in a row, as it were, after which the profile is taken for a wrong one. */
 const PATIENCE = 24;
+/**
+ * After so many chunks were read and as many fetched ahead, fewer than one in four of which was read, it is a wrong one too: who
+ * names all of an image in a false order is never caught by reads of others, and keeps others' profiles from being used.
+ */
+const JUDGED = 256;
+const READ_OF = 4;
 
 /**
  * The chunks that a boot will read next, as those before it did, and how many of them to fetch ahead. What is really read
@@ -46,12 +52,17 @@ export class LookAhead {
 
   /** What is read says that it is no profile of this boot. */
   get isWrong(): boolean {
-    return this.#doubt >= PATIENCE;
+    return this.#doubt >= PATIENCE || this.#isUseless;
+  }
+
+  get #isUseless(): boolean {
+    const brought = this.#used + this.#unread.size;
+    return this.#hits + this.#misses >= JUDGED && brought >= JUDGED && this.#used * READ_OF < brought;
   }
 
   /** What became of it, for the log. */
   get verdict(): string {
-    const how = this.isWrong ? 'is let go: others are read' : 'is all here';
+    const how = this.isWrong ? 'is let go: it is not what is read' : 'is all here';
     return `profile: what it names ${how} (${this.#hits} of its chunks were read, ${this.#misses} others)`;
   }
 

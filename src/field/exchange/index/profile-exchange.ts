@@ -16,6 +16,8 @@ const WAITING_MS = 60_000;
 export class ProfileExchange {
   #own: BootOrder | undefined;
   #given: BootOrder | undefined;
+  /** What others answered meanwhile: of use when the first proves wrong. */
+  readonly #others: BootOrder[] = [];
   /** Clients that have asked, and when: each gets one answer. Infinity: it has had it. */
   readonly #clients = new Map<ConnectionId, number>();
   /** Sources that were asked and have not answered. */
@@ -47,12 +49,22 @@ export class ProfileExchange {
     if (!this.#asked.delete(conn)) return 'shows a profile that nobody asked to see';
     const fault = faultOf(order, chunks);
     if (fault !== undefined) return fault;
-    // The first good one is as good as any.
-    if (this.#given !== undefined) return undefined;
-    this.#given = order;
+    this.#others.push(order);
     this.#seekUntil = Number.NEGATIVE_INFINITY;
-    out.push({ kind: 'take profile', order });
+    // The first good one is as good as any.
+    if (this.#given === undefined) this.#takeNext(out);
     return undefined;
+  }
+
+  /** What was taken proved wrong: it is the next one's turn, the next that comes when there is none. */
+  wrong(out: Action[]): void {
+    this.#given = undefined;
+    this.#takeNext(out);
+  }
+
+  #takeNext(out: Action[]): void {
+    this.#given = this.#others.shift();
+    if (this.#given !== undefined) out.push({ kind: 'take profile', order: this.#given });
   }
 
   /** A client asks. Who asks again has had its answer, or will. */

@@ -88,6 +88,35 @@ test('one that names all of the image in a false order costs two chunks, and two
   expect(brought).toBeGreaterThan(90);
 });
 
+test('one that names all in a false order is let go in the end, one of which every third chunk is read is not', () => {
+  for (const isFalse of [true, false]) {
+    const { held, window, list } = ahead(isFalse ? all.toReversed() : all);
+    for (let read = 0; read < COUNT && !list.isOver; read += isFalse ? 1 : 3) {
+      list.fill();
+      for (const chunk of [...window]) {
+        window.delete(chunk);
+        held.add(chunk);
+      }
+      list.read(read);
+      held.add(read);
+    }
+    expect(list.isWrong).toBe(isFalse);
+  }
+});
+
+test('what was fetched ahead before anything is read speaks against nothing', () => {
+  const { held, window, list } = ahead(all);
+  for (let i = 0; i < 300; i++) {
+    list.fill();
+    for (const chunk of [...window]) {
+      window.delete(chunk);
+      held.add(chunk);
+    }
+  }
+  for (let read = 0; read < 300; read++) list.read(read);
+  expect(list.isWrong).toBe(false);
+});
+
 test('one chunk that nobody has does not keep the others, nor the time that they take', () => {
   const count = 20_000;
   const order = Array.from({ length: count }, (_, i) => i);

@@ -25,6 +25,23 @@ test('who boots asks the sources that are there and those that come, each once, 
   expect(exchange.known).toEqual(ORDER);
 });
 
+test('when what the first told proves wrong, the next one is listened to, also one that answers later', () => {
+  const exchange = new ProfileExchange();
+  const out: Action[] = [];
+  const orders = [5, 6, 7].map((end) => ({ boots: 1, runs: [{ start: 4, end, boots: 1 }] }));
+  const [first, second, third] = orders as [typeof ORDER, typeof ORDER, typeof ORDER];
+  exchange.seek([{ conn: 1 }, { conn: 3 }, { conn: 5 }], 0, out);
+  exchange.arrived(1, first, 100, out);
+  exchange.arrived(3, second, 100, out);
+  out.length = 0;
+  exchange.wrong(out);
+  expect(out.splice(0)).toEqual([{ kind: 'take profile', order: second }]);
+  exchange.wrong(out);
+  expect([out, exchange.known]).toEqual([[], undefined]);
+  exchange.arrived(5, third, 100, out);
+  expect(out).toEqual([{ kind: 'take profile', order: third }]);
+});
+
 test('no more than eight are asked, and none a minute later', () => {
   const exchange = new ProfileExchange();
   const out: Action[] = [];
