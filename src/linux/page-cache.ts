@@ -29,25 +29,23 @@ export class PageCacheView implements Disposable {
     }
   }
 
-  /** Ranges of bytes that are in memory now, in the order of the file. @throws Error when the kernel does not say */
-  resident(): { start: number; end: number }[] {
-    const address = this.#address;
-    if (address === undefined) throw new Error(`${this.#path}: not looked at any more`);
-    const ranges: { start: number; end: number }[] = [];
+  /**
+   * Ranges of bytes that are in memory now, in the order of the file, piece by piece: a piece takes some milliseconds, a
+   * large file has thousands. @throws Error when the kernel does not say
+   */
+  *resident(): Generator<readonly { readonly start: number; readonly end: number }[]> {
     const pages = Buffer.alloc(PAGES_AT_ONCE);
     const step = PAGES_AT_ONCE * this.#pageSize;
     for (let from = 0; from < this.#size; from += step) {
+      const address = this.#address;
+      if (address === undefined) throw new Error(`${this.#path}: not looked at any more`);
       const length = Math.min(step, this.#size - from);
       call('mincore', this.#path, (c) => c.mincore(address + BigInt(from), BigInt(length), pages));
-      for (const { start: first, end: last } of runsOfOnes(pages.subarray(0, Math.ceil(length / this.#pageSize)))) {
-        const start = from + first * this.#pageSize;
-        const end = Math.min(from + last * this.#pageSize, this.#size);
-        const before = ranges.at(-1);
-        if (before?.end === start) before.end = end;
-        else ranges.push({ start, end });
-      }
+      yield [...runsOfOnes(pages.subarray(0, Math.ceil(length / this.#pageSize)))].map(({ start, end }) => ({
+        start: from + start * this.#pageSize,
+        end: Math.min(from + end * this.#pageSize, this.#size),
+      }));
     }
-    return ranges;
   }
 
   [Symbol.dispose](): void {

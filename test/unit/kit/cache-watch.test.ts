@@ -77,7 +77,7 @@ test('what a boot reads of an image on a disk is seen in its order, and not what
   expect(has(2 * MB)).toBe(false);
   await pause(60);
   readAt(path, 2 * MB, 100_000);
-  await pause(100);
+  await expect.poll(() => has(2 * MB), { timeout: 10_000 }).toBe(true);
   const places = watch.profile().ranges.map(({ start }) => start);
   expect(places.indexOf(8 * MB)).toBeGreaterThanOrEqual(0);
   expect(places.indexOf(8 * MB)).toBeLessThan(places.indexOf(2 * MB));
@@ -141,4 +141,26 @@ test('an image that is read past the cache, or cannot be looked at, is one clear
   gone.cache.start(gone.watch);
   await pause(60);
   expect(log).toEqual([expect.stringMatching(/^no boot profile of this machine: .*gone/)]);
+});
+
+test('a look at a large image lets others have their turn, and the next one is the later the longer it took', async () => {
+  using folder = new DiskFolder();
+  const path = folder.at('large');
+  // A hole: 96 GB of pages, none of them in memory.
+  execFileSync('truncate', ['-s', '96G', path]);
+  const size = 96 * 1024 * MB;
+  const large = { id: index.id, path, medium: { name: path, size, read: async () => {} }, everyMs: 1 };
+  const cache = new CacheWatch({ ...large, reports: [report(folder, 'usb', index.id)], log: () => {} });
+  using _cache = cache;
+  let turns = 0;
+  const timer = setInterval(() => {
+    turns++;
+  }, 1);
+  cache.start(new BootWatch(index, () => {}));
+  await pause(3000);
+  clearInterval(timer);
+  // Looked at as a whole, over and over, it would leave three.
+  expect(turns).toBeGreaterThan(50);
+  cache.end();
+  expect(await cache.ended).toBe(true);
 });
