@@ -172,6 +172,14 @@ describe('a machine whose', () => {
     });
   });
 
+  test('cards are both plugged into one switch keeps its address, though it answers itself by the other card', async () => {
+    expect(await play('both cards are plugged into one switch', 'machine-scenarios')).toEqual([[], []]);
+  });
+
+  test('wire has a forger on it that answers for every address takes one all the same, and keeps it', async () => {
+    expect(await play('somebody answers for every address', 'machine-scenarios')).toEqual({ addresses: 1, anew: [] });
+  });
+
   test('card is renamed serves on by its new name', async () => {
     expect(await play('a card gets another name', 'machine-scenarios')).toEqual({
       isSame: true,

@@ -7,7 +7,8 @@ import { bringUp, RESOLV_CONF } from '../../net/bring-up.ts';
 import { isUsable } from '../../net/interfaces.ts';
 import { probePathMtu } from '../../net/path-mtu.ts';
 import { parseVlan, vlanName } from '../../net/vlan.ts';
-import { findHolder, givesWay, isAddressTaken } from '../dhcp/arp-probe.ts';
+import { Holders } from '../dhcp/holders.ts';
+import { askHolder, keepAlone } from '../dhcp/keep-alone.ts';
 import { choosePrivate, dhcpRange, isOwnRange, type Subnet } from '../dhcp/private-range.ts';
 import { isTold, linksWithServer, wireToServe } from '../dhcp/wires.ts';
 import type { Network } from '../engine/interfaces.ts';
@@ -27,8 +28,6 @@ const KEEPER_POLL_MS = 200;
 const KEEPER_PATIENCE_MS = 15_000;
 const ATTEMPTS = 8;
 const WATCH_MS = 5000;
-/** By then whoever chose at the same time has its address. */
-const SETTLED_MS = 2000;
 /** From one question to a server that gave nothing to the next, which comes after twice as long. */
 const RENEW_MS = 15_000;
 const LONGEST_RENEW_MS = 300_000;
@@ -145,17 +144,17 @@ async function askDhcp(machine: Machine, signal: AbortSignal, only?: Link): Prom
   }
 }
 
-/** The address that this machine takes first on an empty network, and whether somebody has it: asked while DHCP is. */
+/** The address that this machine takes first on an empty network, and who has it: asked while DHCP is. */
 interface EarlyProbe {
   readonly address: string;
-  readonly isTaken: Promise<boolean>;
+  readonly holder: Promise<string | undefined>;
 }
 
 async function probeEarly(network: Rtnetlink, link: Link): Promise<EarlyProbe> {
   const { address } = choosePrivate(link.mac, await networksBeside(network, link), 0);
-  const isTaken = isAddressTaken(link.name, address, keptBusybox());
-  isTaken.catch(() => {}); // heard of when its answer is wanted
-  return { address, isTaken };
+  const holder = askHolder(network, link.name, address);
+  holder.catch(() => {}); // heard of when its answer is wanted
+  return { address, holder };
 }
 
 async function networksBeside(network: Rtnetlink, link: Link): Promise<Subnet[]> {
@@ -166,15 +165,15 @@ async function networksBeside(network: Rtnetlink, link: Link): Promise<Subnet[]>
   return [...others, ...routes];
 }
 
-async function chooseOwn(network: Rtnetlink, link: Link, early: EarlyProbe): Promise<Network> {
+async function chooseOwn(network: Rtnetlink, link: Link, early: EarlyProbe, holders: Holders): Promise<Network> {
   const addresses = await network.addresses();
   const beside = await networksBeside(network, link);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const own = choosePrivate(link.mac, beside, attempt);
     const isOurs = addresses.some(({ address, linkIndex }) => address === own.address && linkIndex === link.index);
-    const isTaken = () =>
-      own.address === early.address ? early.isTaken : isAddressTaken(link.name, own.address, keptBusybox());
-    if (!isOurs && (await isTaken())) continue;
+    const ask = () => (own.address === early.address ? early.holder : askHolder(network, link.name, own.address));
+    const holder = isOurs ? undefined : await ask();
+    if (holder !== undefined && holders.note(holder, own.address)) continue;
     await network.addAddress({ linkIndex: link.index, ...own });
     // DHCP answers and multicast leave by this link; a lease that comes later brings its own route
     return {
@@ -204,6 +203,7 @@ async function findAmong(
   network: Rtnetlink,
   links: readonly Link[],
   known: Network | undefined,
+  holders: Holders,
 ): Promise<Network> {
   const serve = wordOf(machine.commandLine, 'viver.serve');
   const told = links.find((link) => isTold(serve, link));
@@ -222,7 +222,7 @@ async function findAmong(
   const wire = wireToServe(links, names, serve);
   if (answered !== undefined && (wire === undefined || wire.name === answered.interfaceName)) return answered;
   if (answered !== undefined) log(`${answered.interfaceName} has ${answered.address}, and ${wire?.name} is served`);
-  return await chooseOwn(network, wire ?? first, early);
+  return await chooseOwn(network, wire ?? first, early, holders);
 }
 
 /** An address for this machine itself on a wire that it does not serve. */
@@ -243,7 +243,12 @@ async function cardsOf({ machine, signal, log }: Context<never>, network: Rtnetl
 }
 
 /** On a machine that serves a VLAN only (`viver.vlan=`): its address there, else one of VIVER's own. */
-async function findOnVlan(context: Context<never>, network: Rtnetlink, vlan: number): Promise<Network> {
+async function findOnVlan(
+  context: Context<never>,
+  network: Rtnetlink,
+  vlan: number,
+  holders: Holders,
+): Promise<Network> {
   const { machine, signal, log } = context;
   const cards = await cardsOf(context, network);
   const serve = wordOf(machine.commandLine, 'viver.serve');
@@ -259,10 +264,10 @@ async function findOnVlan(context: Context<never>, network: Rtnetlink, vlan: num
   if (link === undefined) throw new Error(`the VLAN ${name} is gone`);
   await network.setUp(link, true);
   log(`${name} is served, the VLAN of viver.vlan=${vlan}`);
-  return await chooseOwn(network, link, await probeEarly(network, link));
+  return await chooseOwn(network, link, await probeEarly(network, link), holders);
 }
 
-async function find(context: Context<never>): Promise<Network> {
+async function find(context: Context<never>, holders: Holders): Promise<Network> {
   using network = new Rtnetlink();
   const { machine, signal } = context;
   await mkdir(RUN_DIRECTORY, { recursive: true });
@@ -275,12 +280,12 @@ async function find(context: Context<never>): Promise<Network> {
   const known = left?.isKept === false && !isSet && machine.booted === 'medium' ? undefined : left?.boot;
   if (known !== undefined && (isSet || machine.booted === 'network' || isTold(serve, linkOf(known)))) return known;
   const { vlan } = vlanWord(machine);
-  if (vlan !== undefined && known === undefined) return await findOnVlan(context, network, vlan);
+  if (vlan !== undefined && known === undefined) return await findOnVlan(context, network, vlan, holders);
   const links = await cardsOf(context, network);
   const [link] = links;
   if (link === undefined && known !== undefined) return known;
   if (link === undefined) throw new Error('no network interface has a link');
-  if (findKeeper() === undefined && links.length > 1) return await findAmong(context, network, links, known);
+  if (findKeeper() === undefined && links.length > 1) return await findAmong(context, network, links, known, holders);
   if (known !== undefined) return known;
   await network.setUp(link, true);
   const early = await probeEarly(network, link);
@@ -288,7 +293,7 @@ async function find(context: Context<never>): Promise<Network> {
   const answered =
     keeper === undefined ? await askDhcp(machine, signal) : await networkOfKeeper(network, keeper, signal);
   if (answered !== undefined) return answered;
-  return await chooseOwn(network, link, early);
+  return await chooseOwn(network, link, early, holders);
 }
 
 /** Whether the network gives this machine an address now, on the wire where it chose one. It is set up then. */
@@ -342,52 +347,37 @@ async function watch({ signal, restart }: Context<never>, own: Network): Promise
   }
 }
 
-/**
- * Machines that are switched on together all look whether an address is free before any of them has it: an own one is
- * asked for once more when it has been there for a moment.
- */
-async function keepAlone({ signal, restart, log }: Context<never>, own: Network): Promise<void> {
-  const { interfaceName, mac, address, prefixLength } = own;
-  await sleep(SETTLED_MS, undefined, { signal });
-  const holder = await findHolder(interfaceName, address, keptBusybox());
-  if (holder === undefined || signal.aborted) return;
-  if (!givesWay(mac, holder)) {
-    const who = holder === 'unknown' ? 'something that gave no MAC' : holder;
-    log(`${address} was chosen by ${who} too, which is to give it up`);
-    return;
-  }
-  using network = new Rtnetlink();
-  const link = (await network.links()).find(({ name }) => name === interfaceName);
-  if (link !== undefined) await network.deleteAddress({ linkIndex: link.index, address, prefixLength });
-  restart(`${holder} has chosen ${address} too`);
+/** Who answered for an address is remembered when this begins anew because of that. */
+function makePlugin(holders = new Holders()) {
+  return definePlugin({
+    name: 'address',
+    summary: "the network's own address where a DHCP server answers, else one of a free private range",
+    provides: ['address'],
+    async start(context) {
+      const network = await find(context, holders);
+      const { interfaceName, address, prefixLength, origin, server, keeper } = network;
+      probePathMtu(context.log);
+      const how = {
+        lease: keeper === undefined ? `by DHCP${server === undefined ? '' : ` from ${server}`}` : `by ${keeper}`,
+        static: 'by viver.ip',
+        chosen: 'chosen, since no DHCP server answered',
+      };
+      context.log(`${interfaceName} has ${address}/${prefixLength}, ${how[origin]}`);
+      const renew = renewal(context, network);
+      for (const work of [watch, ...(origin === 'chosen' ? [keepAlone] : [])]) {
+        work(context, network, holders).catch((error: unknown) => {
+          if (!context.signal.aborted) context.fail(error instanceof Error ? error : new Error(String(error)));
+        });
+      }
+      return {
+        address: {
+          network: async () => network,
+          range: async () => dhcpRange(network),
+          renew: async (reason) => renew(reason),
+        },
+      };
+    },
+  });
 }
 
-export default definePlugin({
-  name: 'address',
-  summary: "the network's own address where a DHCP server answers, else one of a free private range",
-  provides: ['address'],
-  async start(context) {
-    const network = await find(context);
-    const { interfaceName, address, prefixLength, origin, server, keeper } = network;
-    probePathMtu(context.log);
-    const how = {
-      lease: keeper === undefined ? `by DHCP${server === undefined ? '' : ` from ${server}`}` : `by ${keeper}`,
-      static: 'by viver.ip',
-      chosen: 'chosen, since no DHCP server answered',
-    };
-    context.log(`${interfaceName} has ${address}/${prefixLength}, ${how[origin]}`);
-    const renew = renewal(context, network);
-    for (const work of [watch, ...(origin === 'chosen' ? [keepAlone] : [])]) {
-      work(context, network).catch((error: unknown) => {
-        if (!context.signal.aborted) context.fail(error instanceof Error ? error : new Error(String(error)));
-      });
-    }
-    return {
-      address: {
-        network: async () => network,
-        range: async () => dhcpRange(network),
-        renew: async (reason) => renew(reason),
-      },
-    };
-  },
-});
+export default makePlugin();

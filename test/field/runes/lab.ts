@@ -37,8 +37,10 @@ export interface Cable {
   readonly mac?: string;
   /** Multicast of others does not get through to it, as behind a switch that filters it. */
   readonly noMulticast?: boolean;
-  /** Of its other card `eth1`, a wire that is laid for it; default: there is none. */
+  /** Of its other card `eth1`, a wire that is laid for it, or the common one (`wire`); default: there is none. */
   readonly second?: string;
+  /** Of that card; default: any. */
+  readonly secondMac?: string;
 }
 
 const ip = (...words: string[]) => execFileSync('ip', words, { encoding: 'utf8' });
@@ -67,6 +69,8 @@ export function layWire(name = 'wire'): void {
 
 let ports = 0;
 
+const addressOf = (mac: string | undefined): readonly string[] => (mac === undefined ? [] : ['address', mac]);
+
 /** Something with a network card `eth0` on the wire. */
 export class Station {
   readonly name: string;
@@ -92,23 +96,23 @@ export class Station {
 
   /** Lays a cable from the wire to its card. */
   async plug(cable: Cable = {}, card = 'eth0'): Promise<void> {
-    const { mac, noMulticast, second } = cable;
+    const { mac, noMulticast, second, secondMac } = cable;
     const unshare = this.#child.pid ?? 0;
     this.#pid = await until(`${this.name} to run`, () => {
       const children = readFileSync(`/proc/${unshare}/task/${unshare}/children`, 'utf8').trim().split(' ');
       return Number(children[0]) || undefined;
     });
-    if (second !== undefined) this.#plugSecond(second);
-    const address = mac === undefined ? [] : ['address', mac];
+    if (second !== undefined) this.#plugSecond(second, addressOf(secondMac));
+    const address = addressOf(mac);
     ip('link', 'add', this.#port, 'type', 'veth', 'peer', 'name', card, ...address, 'netns', String(this.#pid));
     ip('link', 'set', this.#port, 'master', 'wire', 'up');
     if (noMulticast === true) execFileSync('bridge', ['link', 'set', 'dev', this.#port, 'mcast_flood', 'off']);
   }
 
-  #plugSecond(wire: string): void {
-    layWire(wire);
+  #plugSecond(wire: string, address: readonly string[]): void {
+    if (wire !== 'wire') layWire(wire);
     const port = `p${ports++}`;
-    ip('link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth1', 'netns', String(this.#pid));
+    ip('link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth1', ...address, 'netns', String(this.#pid));
     ip('link', 'set', port, 'master', wire, 'up');
   }
 

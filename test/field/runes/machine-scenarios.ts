@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { askForAddress, foreignServer, stranger, switchOn, until } from './lab.ts';
 import { codeOf, get, image, PORT, play, statusOf, work } from './scene.ts';
 
@@ -88,6 +89,34 @@ const SCENARIOS: Record<string, () => Promise<unknown>> = {
       return address !== undefined && address !== '10.86.2.60';
     });
     return { lower: lower?.addresses(), higher: higher?.addresses().length };
+  },
+
+  async 'both cards are plugged into one switch'() {
+    // Whichever card is the one that serves, in one of the two it has the higher MAC.
+    const [low, high] = ['52:54:00:00:00:10', '52:54:00:00:00:2b'];
+    const cables = [
+      { mac: low, second: 'wire', secondMac: high },
+      { mac: '52:54:00:00:01:2b', second: 'wire', secondMac: '52:54:00:00:01:10' },
+    ];
+    const machines = await Promise.all(cables.map((cable, i) => switchOn({ name: `m${i}`, image, cable })));
+    for (const machine of machines) await machine.said(/ has 10\.86\.\d+\.\d+\/16, chosen/);
+    // Each looks whether it is alone with its address, four seconds after it has it.
+    await sleep(8000);
+    return machines.map(({ lines }) => lines.filter((line) => /started anew|chosen .* too/.test(line)));
+  },
+
+  async 'somebody answers for every address'() {
+    const forger = await stranger('forger');
+    // A lower MAC than any machine's: whoever had the same address would give way.
+    forger.run('ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:01; ip link set eth0 up');
+    forger.run('ip address add 192.168.7.7/24 dev eth0; ip route add local 10.86.0.0/16 dev lo');
+    const one = await switchOn({ name: 'one', image, cable: { mac: '52:54:00:00:00:2b' } });
+    await one.said(/dhcp: full/);
+    await sleep(8000);
+    return {
+      addresses: one.addresses().length,
+      anew: one.lines.filter((line) => /started anew/.test(line)),
+    };
   },
 
   async 'a card gets another name'() {
