@@ -47,6 +47,8 @@ export async function serveControl(
     server.once('error', reject);
     server.listen(path, resolve);
   });
+  // Who could not be taken, for want of memory, asks again.
+  server.on('error', () => {});
   chmodSync(path, 0o600);
   return server;
 }

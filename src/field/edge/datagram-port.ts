@@ -42,6 +42,7 @@ export class DatagramPort {
     group?.on('message', (bytes, from) => this.#received(bytes, from.address, from.port, true));
     // A datagram to a port nobody listens on comes back as an error; that the node is silent says enough.
     udp.on('error', () => {});
+    group?.on('error', () => {});
   }
 
   send(datagram: Datagram, to: Address): void {

@@ -28,6 +28,8 @@ export class Switchboard {
   constructor(server: Server, options: SwitchboardOptions) {
     this.#options = options;
     server.on('connection', (socket) => this.#admit(socket));
+    // One that could not be taken, for want of memory or of the system's files: whoever dialled tries again.
+    server.on('error', () => {});
   }
 
   get(conn: ConnectionId): Connection | undefined {

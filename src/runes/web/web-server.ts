@@ -116,6 +116,10 @@ export class WebServer {
       this.refused.limited++;
       socket.destroy();
     });
+    // A connection that could not be taken, for want of memory or of the system's files.
+    this.#server.on('error', () => {
+      this.refused.limited++;
+    });
     this.#server.on('clientError', (_, socket) => {
       this.refused.broken++;
       if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
