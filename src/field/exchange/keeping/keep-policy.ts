@@ -15,6 +15,9 @@ const FULL_MOST_MS = 3_600_000;
 /** How often the others hold a chunk. */
 export type CopiesOf = (chunk: number) => number;
 
+/** Times are kept in 32 bits, and machines run for more than the 49 days that milliseconds give. */
+const TICK_MS = 64;
+
 /** Of very many chunks, so many are compared at a time. */
 const SORTED = 4096;
 
@@ -47,7 +50,7 @@ export class KeepPolicy {
   /** Of those that are borrowed, what came when the disk was behind. */
   readonly #late = new Set<number>();
   #passedOver = 0;
-  /** When each chunk last served a read: of two that the field holds alike, the staler goes. */
+  /** When each chunk last served a read, in ticks: of two that the field holds alike, the staler goes. */
   readonly #used: Uint32Array;
   #bytes = 0;
   /** Held chunks as `#byUselessness` sorted them: good until the counts change or it is used up. */
@@ -152,8 +155,8 @@ export class KeepPolicy {
   }
 
   used(chunk: number, now: number): void {
-    this.#used[chunk] = now;
-    this.#now = now;
+    this.#now = Math.floor(now / TICK_MS);
+    this.#used[chunk] = this.#now;
   }
 
   /** Whether there is room for so many bytes more without dropping anything. */

@@ -6,13 +6,13 @@ const lengths = { count: 10, size: 1000, length: () => 100 };
 const counts = [0, 1, 5, 9, 9, 2, 3, 0, 1, 8];
 const copies = (chunk: number): number => counts[chunk] ?? 0;
 
-function policy(budget: number, held: readonly number[], free: readonly number[] = []) {
+function policy(budget: number, held: readonly number[], free: readonly number[] = [], start = 0) {
   const set = new ChunkSet(10);
   const keep = new KeepPolicy(lengths, set, budget);
   for (const chunk of free) keep.setFree(chunk);
-  held.forEach((chunk, now) => {
+  held.forEach((chunk, i) => {
     set.add(chunk);
-    keep.added(chunk, now);
+    keep.added(chunk, start + i * 1000);
   });
   return keep;
 }
@@ -22,6 +22,11 @@ test('what is dropped first is what the field holds most of, and of that what wa
   const keep = policy(500, [1, 4, 3, 5, 2]);
   expect(keep.planRoom(0, false, copies, nothing)).toEqual([4]);
   expect(policy(300, [1, 4, 3, 5, 2]).planTrim(copies, nothing)).toEqual([4, 3]);
+});
+
+test('it is the same on a machine that runs for years, whose milliseconds have passed 32 bits', () => {
+  for (const start of [2 ** 32 - 1500, 2 ** 33, 2 ** 36])
+    expect(policy(500, [1, 4, 3, 5, 2], [], start).planRoom(0, false, copies, nothing)).toEqual([4]);
 });
 
 test('nothing is dropped for a chunk that the field has about as often', () => {
