@@ -402,6 +402,7 @@ export class FieldNode {
     const found = (chunks: readonly number[]): void => this.#feed({ kind: 'found', chunks });
     const events = {
       trouble,
+      found,
       unwritten: (chunk: number, error: unknown) => this.#troubles.unwritten(chunk, error),
       torn: (chunks: readonly number[]) => this.#troubles.torn(chunks),
       behind: (isBehind: boolean) => this.#troubles.behind(isBehind),

@@ -119,19 +119,22 @@ export class FieldReader implements BlockSource {
     const view = this.#holder.memory.view(offset, end, first, last);
     if (view !== undefined) return view;
     const result = this.#buffers.take(end - offset);
-    for (let chunk = first; chunk <= last; chunk++) {
-      let bytes: Uint8Array;
-      try {
-        bytes = await this.#holder.load(chunk);
-      } catch (error) {
-        this.#events.trouble(chunk, error);
-        return undefined;
-      }
-      const start = this.#index.start(chunk);
+    // Side by side: of a disk that hangs all are late at the same time.
+    const loads = Array.from({ length: last - first + 1 }, async (_, i) => {
+      const bytes = await this.#holder.load(first + i);
+      const start = this.#index.start(first + i);
       const from = Math.max(offset, start);
       const to = Math.min(end, start + bytes.length);
       result.set(bytes.subarray(from - start, to - start), from - offset);
+    });
+    let isWhole = true;
+    for (const [i, load] of (await Promise.allSettled(loads)).entries()) {
+      if (load.status === 'fulfilled') continue;
+      this.#events.trouble(first + i, load.reason);
+      isWhole = false;
     }
-    return result;
+    if (isWhole) return result;
+    this.#buffers.giveBack(result);
+    return undefined;
   }
 }

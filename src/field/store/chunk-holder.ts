@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChunkIndex } from '../../image/chunk-index.ts';
 import { ChunkMemory } from './chunk-memory.ts';
 import { type ChunkDirectory, type DiskEvents, DiskLayer } from './disk-layer.ts';
@@ -10,12 +11,19 @@ export interface HolderOptions {
   readonly memoryBytes: number;
   readonly medium: Medium | undefined;
   readonly store: ChunkDirectory | undefined;
-  readonly events: DiskEvents;
+  readonly events: HolderEvents;
+}
+
+export interface HolderEvents extends DiskEvents {
+  /** Chunks that are here after all. */
+  readonly found: (chunks: readonly number[]) => void;
 }
 
 /** Bytes of a directory's or medium's chunks kept in memory as well, and so many chunks at least. */
 const CACHED_BYTES = 8 << 20;
 const CACHED_LEAST = 4;
+/** A directory that has not given a chunk by then is not waited for any longer. */
+const LATE_MS = 2000;
 
 /** Everything this node holds, layer by layer: memory, a directory, the medium the image came on. */
 export class ChunkHolder {
@@ -31,9 +39,11 @@ export class ChunkHolder {
   #cachedBytes = 0;
   readonly #loading = new Map<number, Promise<Uint8Array>>();
   #bytesFromLostMedium = 0;
+  readonly #found: (chunks: readonly number[]) => void;
 
   constructor({ index, memoryBytes, medium, store, events }: HolderOptions) {
     this.#index = index;
+    this.#found = events.found;
     this.twins = new Twins(index);
     this.#medium = medium && new MediumLayer(medium, index, this.twins);
     this.#disk = store && new DiskLayer(store, index, this.twins, events);
@@ -129,11 +139,29 @@ export class ChunkHolder {
   }
 
   async #read(chunk: number): Promise<Uint8Array> {
-    const stored = this.#disk?.has(chunk) === true ? await this.#disk.read(chunk) : undefined;
+    const stored = this.#disk?.has(chunk) === true ? await this.#readStored(chunk, this.#disk) : undefined;
     const bytes = stored ?? (await this.#medium?.read(chunk));
     if (bytes === undefined) throw new Error(`chunk ${chunk} is not here any more`);
     this.#cache(chunk, bytes);
     return bytes;
+  }
+
+  /** @throws Error when it takes long: then it is told of as found when it has come, and others are asked meanwhile */
+  async #readStored(chunk: number, disk: DiskLayer): Promise<Uint8Array | undefined> {
+    const reading = disk.read(chunk);
+    const patience = new AbortController();
+    const late = sleep(LATE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+    const came = await Promise.race([reading.then((bytes) => ({ bytes })), late]).finally(() => patience.abort());
+    if (came !== undefined) return came.bytes;
+    reading.then(
+      (bytes) => {
+        if (bytes === undefined) return;
+        this.#cache(chunk, bytes);
+        this.#found([chunk]);
+      },
+      () => {}, // it comes from others
+    );
+    throw new Error(`the disk has not given it in ${LATE_MS / 1000} s`);
   }
 
   /** The whole image fits: what was read once stays. Else the last few chunks do. */

@@ -13,8 +13,8 @@ import { say } from './say.ts';
 
 /** How often it is counted what is there. */
 const COUNT_MS = 30_000;
-/** A boot waits no longer until room is made: of a large store on a slow disk each file is looked at. */
-const ROOM_MS = 2000;
+/** A boot waits no longer for a slow disk: of a large store each file is looked at, and its index may have 80 MB. */
+const READY_MS = 2000;
 
 /** A node with a directory is the same node in its next life; where nothing can be written, it is a new one each time. */
 export async function nodeIdOf(store: string): Promise<number> {
@@ -45,15 +45,13 @@ export async function settleIn(
 ): Promise<void> {
   const failed = (error: unknown): void => say(`${store} is not made ready: ${describeError(error)}`);
   const room = makeRoom(store, index, keep).then((others) => void count(store, () => others + ownBytes()), failed);
+  const named = writeIndexFile(indexPath(store, image.id), index)
+    .then(() => replace(join(store, 'last'), `${image.id} ${image.name}\n`))
+    .catch(failed);
   const stop = new AbortController();
-  await Promise.race([room, sleep(ROOM_MS, undefined, { signal: stop.signal }).catch(() => {})]);
+  const ready = Promise.all([room, named]);
+  await Promise.race([ready, sleep(READY_MS, undefined, { signal: stop.signal }).catch(() => {})]);
   stop.abort();
-  try {
-    await writeIndexFile(indexPath(store, image.id), index);
-    await replace(join(store, 'last'), `${image.id} ${image.name}\n`);
-  } catch (error) {
-    failed(error);
-  }
   void removeStale(store);
 }
 

@@ -142,7 +142,7 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   const index = await waitFor(node.ready(), signal);
   if (values.store !== undefined && opened.file === undefined) {
     await settleIn(values.store, image, index, keep, () => node.machine.data?.keep.bytes ?? 0);
-    await keepSignature(indexPath(values.store, opened.id), node.papers.papers.signatures);
+    void keepSignature(indexPath(values.store, opened.id), node.papers.papers.signatures);
   }
   watch = watchBoot(node, index);
   // Something runs from it: its boot goes first.

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { keepSignature } from '../../../src/kit/field/papers.ts';
 import { nodeIdOf, settleIn } from '../../../src/kit/field/store.ts';
@@ -24,6 +25,16 @@ test('a name that a power cut tore is made anew', async () => {
   writeFileSync(folder.at('store/node'), '');
   const node = await nodeIdOf(folder.at('store'));
   expect(await nodeIdOf(folder.at('store'))).toBe(node);
+});
+
+test('a disk that hangs keeps no boot waiting', async () => {
+  using folder = temporaryFolder();
+  mkdirSync(folder.at('store'));
+  // What opens it waits until somebody reads from it.
+  execFileSync('mkfifo', [folder.at('store/last.tmp')]);
+  await settleIn(folder.at('store'), image, index, 1e6, () => 0);
+  expect(existsSync(folder.at('store/last'))).toBe(false);
+  closeSync(openSync(folder.at('store/last.tmp'), constants.O_RDONLY | constants.O_NONBLOCK));
 });
 
 test('a disk that takes nothing is told of, and the node serves all the same', async () => {

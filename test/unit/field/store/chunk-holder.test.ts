@@ -30,7 +30,7 @@ function startHolder(memoryBytes: number): { holder: ChunkHolder; unreadable: Se
   return { holder: new ChunkHolder({ index, memoryBytes, medium, store: undefined, events }), unreadable };
 }
 
-const events = { trouble: () => {}, unwritten: () => {}, torn: () => {}, behind: () => {} };
+const events = { trouble: () => {}, unwritten: () => {}, torn: () => {}, behind: () => {}, found: () => {} };
 const all = Array.from({ length: COUNT }, (_, chunk) => chunk);
 
 test('a bad spot of a medium is not the end of it', async () => {

@@ -69,7 +69,7 @@ test.each([
 });
 
 test('one of equal chunks is let go: the file stays as long as another one is held', async () => {
-  const events = { trouble: () => {}, unwritten: () => {}, torn: () => {}, behind: () => {} };
+  const events = { trouble: () => {}, unwritten: () => {}, torn: () => {}, behind: () => {}, found: () => {} };
   const store = new ChunkStore(directory);
   const holder = new ChunkHolder({ index, memoryBytes: 0, medium: undefined, store, events });
   holder.keep(0, chunkOf(0), true);
