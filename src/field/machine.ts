@@ -1,12 +1,13 @@
 import { chunkIndexFileSize } from '../image/chunk-index.ts';
-import type { Action, ConnectionId, FieldEvent } from './event.ts';
+import type { Action, FieldEvent } from './event.ts';
+import { Arrivals } from './exchange/arrivals.ts';
 import { Admission } from './exchange/connections/admission.ts';
 import { Connections } from './exchange/connections/connections.ts';
 import { Dialogue } from './exchange/connections/dialogue.ts';
 import { Discipline } from './exchange/connections/discipline.ts';
 import { Neighbours } from './exchange/connections/neighbours.ts';
 import { OriginOrders } from './exchange/connections/origin-orders.ts';
-import { FAULT_MS, LIE_MS } from './exchange/connections/penalties.ts';
+import { FAULT_MS } from './exchange/connections/penalties.ts';
 import { Search } from './exchange/connections/search.ts';
 import { Foresight } from './exchange/fetching/foresight.ts';
 import { IndexSeeker } from './exchange/index/index-seeker.ts';
@@ -26,7 +27,6 @@ import { sidesOf } from './sides.ts';
 import type { Address } from './wire/address.ts';
 import type { ChunkRange } from './wire/chunk-set.ts';
 import { PIECE_BYTES } from './wire/frame.ts';
-import { toRanges } from './wire/ranges.ts';
 import { formatNode, type NodeId } from './wire/record.ts';
 
 /** While anything is on order or on its way, deadlines are looked at this often. */
@@ -64,6 +64,7 @@ export class FieldMachine {
   readonly profiles = new ProfileExchange();
   readonly foresight: Foresight;
   readonly #spareTime: SpareTime;
+  readonly #arrivals: Arrivals;
   /** Of the event that is handled. */
   #now = 0;
   #data: Data | undefined;
@@ -140,6 +141,16 @@ export class FieldMachine {
       stock: () => this.#data,
     });
     this.#leaving = new Leaving({ ...common, data: () => this.#data });
+    this.#arrivals = new Arrivals({
+      connections: this.#connections,
+      search: this.#search,
+      foresight: this.foresight,
+      origins: this.#origins,
+      limit,
+      isPreheating: () => this.#isPreheating,
+      data: () => this.#data,
+      say,
+    });
     this.#dialogue = new Dialogue({
       guests: this.#admission.guests,
       neighbours: this.#neighbours,
@@ -256,10 +267,10 @@ export class FieldMachine {
         }
         return;
       case 'chunk':
-        this.#chunk(event.conn, event.chunk, event.good, now, out);
+        this.#arrivals.fromPeer(event.conn, event.chunk, event.good, now, out);
         return;
       case 'origin':
-        this.#fromOrigin(event.chunk, event.good, now, out);
+        this.#arrivals.fromOrigin(event.chunk, event.good, now, out);
         return;
       case 'layout':
         this.#layout(event, now, out);
@@ -376,39 +387,8 @@ export class FieldMachine {
     this.#early.clear();
   }
 
-  #chunk(conn: ConnectionId, chunk: number, good: boolean, now: number, out: Action[]): void {
-    const data = this.#data;
-    if (data === undefined) return;
-    for (const other of data.fetcher.arrived(conn, chunk, good, now)) {
-      out.push({ kind: 'frame', conn: other, frame: { kind: 'cancel', ranges: toRanges([chunk]) } });
-    }
-    if (good) this.#gain(chunk, now, out);
-    else this.#connections.ban(conn, 'gave a false chunk', LIE_MS, now, out);
-  }
-
-  #gain(chunk: number, now: number, out: Action[], isPromised = false): void {
-    const data = this.#data;
-    if (data?.keeper.gain(chunk, now, out, isPromised) !== true) return;
-    this.#search.found(chunk);
-    this.foresight.look(now, out);
-    if (data.held.count === data.lengths.count) this.#say(`holds the whole image, ${data.lengths.count} chunks`);
-  }
-
   get limits(): Limits {
     return this.#throttles.limits;
-  }
-
-  #fromOrigin(chunk: number, good: boolean, now: number, out: Action[]): void {
-    const isPromised = this.#origins.answered(chunk, good);
-    const data = this.#data;
-    if (data === undefined) return;
-    if (good) {
-      this.#throttles.down.took(data.lengths.length(chunk), now);
-      this.#gain(chunk, now, out, isPromised);
-      // The next ones, without waiting for a tick; what failed is asked for again at one.
-      this.#origins.ask(data, now, out);
-    }
-    if (this.#isPreheating) this.#origins.preheat(data, now, out);
   }
 
   #read(read: number, chunks: ChunkRange, now: number, out: Action[]): void {

@@ -4,39 +4,24 @@ import type { Address } from '../../wire/address.ts';
 import type { ChunkSet } from '../../wire/chunk-set.ts';
 import type { FrameBodies } from '../../wire/frame.ts';
 import type { Holdings } from '../../wire/holdings.ts';
-import { countIn, inMessages, NAMED_LIMIT, toRanges } from '../../wire/ranges.ts';
+import { inMessages, NAMED_LIMIT, toRanges } from '../../wire/ranges.ts';
 import type { NodeId } from '../../wire/record.ts';
-import { ChunkChoice, type Spare } from './chunk-choice.ts';
+import { Advance, type SpareTimeLinks } from './advance.ts';
 import { Copies } from './copies.ts';
 import { Demand } from './demand.ts';
 import type { Imports } from './imports.ts';
-import { type Basket, basketOf, shipBasket } from './order-basket.ts';
+import { type Basket, shipBasket } from './order-basket.ts';
 import { Orders } from './orders.ts';
 import { RateMeter } from './rate-meter.ts';
 import type { ReadQueue } from './read-queue.ts';
 import { capSpare, isOverdue, measureSource, newSource, noteCancelled, type Source, spareOnOrder } from './source.ts';
 
-/** Bytes on order in all, at least, and in time of the measured rate: enough that the pipe never runs empty. */
-const ON_ORDER_CHUNKS = 12;
-const ON_ORDER_BYTES = 768 << 10;
-const ON_ORDER_MS = 60;
-/** Bytes on order at one source: chunks at least, time of its measured rate, and an upper bound. */
-const SOURCE_CHUNKS = 4;
-const SOURCE_BYTES = 256 << 10;
-const SOURCE_MS = 80;
-const SOURCE_LIMIT = 8 << 20;
-/** Chunks on order at one source, however small they are: what it may be asked for at a time. */
-const ORDERS_LIMIT = 2048;
 /** A source that has sent nothing for so long has us in its queue; what it owes no longer fills our pipe. */
 const QUEUED_MS = 300;
 /** Chunks confirmed together: every message costs both sides more than its bytes. */
 const CONFIRMED_TOGETHER = 5;
 const CONFIRMED_BYTES = 320 << 10;
 const CONFIRMED_MOST = 256;
-/** Chunks ordered together, likewise. */
-const ORDERED_TOGETHER = 3;
-const ORDERED_BYTES = 192 << 10;
-const SMALL_CHUNK = 16 << 10;
 /** Broken promises after which a source is a liar. */
 const STRIKES = 3;
 
@@ -62,37 +47,22 @@ export interface FetcherOptions {
   readonly promised?: () => Iterable<number>;
 }
 
-/** When chunks may be fetched that nobody waits for. */
-export interface SpareTimeLinks {
-  /** Whether one more may be ordered now. */
-  mayFill(): boolean;
-  /** By the last answer: although something is read. */
-  readonly isBesideReads: boolean;
-  /** One was ordered. */
-  filled(): void;
-  /** One has come. */
-  arrived(): void;
-}
-
 /** The fetching side: which chunk to ask whom for, and when to give up waiting. */
 export class Fetcher {
   readonly sources = new Map<ConnectionId, Source>();
   readonly #lengths: Lengths;
   readonly #reads: ReadQueue;
   readonly #spareTime: SpareTimeLinks;
-  readonly #room: (bytes: number) => boolean;
   readonly #swaps: ChunkSet;
   readonly #mean: number;
-  readonly #longest: number;
   readonly #confirmedTogether: number;
-  readonly #orderedTogether: number;
   readonly #orders: Orders;
   readonly #demand: Demand;
   readonly #limit: Throttle;
   readonly #imports: Imports | undefined;
   /** How many others have each chunk. */
   readonly copies: Copies;
-  readonly #choice: ChunkChoice;
+  readonly #advance: Advance;
   /** What comes in all. */
   readonly #rate = new RateMeter();
   received = 0;
@@ -101,17 +71,9 @@ export class Fetcher {
     this.#lengths = options.lengths;
     this.#reads = options.reads;
     this.#spareTime = options.spareTime;
-    this.#room = options.hasRoom;
     this.#swaps = options.swaps;
-    let longest = 0;
-    for (let chunk = 0; chunk < options.lengths.count; chunk++) {
-      longest = Math.max(longest, options.lengths.length(chunk));
-    }
-    this.#longest = longest;
     // Whole bytes: what is on order is added up and taken away again, and has to come to nothing.
     this.#mean = Math.max(1, Math.round(options.lengths.size / options.lengths.count));
-    // Of the usual chunks each is ordered as soon as there is room.
-    this.#orderedTogether = this.#mean < SMALL_CHUNK ? ORDERED_BYTES : 1;
     this.#confirmedTogether = Math.min(CONFIRMED_MOST, Math.max(CONFIRMED_TOGETHER, CONFIRMED_BYTES / this.#mean));
     this.#imports = options.imports;
     this.#orders = new Orders(options.lengths, this.sources);
@@ -127,7 +89,16 @@ export class Fetcher {
       promised: options.promised ?? (() => []),
     });
     this.copies = new Copies(options.lengths.count);
-    this.#choice = new ChunkChoice({ ...options, ordered: this.#orders.chunks, copies: this.copies });
+    this.#advance = new Advance({
+      ...options,
+      sources: this.sources,
+      orders: this.#orders,
+      copies: this.copies,
+      mean: this.#mean,
+      limit: this.#limit,
+      rate: () => this.#rate.bytesPerSecond,
+      delay: (source) => this.#delay(source),
+    });
   }
 
   /** Something is on order: the fetcher wants to be woken before long. */
@@ -292,7 +263,7 @@ export class Fetcher {
     this.#imports?.look(this.sources.values(), now);
     const baskets = new Map<Source, Basket>();
     this.#demand.pump(now, baskets);
-    this.#pumpRest(now, baskets);
+    this.#advance.pump(now, this.#onOrder(now), baskets);
     for (const [source, basket] of baskets) {
       this.#confirm(source, out);
       shipBasket(source.conn, basket, out);
@@ -340,33 +311,6 @@ export class Fetcher {
     source.rate = Math.max(source.rate / 4, 1024);
   }
 
-  #pumpRest(now: number, baskets: Map<Source, Basket>): void {
-    const limit = Math.max(
-      ON_ORDER_CHUNKS * this.#mean,
-      ON_ORDER_BYTES,
-      (this.#rate.bytesPerSecond * ON_ORDER_MS) / 1000,
-    );
-    let onOrder = this.#onOrder(now);
-    if (onOrder + this.#orderedTogether > limit) return;
-    const wanting = [...this.sources.values()].filter(
-      ({ has, bytesOnOrder, rate }) =>
-        has.count > 0 &&
-        (bytesOnOrder <= 0 || bytesOnOrder + Math.max(ORDERED_TOGETHER * this.#mean, ORDERED_BYTES) <= this.#cap(rate)),
-    );
-    while (onOrder < limit && wanting.length > 0 && this.#limit.isOpen('advance', onOrder, now)) {
-      let at = 0;
-      for (let i = 1; i < wanting.length; i++) {
-        if (this.#delay(wanting[i] as Source) < this.#delay(wanting[at] as Source)) at = i;
-      }
-      const source = wanting[at] as Source;
-      const mayOrder =
-        source.bytesOnOrder < this.#cap(source.rate) && source.orders.size + source.choices < ORDERS_LIMIT;
-      const bytes = mayOrder ? this.#orderOne(source, now, baskets) : 0;
-      if (bytes === 0) wanting.splice(at, 1);
-      onOrder += bytes;
-    }
-  }
-
   /** Bytes on order that fill our pipe. */
   #onOrder(now: number): number {
     let bytes = 0;
@@ -381,81 +325,6 @@ export class Fetcher {
     if (this.sources.size === 0) return Number.POSITIVE_INFINITY;
     const need = this.#reads.length > 0 ? 'read' : 'advance';
     return this.#limit.opensAt(need, this.#onOrder(now), now);
-  }
-
-  /** Whether whatever comes next will find its place, beside all that is on order. */
-  #hasRoom(): boolean {
-    let onOrder = 0;
-    for (const source of this.sources.values()) onOrder += source.bytesOnOrder;
-    return this.#room(onOrder + this.#longest);
-  }
-
-  /** Bytes that may be on order at a source of that rate. */
-  #cap(rate: number): number {
-    return Math.max(SOURCE_CHUNKS * this.#mean, SOURCE_BYTES, Math.min((rate * SOURCE_MS) / 1000, SOURCE_LIMIT));
-  }
-
-  /** Orders one more chunk from a source; gives its bytes, 0 when there is nothing to order. */
-  #orderOne(source: Source, now: number, baskets: Map<Source, Basket>): number {
-    const spare = this.#spare();
-    const basket = basketOf(baskets, source);
-    const foreseen = this.#imports?.isOn === true ? -1 : this.#choice.nextForeseen(source);
-    if (foreseen >= 0) return this.#orderExactly(foreseen, false, source, now, basket);
-    // What was left to the source a moment ago is not the less rare for that.
-    if (basket.choices > 0) return basket.isSpare && spare === 'nothing' ? 0 : this.#leaveChoice(source, basket, now);
-    const { chunk, copies, isSpare } = this.#choice.rarest(source, spare);
-    if (chunk < 0) return 0;
-    // What is left to a source to choose is taken back by the next read, and reads may follow each other for ever.
-    if (copies > 1 || (isSpare && this.#spareTime.isBesideReads))
-      return this.#orderExactly(chunk, isSpare, source, now, basket);
-    // Only this source has it, as far as we see, and so others will be asking it too: it knows best which of these
-    // chunks nobody has been given yet.
-    const choice = source.isChoiceVain ? undefined : this.#choice.onlyAt(source, spare);
-    if (choice === undefined || choice.ranges.length === 0) return 0;
-    const count = countIn(choice.ranges);
-    // These ranges take the place of those before: what is still to be chosen is what reads wait for.
-    const most = choice.isSpare ? count : Math.max(count - source.choices, Math.min(1, source.spareChoices));
-    if (most === 0) {
-      const other = this.#choice.rarestSpare(source, spare).chunk;
-      return other < 0 ? 0 : this.#orderExactly(other, true, source, now, basket);
-    }
-    basket.choiceRanges = choice.ranges;
-    basket.choicesMost = most;
-    basket.isSpare = choice.isSpare;
-    if (!choice.isSpare) source.spareChoices = 0;
-    return this.#leaveChoice(source, basket, now);
-  }
-
-  #orderExactly(chunk: number, isSpare: boolean, source: Source, now: number, basket: Basket): number {
-    this.#orders.place(source, chunk, false, now, isSpare);
-    basket.exact.push(chunk);
-    if (isSpare) this.#filled(source, now);
-    return this.#lengths.length(chunk);
-  }
-
-  /** What may be ordered now that nobody waits for. */
-  #spare(): Spare {
-    if (!this.#spareTime.mayFill()) return 'nothing';
-    if (this.#hasRoom()) return 'anything';
-    return this.#swaps.count > 0 ? 'swaps' : 'nothing';
-  }
-
-  #filled(source: Source, now: number): void {
-    source.spareAt = now;
-    this.#spareTime.filled();
-  }
-
-  #leaveChoice(source: Source, basket: Basket, now: number): number {
-    if (basket.choices >= basket.choicesMost) return 0;
-    if (source.choices === 0) source.choiceAt = now;
-    source.choices++;
-    if (basket.isSpare) {
-      source.spareChoices++;
-      this.#filled(source, now);
-    }
-    source.bytesOnOrder += this.#mean;
-    basket.choices++;
-    return this.#mean;
   }
 
   #delay(source: Source): number {

@@ -4,17 +4,13 @@ import type { Address } from '../../wire/address.ts';
 import type { ChunkRange, ChunkSet } from '../../wire/chunk-set.ts';
 import type { FrameBodies, Pointer } from '../../wire/frame.ts';
 import { packHoldings, windowsOf } from '../../wire/holdings.ts';
-import { countIn, inMessages, NAMED_LIMIT, toRanges } from '../../wire/ranges.ts';
+import { countIn } from '../../wire/ranges.ts';
 import type { NodeId } from '../../wire/record.ts';
 import { Chains } from './chains.ts';
 import { type Client, creditOf, isGivenUp, isStuck, newClient, WISHES_LIMIT, wishOf } from './client.ts';
+import { sendNews, tellLost, tellOf } from './news.ts';
 import { SendWindow } from './send-window.ts';
 
-/** News of new chunks are gathered for so long: to read them costs every client more than their bytes. */
-const NEWS_MS = 500;
-const RARE_NEWS_MS = 5;
-/** So many, those served least lately, hear of a rare chunk at once: they will have it for the others. */
-const RARE_TOLD = 3;
 /** Of what a node gives while it has chunks that nobody was given yet, the share that may be repeats. */
 const REPEAT_SHARE = 0.02;
 /** A node sows until so long after the last new chunk it gave. */
@@ -150,7 +146,7 @@ export class Giver {
     }
     if (lacking.length === 0) return true;
     client.lacking.push(...lacking);
-    this.#sendNews(client, out);
+    sendNews(client, out);
     return true;
   }
 
@@ -181,22 +177,13 @@ export class Giver {
   gained(chunk: number, isRare: boolean, now: number): void {
     if (this.#given[chunk] === 0) this.#fresh.add(chunk);
     for (const { wishes } of this.#clients.values()) wishes.gained(chunk);
-    let told = isRare ? RARE_TOLD : 0;
-    const subscribed = [...this.#clients.values()].filter(({ subscribed }) => subscribed);
-    if (told > 0) subscribed.sort((a, b) => a.lastServed - b.lastServed);
-    for (const client of subscribed) {
-      client.news.set(chunk, true);
-      client.newsAt = Math.min(client.newsAt, now + (told-- > 0 ? RARE_NEWS_MS : NEWS_MS));
-    }
+    tellOf(chunk, isRare, this.#clients.values(), now);
   }
 
   lost(chunk: number, now: number): void {
     this.#fresh.delete(chunk);
     for (const client of this.#clients.values()) {
-      if (client.subscribed) {
-        client.news.set(chunk, false);
-        client.newsAt = Math.min(client.newsAt, now + NEWS_MS);
-      }
+      tellLost(chunk, client, now);
       if (!client.wishes.delete(chunk)) continue;
       client.lacking.push(chunk);
       client.newsAt = now;
@@ -226,7 +213,7 @@ export class Giver {
   pump(now: number, out: Action[]): void {
     this.#heldUntil = Number.POSITIVE_INFINITY;
     for (const client of this.#clients.values()) {
-      if (now >= client.newsAt) this.#sendNews(client, out);
+      if (now >= client.newsAt) sendNews(client, out);
     }
     for (;;) {
       const load = this.#load(now);
@@ -313,7 +300,7 @@ export class Giver {
       if (chunk < 0) {
         client.lackingChoices += client.choices;
         client.choices = 0;
-        this.#sendNews(client, out);
+        sendNews(client, out);
       }
       const rank = given === 0 ? 1 : 3;
       if (chunk >= 0 && (offer === undefined || rank < offer.rank)) offer = { chunk, chosen: true, rank };
@@ -363,32 +350,8 @@ export class Giver {
     this.sent += bytes;
     this.#limit.took(bytes, now);
     // News that ride on a chunk wake nobody.
-    if (client.news.size > 0) this.#sendNews(client, out);
+    if (client.news.size > 0) sendNews(client, out);
     out.push({ kind: 'give', conn: client.conn, chunk, chosen });
-  }
-
-  #sendNews(client: Client, out: Action[]): void {
-    const { conn, news, lacking } = client;
-    client.newsAt = Number.POSITIVE_INFINITY;
-    if (news.size > 0) {
-      const added: number[] = [];
-      const removed: number[] = [];
-      for (const [chunk, isHeld] of news) (isHeld ? added : removed).push(chunk);
-      news.clear();
-      const [came, went] = [inMessages(sorted(added)), inMessages(sorted(removed))];
-      for (let i = 0; i < Math.max(came.length, went.length); i++) {
-        out.push({ kind: 'frame', conn, frame: { kind: 'have', added: came[i] ?? [], removed: went[i] ?? [] } });
-      }
-    }
-    // After the news: who was told in time that a chunk is gone does not take its lack for a broken promise.
-    if (lacking.length + client.lackingChoices > 0) {
-      const lists = inMessages(sorted([...new Set(lacking)]), NAMED_LIMIT);
-      for (const ranges of lists.length === 0 ? [[]] : lists) {
-        out.push({ kind: 'frame', conn, frame: { kind: 'lack', choices: client.lackingChoices, ranges } });
-        client.lackingChoices = 0;
-      }
-      client.lacking = [];
-    }
   }
 
   /** Requests for chunks that did not come to us after all. */
@@ -397,11 +360,7 @@ export class Giver {
       const broken = client.wishes.giveUp(this.#isComing, this.#isFromAfar, now);
       if (broken.length === 0) continue;
       client.lacking.push(...broken);
-      this.#sendNews(client, out);
+      sendNews(client, out);
     }
   }
-}
-
-function sorted(chunks: number[]): ChunkRange[] {
-  return toRanges(chunks.sort((a, b) => a - b));
 }

@@ -1,7 +1,7 @@
 import type { FieldEvent } from '../../event.ts';
 import type { VTable } from '../../members/v-table.ts';
 import type { NodeId } from '../../wire/record.ts';
-import type { SpareTimeLinks } from '../fetching/fetcher.ts';
+import type { SpareTimeLinks } from '../fetching/advance.ts';
 import type { Stock } from '../stock.ts';
 import { Handover } from './handover.ts';
 import { Idleness } from './idleness.ts';
