@@ -89,6 +89,7 @@ export function makeStock(
     limit: down,
     imports,
     want,
+    roundTrip: (other) => rooms.roundTrip(other) ?? 0,
     promised: () => giver.promised(),
   });
   const isFromAfar = (chunk: number): boolean => origins?.isComing(chunk) === true;

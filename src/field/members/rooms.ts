@@ -41,6 +41,11 @@ export class Rooms {
     return known === undefined || known < Math.max(FAR_MS, FAR_TIMES * leastRtt());
   }
 
+  /** The shortest round trip that was measured to a node, in ms; undefined before there is one. */
+  roundTrip(node: NodeId): number | undefined {
+    return this.#links.rtt(node);
+  }
+
   /** A number for the room that a node is in, as far as we can tell: 0 for our own. */
   roomOf(record: Pick<NodeRecord, 'node' | 'room' | 'address'>): number {
     if (this.isNear(record)) return 0;

@@ -24,7 +24,7 @@ const TCP_OVERHEAD = 66 + 4;
 const GOODPUT = 0.945;
 /** Bytes that travel in one piece through the model. */
 const PIECE = 8 << 10;
-/** Bytes of one TCP connection on the network at a time, and in the sender's own queue (TCP small queues). */
+/** Bytes of one TCP connection on the network at a time, unless told otherwise, and in the sender's own queue (TCP small queues). */
 const TCP_WINDOW = 256 << 10;
 const TCP_SMALL_QUEUE = 16 << 10;
 
@@ -44,6 +44,8 @@ export interface SimulatorOptions {
   readonly uplink?: { readonly rate: number; readonly latencyMs: number };
   /** Every datagram and control frame goes through its encoder and decoder, as between real nodes. */
   readonly isStrict?: boolean;
+  /** Bytes of one TCP connection on the network at a time: more, on long ways. */
+  readonly tcpWindow?: number;
 }
 
 /** Mulberry32: small, fast, and the same everywhere. */
@@ -360,7 +362,7 @@ export class Simulator {
     for (;;) {
       const piece = stream.queue[0];
       if (piece === undefined) return;
-      if (stream.onNetwork > 0 && stream.onNetwork + piece.bytes > TCP_WINDOW) return;
+      if (stream.onNetwork > 0 && stream.onNetwork + piece.bytes > (this.#options.tcpWindow ?? TCP_WINDOW)) return;
       if (stream.inQueue > 0 && stream.inQueue + piece.bytes > TCP_SMALL_QUEUE) return;
       stream.queue.shift();
       stream.onNetwork += piece.bytes;

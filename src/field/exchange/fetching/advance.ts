@@ -1,6 +1,7 @@
 import type { ConnectionId, Lengths } from '../../event.ts';
 import type { Throttle } from '../../shares/throttle.ts';
 import { countIn } from '../../wire/ranges.ts';
+import type { NodeId } from '../../wire/record.ts';
 import { type ChoiceOptions, ChunkChoice, type Spare } from './chunk-choice.ts';
 import { type Basket, basketOf } from './order-basket.ts';
 import type { Orders } from './orders.ts';
@@ -15,6 +16,8 @@ const SOURCE_CHUNKS = 4;
 const SOURCE_BYTES = 256 << 10;
 const SOURCE_MS = 80;
 const SOURCE_LIMIT = 8 << 20;
+/** These times are longer by two round trips, so much at most: a long way is a part of the pipe. */
+const WAY_MOST_MS = 240;
 /** Chunks on order at one source, however small they are: what it may be asked for at a time. */
 const ORDERS_LIMIT = 2048;
 /** Chunks ordered together, likewise. */
@@ -48,6 +51,8 @@ export interface AdvanceLinks extends Omit<ChoiceOptions, 'ordered' | 'lengths'>
   readonly rate: () => number;
   /** Seconds until a source would have sent one chunk more. */
   readonly delay: (source: Source) => number;
+  /** The shortest round trip to a node, in ms. */
+  readonly roundTrip?: (node: NodeId) => number;
 }
 
 /** What is fetched before a read waits for it: what will be read next, and what nobody has asked for. */
@@ -71,12 +76,13 @@ export class Advance {
   /** @param onOrder bytes on order that fill our pipe */
   pump(now: number, onOrder: number, baskets: Map<Source, Basket>): void {
     const { sources, mean, limit, rate: rateInAll, delay } = this.#links;
-    const most = Math.max(ON_ORDER_CHUNKS * mean, ON_ORDER_BYTES, (rateInAll() * ON_ORDER_MS) / 1000);
+    const longest = Math.max(...[...sources.values()].map((source) => this.#way(source)));
+    const most = Math.max(ON_ORDER_CHUNKS * mean, ON_ORDER_BYTES, (rateInAll() * (ON_ORDER_MS + longest)) / 1000);
     if (onOrder + this.#orderedTogether > most) return;
     const together = Math.max(ORDERED_TOGETHER * mean, ORDERED_BYTES);
     const wanting = [...sources.values()].filter(
-      ({ has, bytesOnOrder, rate }) =>
-        has.count > 0 && (bytesOnOrder <= 0 || bytesOnOrder + together <= this.#cap(rate)),
+      (source) =>
+        source.has.count > 0 && (source.bytesOnOrder <= 0 || source.bytesOnOrder + together <= this.#cap(source)),
     );
     let left = most - onOrder;
     while (left > 0 && wanting.length > 0 && limit.isOpen('advance', most - left, now)) {
@@ -85,8 +91,7 @@ export class Advance {
         if (delay(wanting[i] as Source) < delay(wanting[at] as Source)) at = i;
       }
       const source = wanting[at] as Source;
-      const mayOrder =
-        source.bytesOnOrder < this.#cap(source.rate) && source.orders.size + source.choices < ORDERS_LIMIT;
+      const mayOrder = source.bytesOnOrder < this.#cap(source) && source.orders.size + source.choices < ORDERS_LIMIT;
       const bytes = mayOrder ? this.#orderOne(source, now, baskets) : 0;
       if (bytes === 0) wanting.splice(at, 1);
       left -= bytes;
@@ -100,9 +105,14 @@ export class Advance {
     return this.#links.hasRoom(onOrder + this.#longest);
   }
 
-  /** Bytes that may be on order at a source of that rate. */
-  #cap(rate: number): number {
-    return Math.max(SOURCE_CHUNKS * this.#links.mean, SOURCE_BYTES, Math.min((rate * SOURCE_MS) / 1000, SOURCE_LIMIT));
+  /** Bytes that may be on order at a source. */
+  #cap(source: Source): number {
+    const bytes = (source.rate * (SOURCE_MS + this.#way(source))) / 1000;
+    return Math.max(SOURCE_CHUNKS * this.#links.mean, SOURCE_BYTES, Math.min(bytes, SOURCE_LIMIT));
+  }
+
+  #way({ node }: Source): number {
+    return Math.min(2 * (this.#links.roundTrip?.(node) ?? 0), WAY_MOST_MS);
   }
 
   /** Orders one more chunk from a source; gives its bytes, 0 when there is nothing to order. */

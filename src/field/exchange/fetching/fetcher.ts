@@ -43,6 +43,8 @@ export interface FetcherOptions {
   readonly imports?: Imports | undefined;
   /** Has a node dialled that is to bring something into our room. */
   readonly want?: (node: NodeId) => void;
+  /** The shortest round trip to a node, in ms. */
+  readonly roundTrip?: (node: NodeId) => number;
   /** Chunks that others wait for us to get. */
   readonly promised?: () => Iterable<number>;
 }

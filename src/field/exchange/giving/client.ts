@@ -84,6 +84,8 @@ export interface Client {
   readonly onItsWay: OnItsWay[];
   bytesOnItsWay: number;
   lastGot: number;
+  /** The shortest time from giving a chunk to hearing that it came, in ms: the way there and back. */
+  leastMs: number;
   lastHeard: number;
   lastServed: number;
   /** Bytes it has confirmed: who has confirmed nothing yet gets little at once. */
@@ -112,6 +114,7 @@ export function newClient(conn: ConnectionId, node: NodeId, address: Address, no
     onItsWay: [],
     bytesOnItsWay: 0,
     lastGot: now,
+    leastMs: Number.POSITIVE_INFINITY,
     lastHeard: now,
     lastServed: 0,
     confirmed: 0,

@@ -169,7 +169,8 @@ export class Giver {
       client.confirmed += bytes;
       client.lastGot = now;
       client.lastHeard = now;
-      this.#window.confirmed(bytes, now - at, () => this.#load(now));
+      client.leastMs = Math.min(client.leastMs, now - at);
+      this.#window.confirmed(bytes, now - at - client.leastMs, () => this.#load(now));
     }
   }
 
