@@ -16,33 +16,22 @@ import { PaperSeeker } from './exchange/index/paper-seeker.ts';
 import { ProfileExchange } from './exchange/index/profile-exchange.ts';
 import { Leaving } from './exchange/keeping/departure.ts';
 import { shareOf } from './exchange/keeping/duty.ts';
-import { Keeper } from './exchange/keeping/keeper.ts';
+import { Keeper, type KeptStock } from './exchange/keeping/keeper.ts';
 import { SpareTime } from './exchange/keeping/spare-time.ts';
-import { makeStock, type Stock } from './exchange/stock.ts';
+import { makeStock } from './exchange/stock.ts';
 import type { MachineOptions } from './machine-options.ts';
 import { Gossip } from './members/gossip.ts';
 import { type Limits, NO_LIMITS } from './shares/limits.ts';
 import { Throttles } from './shares/throttle.ts';
 import { sidesOf } from './sides.ts';
+import { Ticks } from './ticks.ts';
 import type { Address } from './wire/address.ts';
 import type { ChunkRange } from './wire/chunk-set.ts';
 import { PIECE_BYTES } from './wire/frame.ts';
 import { formatNode, type NodeId } from './wire/record.ts';
 
-/** While anything is on order or on its way, deadlines are looked at this often. */
-const TICK_MS = 200;
-/**
- * A wake that comes so much too late shows that this machine was too busy to listen: before anybody is found silent, what
- * waits in the sockets is taken. Once in a while only: who is always late must judge too.
- */
-const LATE_MS = 250;
-const EXCUSE_MS = 1000;
 /** Who sent anything over a connection within this time is alive, whatever became of its datagrams. */
 const HEARD_MS = 5000;
-
-interface Data extends Stock {
-  readonly keeper: Keeper;
-}
 
 /**
  * V-FIELD of one node: takes what happens and when, gives what to do. It has no clock, no socket, no file and no
@@ -67,14 +56,13 @@ export class FieldMachine {
   readonly #arrivals: Arrivals;
   /** Of the event that is handled. */
   #now = 0;
-  #data: Data | undefined;
+  #data: KeptStock | undefined;
   readonly #indexes: IndexSpreader;
   readonly #indexSeeker = new IndexSeeker();
   readonly #paperSeeker: PaperSeeker;
   readonly #dialogue: Dialogue;
   readonly #connections: Connections;
-  #excusedAt = 0;
-  #tickAt = Number.POSITIVE_INFINITY;
+  readonly #ticks = new Ticks();
   readonly #leaving: Leaving;
   /** All of the image is wanted, beside reads too. */
   #isPreheating = false;
@@ -171,7 +159,7 @@ export class FieldMachine {
     return this.#options.node;
   }
 
-  get data(): Data | undefined {
+  get data(): KeptStock | undefined {
     return this.#data;
   }
 
@@ -186,7 +174,7 @@ export class FieldMachine {
 
   /** When the machine wants a `wake`, at the latest. */
   nextWake(): number {
-    const next = Math.min(this.gossip.nextWake(), this.#tickAt, this.#spareTime.nextAt(this.#now));
+    const next = Math.min(this.gossip.nextWake(), this.#ticks.nextAt, this.#spareTime.nextAt(this.#now));
     const data = this.#data;
     if (data === undefined) return next;
     return Math.min(next, data.giver.nextAt(), data.fetcher.nextOrder(this.#now), this.#indexes.nextAt(this.#now));
@@ -213,8 +201,7 @@ export class FieldMachine {
       this.#spareTime.look();
     }
     // Whatever starts something that has a deadline arms the tick; the tick itself sees whether it is still needed.
-    const mayBegin = out.length > 0 || event.kind === 'read' || this.#isPreheating;
-    if (this.#tickAt === Number.POSITIVE_INFINITY && mayBegin) this.#tickAt = now + TICK_MS;
+    if (out.length > 0 || event.kind === 'read' || this.#isPreheating) this.#ticks.start(now);
     if (this.#log.length > 0) {
       out.push(...this.#log);
       this.#log = [];
@@ -330,14 +317,10 @@ export class FieldMachine {
   }
 
   #wake(now: number, out: Action[]): void {
-    if (now - this.nextWake() > LATE_MS && now - this.#excusedAt > EXCUSE_MS) {
-      this.#excusedAt = now;
-      return;
-    }
+    if (this.#ticks.excuses(this.nextWake(), now)) return;
     this.gossip.wake(now, out);
     this.#data?.keeper.balance(now);
-    if (now < this.#tickAt) return;
-    this.#tickAt = this.#isBusy() ? now + TICK_MS : Number.POSITIVE_INFINITY;
+    if (!this.#ticks.isDue(now, () => this.#isBusy())) return;
     const data = this.#data;
     if (data === undefined) {
       this.#connections.askAgain(now, out);

@@ -4,7 +4,6 @@ import { limitedLog } from '../codec/line-limit.ts';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
 import { BootHints } from './boot-hints.ts';
-import { Alarm } from './edge/alarm.ts';
 import { DatagramPort } from './edge/datagram-port.ts';
 import { Faults } from './edge/faults.ts';
 import { Receiver } from './edge/receiver.ts';
@@ -29,6 +28,7 @@ import { lengthsOf } from './store/lengths.ts';
 import { PaperBox } from './store/paper-box.ts';
 import { searchStore } from './store/search-store.ts';
 import { Troubles } from './store/troubles.ts';
+import { Turns } from './turns.ts';
 import type { Address } from './wire/address.ts';
 import { NO_PAPERS, type Papers } from './wire/papers.ts';
 import type { NodeId } from './wire/record.ts';
@@ -49,21 +49,17 @@ export class FieldNode {
   readonly #server: Server;
   readonly #switchboard: Switchboard;
   readonly #sender: Sender;
-  readonly #queue: FieldEvent[] = [];
   readonly #ready = Promise.withResolvers<ChunkIndex>();
   readonly #gone = Promise.withResolvers<void>();
-  readonly #alarm = new Alarm(() => this.#feed({ kind: 'wake' }));
+  readonly #turns: Turns;
   readonly #arrived = new Map<number, Uint8Array>();
   readonly #troubles: Troubles;
-  readonly #faults: Faults;
   readonly #origins: OriginAsker | undefined;
   #index: ChunkIndex | undefined;
   readonly #indexDesk: IndexDesk;
   readonly #papers: PaperBox;
   #holder: ChunkHolder | undefined;
   #reader: FieldReader | undefined;
-  #isRunning = false;
-  #isArming = false;
   #isClosed = false;
 
   private constructor(given: FieldNodeOptions, sockets: Sockets) {
@@ -81,7 +77,7 @@ export class FieldNode {
     const multicast = sockets.group !== undefined;
     const setup = { node: this.node, life, port, multicast, mustBeSigned, isRefused };
     this.machine = new FieldMachine(machineOptions(options, setup));
-    this.#faults = new Faults(options.log, {
+    const faults = new Faults(options.log, {
       // Not as hostile: the fault is ours, whatever brought it about.
       drop: (conn) => this.#switchboard.get(conn)?.close('could not be served'),
       giveUp: (error) => {
@@ -89,6 +85,12 @@ export class FieldNode {
         setImmediate(() => {
           throw error;
         });
+      },
+    });
+    this.#turns = new Turns(this.machine, faults, {
+      do: (action) => this.#do(action),
+      over: (event) => {
+        if (event.kind === 'chunk' || event.kind === 'origin') this.#arrived.delete(this.#firstOf(event.chunk));
       },
     });
     this.#troubles = new Troubles({
@@ -252,7 +254,7 @@ export class FieldNode {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#alarm.stop();
+    this.#turns.stop();
     this.#switchboard.close('this node ends');
     this.#server.close();
     this.#datagrams.close();
@@ -260,40 +262,7 @@ export class FieldNode {
   }
 
   #feed(event: FieldEvent): void {
-    if (this.#isClosed) return;
-    this.#queue.push(event);
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      let actions: readonly Action[] = [];
-      try {
-        actions = this.machine.handle(next, performance.now());
-        if (next.kind === 'wake') this.#faults.wentWell();
-      } catch (error) {
-        this.#faults.at(next, error);
-      }
-      for (const action of actions) this.#try(action);
-      if (next.kind === 'chunk' || next.kind === 'origin') this.#arrived.delete(this.#firstOf(next.chunk));
-    }
-    this.#isRunning = false;
-    // Once for all that is taken in one turn.
-    if (this.#isArming) return;
-    this.#isArming = true;
-    queueMicrotask(() => this.#arm());
-  }
-
-  #arm(): void {
-    this.#isArming = false;
-    if (!this.#isClosed) this.#alarm.set(this.machine.nextWake());
-  }
-
-  /** What cannot be done costs that one action: a message is not sent, a chunk not given. */
-  #try(action: Action): void {
-    try {
-      this.#do(action);
-    } catch (error) {
-      this.#faults.doing(action, error);
-    }
+    this.#turns.feed(event);
   }
 
   #do(action: Action): void {
@@ -317,7 +286,7 @@ export class FieldNode {
         this.#sender.give(action.conn, action.chunk, action.chosen);
         return;
       case 'give index':
-        this.#sender.giveIndex(action.conn, action.piece).catch((error: unknown) => this.#faults.doing(action, error));
+        this.#sender.giveIndex(action.conn, action.piece).catch((error: unknown) => this.#turns.failed(action, error));
         return;
       case 'give papers':
         this.#switchboard.get(action.conn)?.send({ kind: 'papers', ...this.#papers.papers });

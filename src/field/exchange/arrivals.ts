@@ -6,8 +6,7 @@ import type { OriginOrders } from './connections/origin-orders.ts';
 import { LIE_MS } from './connections/penalties.ts';
 import type { Search } from './connections/search.ts';
 import type { Foresight } from './fetching/foresight.ts';
-import type { Keeper } from './keeping/keeper.ts';
-import type { Stock } from './stock.ts';
+import type { KeptStock } from './keeping/keeper.ts';
 
 export interface ArrivalLinks {
   readonly connections: Connections;
@@ -18,7 +17,7 @@ export interface ArrivalLinks {
   readonly limit: Throttle;
   /** All of the image is wanted. */
   readonly isPreheating: () => boolean;
-  readonly data: () => (Stock & { readonly keeper: Keeper }) | undefined;
+  readonly data: () => KeptStock | undefined;
   readonly say: (text: string) => void;
 }
 

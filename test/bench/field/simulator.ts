@@ -7,14 +7,10 @@ import type { Action, ConnectionId, FieldEvent, Lengths } from '../../../src/fie
 import { FieldMachine } from '../../../src/field/machine.ts';
 import type { Address } from '../../../src/field/wire/address.ts';
 import { datagramSize, decodeDatagram, encodeDatagram } from '../../../src/field/wire/datagram.ts';
-import {
-  type ControlFrame,
-  controlFrameSize,
-  encodeControlFrame,
-  FrameDecoder,
-} from '../../../src/field/wire/frame.ts';
+import { type ControlFrame, controlFrameSize } from '../../../src/field/wire/frame.ts';
 import { NO_PAPERS } from '../../../src/field/wire/papers.ts';
 import { Agenda } from './agenda.ts';
+import { recode } from './recode.ts';
 import { type Connection, type LinkRates, Pipe, SimulatedNode, type Stream } from './simulated-node.ts';
 
 /** Bytes of headers: Ethernet, IPv4 and UDP; and of a small TCP segment with timestamps. */
@@ -383,21 +379,6 @@ export class Simulator {
       });
     }
   }
-}
-
-/** A frame as it comes out at the other end. */
-function recode(frame: ControlFrame): ControlFrame {
-  let decoded = frame;
-  const none = (): void => {};
-  const sink = { dataStart: none, indexStart: none, body: none, bodyEnd: none };
-  const decoder = new FrameDecoder({
-    ...sink,
-    control: (each) => {
-      decoded = each;
-    },
-  });
-  decoder.push(encodeControlFrame(frame));
-  return decoded;
 }
 
 function nodeId(node: SimulatedNode): number {

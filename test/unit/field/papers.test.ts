@@ -1,50 +1,24 @@
 /** Signatures and releases on their way between nodes on real sockets. */
-import { hash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { afterEach, expect, test } from 'vitest';
-import { FieldNode } from '../../../src/field/node.ts';
-import type { FieldNodeOptions } from '../../../src/field/node-options.ts';
+import { expect, test } from 'vitest';
+import type { FieldNode } from '../../../src/field/node.ts';
 import { proveField } from '../../../src/field/prove-field.ts';
 import { NO_LIMITS } from '../../../src/field/shares/limits.ts';
 import { NO_PAPERS, type Papers } from '../../../src/field/wire/papers.ts';
-import { createChunkIndex } from '../../../src/image/chunk-index.ts';
 import { trustIn } from '../../../src/image/signature.ts';
 import { anyIndex, makeSigner } from './signing.ts';
+import { imageInMemory, starterOf } from './small-field.ts';
 import { pause, RawGuest, until, within } from './stranger.ts';
 
 const HOST = '127.0.0.1';
 const LENGTH = 100_000;
 const CHUNKS = 12;
-const content = randomBytes(CHUNKS * LENGTH);
-const digests = Array.from({ length: CHUNKS }, (_, i) =>
-  hash('sha256', content.subarray(i * LENGTH, (i + 1) * LENGTH), 'buffer'),
-);
-const index = createChunkIndex(
-  Float64Array.from(digests, (_, i) => (i + 1) * LENGTH),
-  Buffer.concat(digests),
-);
-const medium = {
-  name: 'memory',
-  size: content.length,
-  read: async (target: Uint8Array, offset: number): Promise<void> => {
-    target.set(content.subarray(offset, offset + target.length));
-  },
-};
+const { index, medium } = imageInMemory(CHUNKS, LENGTH);
+const start = starterOf(index);
 const signer = makeSigner();
 const rules = { trust: trustIn([signer.known]) };
 const signed = (...signatures: Uint8Array[]): Papers => ({ ...NO_PAPERS, signatures });
-
-const nodes: FieldNode[] = [];
-afterEach(() => {
-  for (const node of nodes.splice(0)) node.close();
-});
-
-async function start(options: Partial<FieldNodeOptions>): Promise<FieldNode> {
-  const base = { id: index.id, name: 'test', listen: { host: HOST, port: 0 }, keep: 1 << 30, multicast: false };
-  const node = await FieldNode.start({ ...base, peers: [], log: () => {}, ...options });
-  nodes.push(node);
-  return node;
-}
 
 const claim = (peers: readonly FieldNode[], id = index.id) => ({
   ...{ host: HOST, id, key: undefined, rules, limits: NO_LIMITS },

@@ -1,31 +1,15 @@
 /** Boot profiles on their way between nodes on real sockets. */
-import { hash, randomBytes } from 'node:crypto';
-import { afterEach, expect, test } from 'vitest';
-import { FieldNode } from '../../../src/field/node.ts';
-import type { FieldNodeOptions } from '../../../src/field/node-options.ts';
+import { expect, test } from 'vitest';
+import type { FieldNode } from '../../../src/field/node.ts';
 import type { BootOrder } from '../../../src/field/wire/boot-order.ts';
 import { PROFILE_WISH } from '../../../src/field/wire/frame.ts';
-import { createChunkIndex } from '../../../src/image/chunk-index.ts';
+import { imageInMemory, starterOf } from './small-field.ts';
 import { pause, RawGuest, until, within } from './stranger.ts';
 
-const HOST = '127.0.0.1';
 const LENGTH = 50_000;
 const CHUNKS = 60;
-const content = randomBytes(CHUNKS * LENGTH);
-const digests = Array.from({ length: CHUNKS }, (_, i) =>
-  hash('sha256', content.subarray(i * LENGTH, (i + 1) * LENGTH), 'buffer'),
-);
-const index = createChunkIndex(
-  Float64Array.from(digests, (_, i) => (i + 1) * LENGTH),
-  Buffer.concat(digests),
-);
-const medium = {
-  name: 'memory',
-  size: content.length,
-  read: async (target: Uint8Array, offset: number): Promise<void> => {
-    target.set(content.subarray(offset, offset + target.length));
-  },
-};
+const { content, index, medium } = imageInMemory(CHUNKS, LENGTH);
+const start = starterOf(index);
 const ORDER: BootOrder = {
   boots: 2,
   runs: [
@@ -34,18 +18,6 @@ const ORDER: BootOrder = {
   ],
 };
 const NAMED = [40, 41, 42, 43, 3, 4, 5, 6];
-
-const nodes: FieldNode[] = [];
-afterEach(() => {
-  for (const node of nodes.splice(0)) node.close();
-});
-
-async function start(options: Partial<FieldNodeOptions>): Promise<FieldNode> {
-  const base = { id: index.id, name: 'test', listen: { host: HOST, port: 0 }, keep: 1 << 30, multicast: false };
-  const node = await FieldNode.start({ ...base, peers: [], log: () => {}, ...options });
-  nodes.push(node);
-  return node;
-}
 
 /** A machine that boots: it is busy, and fetches next to nothing but what it reads. */
 async function booting(peers: readonly FieldNode[]): Promise<FieldNode> {

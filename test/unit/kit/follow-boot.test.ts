@@ -1,43 +1,22 @@
 /** What becomes of a boot that was seen: used by the next machine, on real sockets. */
-import { hash, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { afterEach, expect, test } from 'vitest';
-import { FieldNode } from '../../../src/field/node.ts';
+import { expect, test } from 'vitest';
+import type { FieldNode } from '../../../src/field/node.ts';
 import type { FieldNodeOptions } from '../../../src/field/node-options.ts';
 import { Origins } from '../../../src/field/origin/origins.ts';
-import { createChunkIndex } from '../../../src/image/chunk-index.ts';
 import type { BootWatch } from '../../../src/kit/boot-watch.ts';
 import { type BootReader, followBoot, type ProfilePlaces, watchBoot } from '../../../src/kit/field/profile.ts';
+import { imageInMemory, starterOf } from '../field/small-field.ts';
 import { pause, until, within } from '../field/stranger.ts';
 import { temporaryFolder } from '../image/images.ts';
 
 const LENGTH = 50_000;
 const CHUNKS = 60;
-const content = randomBytes(CHUNKS * LENGTH);
-const digests = Array.from({ length: CHUNKS }, (_, i) =>
-  hash('sha256', content.subarray(i * LENGTH, (i + 1) * LENGTH), 'buffer'),
-);
-const index = createChunkIndex(
-  Float64Array.from(digests, (_, i) => (i + 1) * LENGTH),
-  Buffer.concat(digests),
-);
-const medium = {
-  name: 'memory',
-  size: content.length,
-  read: async (target: Uint8Array, offset: number): Promise<void> => {
-    target.set(content.subarray(offset, offset + target.length));
-  },
-};
-
-const nodes: FieldNode[] = [];
-afterEach(() => {
-  for (const node of nodes.splice(0)) node.close();
-});
+const { index, medium } = imageInMemory(CHUNKS, LENGTH);
+const startNode = starterOf(index);
 
 async function start(options: Partial<FieldNodeOptions>): Promise<{ node: FieldNode; watch: BootWatch }> {
-  const base = { id: index.id, name: 'test', listen: { host: '127.0.0.1', port: 0 }, keep: 1 << 30, multicast: false };
-  const node = await FieldNode.start({ ...base, peers: [], log: () => {}, ...options });
-  nodes.push(node);
+  const node = await startNode(options);
   await within(node.ready(), 10_000, 'an index');
   return { node, watch: watchBoot(node, index) };
 }

@@ -1,8 +1,7 @@
 import type { Action } from '../../event.ts';
 import type { Gossip } from '../../members/gossip.ts';
 import type { Neighbours } from '../connections/neighbours.ts';
-import type { Stock } from '../stock.ts';
-import type { Keeper } from './keeper.ts';
+import type { Keeper, KeptStock } from './keeper.ts';
 
 /** A leaving node gives up when nothing has been taken off it for so long. */
 const STALL_MS = 5000;
@@ -16,7 +15,7 @@ const SETTLE_MS = 4000;
 export interface LeavingLinks {
   readonly gossip: Gossip;
   readonly neighbours: Neighbours;
-  readonly data: () => (Stock & { readonly keeper: Keeper }) | undefined;
+  readonly data: () => KeptStock | undefined;
   readonly say: (text: string) => void;
 }
 

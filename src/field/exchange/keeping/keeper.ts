@@ -33,6 +33,11 @@ export interface KeeperLinks {
   readonly mayBalance: () => boolean;
 }
 
+/** Everything there is once the chunk index is known, and who sees to it. */
+export interface KeptStock extends Stock {
+  readonly keeper: Keeper;
+}
+
 /** What this node holds: what comes in, what goes for it, and what it should have for the field's sake. */
 export class Keeper {
   readonly #stock: Stock;

@@ -1,46 +1,16 @@
 /** Nodes whose store lies on a disk that does not keep up with what comes. */
-import { hash } from 'node:crypto';
-import { afterEach, expect, test } from 'vitest';
-import { FieldNode } from '../../../../src/field/node.ts';
-import type { FieldNodeOptions } from '../../../../src/field/node-options.ts';
+import { expect, test } from 'vitest';
+import type { FieldNode } from '../../../../src/field/node.ts';
 import { fieldStatus } from '../../../../src/field/status.ts';
 import type { ChunkDirectory } from '../../../../src/field/store/disk-layer.ts';
-import { createChunkIndex } from '../../../../src/image/chunk-index.ts';
-import { noise } from '../../image/images.ts';
+import { imageInMemory, starterOf } from '../small-field.ts';
 import { until, within } from '../stranger.ts';
 
 const CHUNK = 64 << 10;
 const COUNT = 1200;
-const content = noise(CHUNK * COUNT);
-const chunkOf = (i: number): Buffer => content.subarray(i * CHUNK, (i + 1) * CHUNK);
-const index = createChunkIndex(
-  Float64Array.from({ length: COUNT }, (_, i) => (i + 1) * CHUNK),
-  Buffer.concat(Array.from({ length: COUNT }, (_, i) => hash('sha256', chunkOf(i), 'buffer'))),
-);
-const medium = {
-  name: 'memory',
-  size: content.length,
-  read: async (target: Uint8Array, offset: number) => target.set(content.subarray(offset, offset + target.length)),
-};
+const { content, index, medium, chunk: chunkOf } = imageInMemory(COUNT, CHUNK);
+const start = starterOf(index);
 const MIB = 1 << 20;
-
-const nodes: FieldNode[] = [];
-afterEach(() => {
-  for (const node of nodes.splice(0)) node.close();
-});
-
-async function start(options: Partial<FieldNodeOptions>): Promise<FieldNode> {
-  const none = { peers: [], multicast: false, log: () => {}, keep: 1 << 30 };
-  const node = await FieldNode.start({
-    id: index.id,
-    name: '',
-    listen: { host: '127.0.0.1', port: 0 },
-    ...none,
-    ...options,
-  });
-  nodes.push(node);
-  return node;
-}
 
 /** A directory on a disk that takes nothing, and with `isSilent` gives nothing, until it is let go on. */
 function stuckDisk(isSilent = false): { store: ChunkDirectory; files: Map<string, Uint8Array>; goOn: () => void } {

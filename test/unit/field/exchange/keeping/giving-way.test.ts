@@ -1,33 +1,16 @@
 /** What is fetched in advance gives way to what a machine reads, and is fetched all the same. */
 import { expect, test } from 'vitest';
-import type { Lengths } from '../../../../../src/field/event.ts';
 import { makeLengths } from '../../../../bench/field/crowd.ts';
 import type { SimulatedNode } from '../../../../bench/field/simulated-node.ts';
-import { Simulator } from '../../../../bench/field/simulator.ts';
+import { bootingField } from './booting-field.ts';
 
-const LINK = { up: 12_500_000, down: 12_500_000 };
-const EVERYTHING = Number.MAX_SAFE_INTEGER;
-
-function field(lengths: Lengths, seed = 7) {
-  const simulator = new Simulator({ seed, lengths, latencyMs: 0.5, isStrict: true, readsFirst: true });
-  const holds = (chunks: number): number[] => Array.from({ length: chunks }, (_, i) => i);
-  /** `holds`: chunks that it has from the start, the image's first ones; all of them are on a medium. */
-  const add = (peers: readonly string[], { keep = EVERYTHING, chunks = 0, link = LINK } = {}): SimulatedNode => {
-    const isHolder = chunks === lengths.count;
-    const node = simulator.add(link, peers, keep, isHolder);
-    if (chunks > 0) simulator.event(node, { kind: 'layout', lengths, held: holds(chunks), free: isHolder });
-    simulator.event(node, { kind: 'start' });
-    return node;
-  };
-  const held = (node: SimulatedNode): number => node.machine.data?.held.count ?? 0;
-  return { simulator, add, held };
-}
+const SEED = 7;
 
 test('many neighbours that have nothing new take no place in what is fetched', () => {
   const lengths = makeLengths(64 << 20, 3);
-  const { simulator, add, held } = field(lengths);
+  const { simulator, add, addHolder, held } = bootingField(lengths, SEED);
   const half = lengths.count >> 1;
-  const holder = add([], { chunks: lengths.count });
+  const holder = addHolder();
   // All machines of a room have filled to the same half, and go on.
   const others = Array.from({ length: 13 }, () => add([holder.address], { chunks: half }));
   simulator.run(40_000);
@@ -39,8 +22,8 @@ test('many neighbours that have nothing new take no place in what is fetched', (
 
 test('a machine that reads without an end fills its memory beside that', () => {
   const lengths = makeLengths(64 << 20, 3);
-  const { simulator, add, held } = field(lengths);
-  const holder = add([], { chunks: lengths.count });
+  const { simulator, add, addHolder, held } = bootingField(lengths, SEED);
+  const holder = addHolder();
   const node = add([holder.address]);
   let read = 1;
   const next = (): void => {
@@ -62,8 +45,8 @@ test('a machine that reads without an end fills its memory beside that', () => {
 
 test('a part of an image for which there is a duty waits until the boot is over, too', () => {
   const lengths = makeLengths(64 << 20, 3);
-  const { simulator, add, held } = field(lengths);
-  const holder = add([], { chunks: lengths.count });
+  const { simulator, add, addHolder, held } = bootingField(lengths, SEED);
+  const holder = addHolder();
   const nodes = [1, 2].map(() => add([holder.address], { keep: 24 << 20 }));
   for (let at = 0; at < 60_000; at += 1000)
     simulator.at(at, () => {
@@ -81,8 +64,8 @@ test('a part of an image for which there is a duty waits until the boot is over,
 
 test('a neighbour on a slow link does not slow down what comes from the others', () => {
   const lengths = makeLengths(64 << 20, 3);
-  const { simulator, add, held } = field(lengths);
-  const holder = add([], { chunks: lengths.count });
+  const { simulator, add, addHolder, held } = bootingField(lengths, SEED);
+  const holder = addHolder();
   add([holder.address], { chunks: lengths.count, link: { up: 60_000, down: 12_500_000 } });
   add([holder.address], { chunks: lengths.count, link: { up: 60_000, down: 12_500_000 } });
   const node = add([holder.address]);

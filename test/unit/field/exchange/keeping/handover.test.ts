@@ -1,23 +1,13 @@
 import { expect, test } from 'vitest';
 import { makeLengths } from '../../../../bench/field/crowd.ts';
-import type { SimulatedNode } from '../../../../bench/field/simulated-node.ts';
-import { Simulator } from '../../../../bench/field/simulator.ts';
-
-const LINK = { up: 12_500_000, down: 12_500_000 };
+import { bootingField } from './booting-field.ts';
 
 /** Machines that run from the field of one that brought the image, and boot: their processors are busy. */
 function booting(count: number) {
   const lengths = makeLengths(64 << 20, 3);
-  const simulator = new Simulator({ seed: 7, lengths, latencyMs: 0.5, isStrict: true, readsFirst: true });
-  const add = (hasImage: boolean, peers: readonly string[]): SimulatedNode => {
-    const node = simulator.add(LINK, peers, Number.MAX_SAFE_INTEGER, hasImage);
-    const held = Array.from({ length: lengths.count }, (_, i) => i);
-    if (hasImage) simulator.event(node, { kind: 'layout', lengths, held, free: true });
-    simulator.event(node, { kind: 'start' });
-    return node;
-  };
-  const holder = add(true, []);
-  const others = Array.from({ length: count }, () => add(false, [holder.address]));
+  const { simulator, add, addHolder } = bootingField(lengths, 7);
+  const holder = addHolder();
+  const others = Array.from({ length: count }, () => add([holder.address]));
   for (let at = 0; at < 120_000; at += 1000)
     simulator.at(at, () => {
       for (const node of simulator.nodes) simulator.event(node, { kind: 'processors', others: 0.9 });
@@ -28,7 +18,7 @@ function booting(count: number) {
       if (!simulator.nodes.some((node) => node.isAlive && node.machine.data?.held.has(chunk) === true)) count++;
     return count;
   };
-  return { simulator, lengths, holder, others, add, lost };
+  return { simulator, lengths, holder, others, add, addHolder, lost };
 }
 
 test('beside a boot little is fetched ahead', () => {
@@ -48,8 +38,8 @@ test('the only machine with the whole image is switched off while all others boo
 });
 
 test('a machine that goes while another one has the whole image hurries nobody', () => {
-  const { simulator, lengths, holder, others, add } = booting(2);
-  add(true, [holder.address]);
+  const { simulator, lengths, holder, others, addHolder } = booting(2);
+  addHolder([holder.address]);
   simulator.run(5000);
   simulator.event(holder, { kind: 'leave' });
   simulator.run(10_000);
@@ -61,10 +51,7 @@ test('when it has gone, the boots go first again', () => {
   simulator.run(5000);
   simulator.event(holder, { kind: 'leave' });
   simulator.run(40_000);
-  const late = add(
-    false,
-    simulator.nodes.filter(({ isAlive }) => isAlive).map(({ address }) => address),
-  );
+  const late = add(simulator.nodes.filter(({ isAlive }) => isAlive).map(({ address }) => address));
   simulator.run(45_000);
   const before = late.machine.data?.held.count ?? lengths.count;
   expect(before).toBeLessThan(lengths.count / 2);

@@ -1,9 +1,6 @@
 import { expect, test } from 'vitest';
 import { makeLengths } from '../../../../bench/field/crowd.ts';
-import type { SimulatedNode } from '../../../../bench/field/simulated-node.ts';
-import { Simulator } from '../../../../bench/field/simulator.ts';
-
-const LINK = { up: 12_500_000, down: 12_500_000 };
+import { bootingField } from './booting-field.ts';
 
 test.each([
   [2, 3],
@@ -13,16 +10,9 @@ test.each([
   'machines that ran from the field of one that has the image hold it too, when their boots are over (seed %i)',
   (count, seed) => {
     const lengths = makeLengths(48 << 20, seed);
-    const simulator = new Simulator({ seed, lengths, latencyMs: 0.5, isStrict: true, readsFirst: true });
-    const add = (hasImage: boolean, peers: readonly string[]): SimulatedNode => {
-      const node = simulator.add(LINK, peers, Number.MAX_SAFE_INTEGER, hasImage);
-      const held = Array.from({ length: lengths.count }, (_, i) => i);
-      if (hasImage) simulator.event(node, { kind: 'layout', lengths, held, free: true });
-      simulator.event(node, { kind: 'start' });
-      return node;
-    };
-    const holder = add(true, []);
-    const others = Array.from({ length: count }, () => add(false, [holder.address]));
+    const { simulator, add, addHolder } = bootingField(lengths, seed);
+    const holder = addHolder();
+    const others = Array.from({ length: count }, () => add([holder.address]));
     let read = 1;
     for (let at = 1000; at < 10_000; at += 100) {
       simulator.at(at, () => {
