@@ -1,3 +1,4 @@
+import type { CarriedChunks } from '../image/carried-chunks.ts';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 
 import type { Origins } from './origin/origins.ts';
@@ -20,6 +21,8 @@ export interface FieldNodeOptions {
   readonly index?: ChunkIndex | undefined;
   readonly medium?: Medium | undefined;
   readonly store?: ChunkDirectory | undefined;
+  /** What the system before had in memory. Without a store and a medium only. */
+  readonly carried?: CarriedChunks | undefined;
   readonly listen: Endpoint;
   readonly peers: readonly Address[];
   readonly multicast: boolean;

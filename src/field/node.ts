@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:net';
 import { limitedLog } from '../codec/line-limit.ts';
+import { carryChunks } from '../image/carried-chunks.ts';
 import type { ChunkIndex } from '../image/chunk-index.ts';
 import type { BlockSource } from '../nbd/block-source.ts';
 import { BootHints } from './boot-hints.ts';
@@ -21,6 +22,7 @@ import { seekIndex } from './origin/seek-index.ts';
 import { FieldReader } from './reader.ts';
 import type { Limits } from './shares/limits.ts';
 import { Refusals } from './shares/refusals.ts';
+import { BOOT_MS, settleCarried } from './store/carried-layer.ts';
 import { ChunkHolder } from './store/chunk-holder.ts';
 import { IndexDesk } from './store/index-desk.ts';
 import type { IndexPiece } from './store/index-pieces.ts';
@@ -250,6 +252,17 @@ export class FieldNode {
     this.close();
   }
 
+  /**
+   * Leaves what is held in memory to the system after this one, in a directory.
+   * @returns how many bytes, `mostBytes` at most
+   * @throws Error when it cannot be written there
+   */
+  async carryOver(directory: string, mostBytes: number): Promise<number> {
+    const [holder, index] = [this.#holder, this.#index];
+    if (holder === undefined || index === undefined) return 0;
+    return await carryChunks(directory, holder.toCarry(), index.hash, mostBytes);
+  }
+
   /** Closes everything at once, as a crash would. */
   close(): void {
     if (this.#isClosed) return;
@@ -363,7 +376,7 @@ export class FieldNode {
 
   #setIndex(index: ChunkIndex | undefined): void {
     if (index === undefined) return;
-    const { medium, store, keep } = this.#options;
+    const { medium, store, carried, keep } = this.#options;
     this.#index = index;
     this.#papers.admits(index);
     this.#indexDesk.know(index);
@@ -376,7 +389,8 @@ export class FieldNode {
       torn: (chunks: readonly number[]) => this.#troubles.torn(chunks),
       behind: (isBehind: boolean) => this.#troubles.behind(isBehind),
     };
-    const holder = new ChunkHolder({ index, memoryBytes: store === undefined ? keep : 0, medium, store, events });
+    const memoryBytes = store === undefined ? keep : 0;
+    const holder = new ChunkHolder({ index, memoryBytes, medium, store, carried, events });
     this.#holder = holder;
     this.#reader = new FieldReader(index, holder, {
       read: (read, chunks) => this.#feed({ kind: 'read', read, chunks }),
@@ -388,6 +402,11 @@ export class FieldNode {
     });
     const lengths = lengthsOf(index, holder.twins);
     this.#feed({ kind: 'layout', lengths, held: holder.initial(), free: medium !== undefined });
+    if (holder.carried.length > 0) {
+      found(holder.carried);
+      const waitMs = this.#options.readsFirst === true ? BOOT_MS : 0;
+      setTimeout(() => void settleCarried(holder, trouble, () => this.#isClosed), waitMs).unref();
+    }
     void searchStore(holder, found, this.#options.log).then(() => this.#ready.resolve(index));
   }
 

@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeError } from '../linux/describe-error.ts';
 import { useConsole } from '../linux/process.ts';
+import { CARRIED } from '../root/again.ts';
 import { enforce } from '../root/selinux.ts';
 import { freeModules, KEPT_INITRAMFS, keepInitramfs, prepareSwitch, switchRoot } from '../root/switch.ts';
 import { loadWritten, makeDirectories, noteWritten, saveWritten, WRITTEN_FILE } from '../root/written.ts';
@@ -85,6 +86,8 @@ export async function prepareHandOver(
   const field = serveImage(image, root, options);
   if (field.daemon !== undefined) undo.add('the field daemon for others', () => field.daemon?.stop());
   log.choose('field', field.why);
+  // Nobody takes over what the system before had of its image.
+  if (image.daemon?.request.carried === undefined) rmSync(CARRIED, { recursive: true, force: true });
   if (options.isTrial) {
     const watch = watchHealth();
     undo.add('the watch over a new version', () => void watch.kill());

@@ -1,23 +1,21 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../linux/describe-error.ts';
 import { bindMount, MNT, MS, mount, readMounts, umount } from '../linux/mount.ts';
-import { type Again, readAgain } from '../root/again.ts';
+import { type Again, BEGUN_FILE, noteBegun, readAgain, readBegun } from '../root/again.ts';
 import { fetchText } from '../runes/fetch-text.ts';
 import { scriptPath } from '../runes/roll/boot-choice.ts';
 import { type BootLog, REPORT_DIRECTORY } from './boot-log.ts';
 import { parseCommandLine } from './command-line.ts';
 
-/** Says that this system began without a start of the kernel. */
-export const BEGUN_AGAIN = `${REPORT_DIRECTORY}/begun-again`;
 const COMMAND_LINE = `${REPORT_DIRECTORY}/cmdline-again`;
 const BUSYBOX = '/bin/busybox';
 /** A busy server takes seconds; one that is not told has this machine load the version once more, should it be ill. */
 const ANSWER_MS = 10_000;
 const LARGEST_SCRIPT = 64 << 10;
 
-export const isBegunAgain = (): boolean => existsSync(BEGUN_AGAIN);
+export const isBegunAgain = (): boolean => existsSync(BEGUN_FILE);
 
 /**
  * Where this process took over from the shutdown of an earlier system (failing/begin-again.ts): empties /run, which outlived
@@ -41,8 +39,9 @@ export function leaveLast(run = '/run'): Again | undefined {
  * Begins with another command line than the kernel's: /proc/cmdline shows it from now on, to this process and to the
  * image's init. The cards lose their IPv4 addresses and keep their links, which some switches take half a minute for.
  */
-export function takeUp({ server, commandLine }: Again): void {
-  writeFileSync(BEGUN_AGAIN, server);
+export function takeUp(again: Again): void {
+  const { commandLine } = again;
+  noteBegun(again);
   writeFileSync(COMMAND_LINE, `${commandLine}\n`, { mode: 0o444 });
   bindMount(COMMAND_LINE, '/proc/cmdline');
   // The kernel read its own words long ago.
@@ -60,7 +59,7 @@ export function takeUp({ server, commandLine }: Again): void {
  * server knows that the machine boots what it was told of.
  */
 export async function tellServer(mac: string, log: BootLog): Promise<void> {
-  const server = readFileSync(BEGUN_AGAIN, 'utf8');
+  const { server = '' } = readBegun() ?? {};
   try {
     await fetchText(server, scriptPath(mac), ANSWER_MS, LARGEST_SCRIPT);
   } catch (error) {

@@ -19,6 +19,7 @@ const UP = [
     'keep',
     'profile',
     'store',
+    'carried',
     'nbd',
     'control',
     'key',
@@ -32,7 +33,7 @@ export const field: Command = {
   usage: `usage: viver field up (--image FILE.sqfs | --id HEX) [--listen ADDR:PORT] [--peer ADDR:PORT]…
                       [--origin URL]… [--keep BYTES] [--store DIR] [--nbd unix:PATH|tcp:ADDR:PORT|/dev/nbdN]
                       [--control PATH] [--key FILE] [--keys DIR] [--name NAME] [--index FILE]
-                      [--site NAME] [--limit UP[/DOWN]] [--refuse ADDRESS[/LENGTH]|FILE]…
+                      [--carried DIR] [--site NAME] [--limit UP[/DOWN]] [--refuse ADDRESS[/LENGTH]|FILE]…
        viver field status [--json] [--control PATH]
        viver field limit [UP[/DOWN]] [--control PATH]
        viver field preheat [--control PATH]
@@ -55,6 +56,8 @@ up       makes this machine a node of the field of one image and stays until SIG
          --profile FILE      what a boot reads, and in which order (viver profile): it is fetched ahead of demand. Without
                              it, the one that the store or an origin has beside the image
          --store DIR         keeps the chunks there, over restarts, instead of in memory
+         --carried DIR       what another node left there of its memory is taken over at the start, and goes from there; at
+                             the end, where DIR is there, what is in memory is left in it. Not with --image or --store
          --nbd TARGET        the image as a block device. As long as a kernel device (/dev/nbdN) is mounted, SIGTERM
                              is put off, and a second one changes nothing
          --control PATH      a unix socket for status

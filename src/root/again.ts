@@ -9,6 +9,15 @@ import { hasCode } from '../linux/errno.ts';
  */
 export const AGAIN_FILE = '/run/viver/again';
 
+/** Says that this system began so: by whom, and how long the kernel had run. */
+export const BEGUN_FILE = '/run/viver/begun-again';
+
+/**
+ * In the initramfs: what the daemon below the root has of the image in memory goes from one system to the next
+ * (kit/field/carried.ts).
+ */
+export const CARRIED = '/carried';
+
 /** What is left of an hour's old wish is none: whoever restarts the machine then wants its firmware. */
 const GOOD_FOR_SECONDS = 600;
 /** COMMAND_LINE_SIZE of x86 (arch/x86/include/asm/setup.h): longer ones no kernel would have had. */
@@ -53,5 +62,23 @@ export function parseAgain(text: string, upSeconds: number): Again | undefined {
   const isGood = asked !== '' && age > -1 && age < GOOD_FOR_SECONDS;
   return isGood && isCommandLine(commandLine) ? { server, commandLine } : undefined;
 }
+
+/** This system has begun. */
+export function noteBegun({ server }: Again, path = BEGUN_FILE): void {
+  writeFileSync(path, `${server} ${uptime()}\n`);
+}
+
+/** Undefined: by a start of the kernel. */
+export function readBegun(path = BEGUN_FILE): { readonly server: string; readonly atSeconds: number } | undefined {
+  try {
+    const [server = '', at] = readFileSync(path, 'utf8').trim().split(' ');
+    return { server, atSeconds: Number(at) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** How long this system has run, however it began. */
+export const systemSeconds = (): number => uptime() - (readBegun()?.atSeconds ?? 0);
 
 const isCommandLine = (text: string): boolean => text.length < LONGEST && /^[!-~]+( [!-~]+)*$/.test(text);

@@ -13,7 +13,13 @@ const LEVELS: readonly (readonly string[])[] = [
 /** Small interfaces through which areas on one level meet: importing area → files it may take from a neighbour. */
 const INTERFACES: Readonly<Record<string, readonly string[]>> = {
   init: ['kit/main.ts'],
-  field: ['nbd/block-source.ts', 'image/chunk-index.ts', 'image/chunk-store.ts', 'image/chunk-source.ts'],
+  field: [
+    'nbd/block-source.ts',
+    'image/chunk-index.ts',
+    'image/chunk-store.ts',
+    'image/chunk-source.ts',
+    'image/carried-chunks.ts',
+  ],
   media: ['image/image-name.ts'],
   linux: ['codec/struct.ts'],
   squashfs: [

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CarriedChunks, NamedChunk } from '../../image/carried-chunks.ts';
 import type { ChunkIndex } from '../../image/chunk-index.ts';
+import { CarriedLayer } from './carried-layer.ts';
 import { ChunkMemory } from './chunk-memory.ts';
 import { type ChunkDirectory, type DiskEvents, DiskLayer } from './disk-layer.ts';
 import { type Medium, MediumLayer } from './medium-layer.ts';
@@ -11,6 +13,8 @@ export interface HolderOptions {
   readonly memoryBytes: number;
   readonly medium: Medium | undefined;
   readonly store: ChunkDirectory | undefined;
+  /** What the system before had in memory; only where chunks are kept there. */
+  readonly carried?: CarriedChunks | undefined;
   readonly events: HolderEvents;
 }
 
@@ -33,6 +37,7 @@ export class ChunkHolder {
   readonly isWhole: boolean;
   readonly #index: ChunkIndex;
   readonly #disk: DiskLayer | undefined;
+  readonly #carried: CarriedLayer | undefined;
   #medium: MediumLayer | undefined;
   /** Chunks in memory only because they were read from elsewhere: the oldest go. */
   readonly #cached = new Map<number, number>();
@@ -41,12 +46,13 @@ export class ChunkHolder {
   #bytesFromLostMedium = 0;
   readonly #found: (chunks: readonly number[]) => void;
 
-  constructor({ index, memoryBytes, medium, store, events }: HolderOptions) {
+  constructor({ index, memoryBytes, medium, store, carried, events }: HolderOptions) {
     this.#index = index;
     this.#found = events.found;
     this.twins = new Twins(index);
     this.#medium = medium && new MediumLayer(medium, index, this.twins);
     this.#disk = store && new DiskLayer(store, index, this.twins, events);
+    this.#carried = carried && new CarriedLayer(carried, index, this.twins);
     this.isWhole = memoryBytes >= index.size;
     this.memory = new ChunkMemory(index, this.isWhole);
   }
@@ -59,6 +65,25 @@ export class ChunkHolder {
   *initial(): Generator<number> {
     if (this.#medium === undefined) return;
     for (let chunk = 0; chunk < this.#index.count; chunk++) yield chunk;
+  }
+
+  /** Chunks that the system before had in memory and that are not in this one's yet; of equal ones the first. */
+  get carried(): readonly number[] {
+    return this.#carried?.chunks ?? [];
+  }
+
+  isCarried(chunk: number): boolean {
+    return this.#carried?.has(chunk) === true;
+  }
+
+  /** All that lies in memory, for the system after this one; of equal chunks one. */
+  async *toCarry(): AsyncGenerator<NamedChunk, void, void> {
+    for (let chunk = 0; chunk < this.#index.count; chunk++) {
+      const isHere = this.memory.has(chunk) || this.isCarried(chunk);
+      if (!isHere || this.twins.firstOf(chunk) !== chunk) continue;
+      const bytes = await Promise.try(() => this.load(chunk)).catch(() => undefined); // it is fetched again
+      if (bytes !== undefined) yield { digest: this.#index.digest(chunk), bytes };
+    }
   }
 
   /** What a directory has from an earlier life. */
@@ -116,6 +141,7 @@ export class ChunkHolder {
   drop(chunk: number): void {
     this.#uncache(chunk);
     this.memory.drop(chunk);
+    this.#carried?.drop(chunk);
     this.#disk?.drop(chunk);
   }
 
@@ -139,6 +165,7 @@ export class ChunkHolder {
   }
 
   async #read(chunk: number): Promise<Uint8Array> {
+    if (this.isCarried(chunk)) return await this.#takeCarried(chunk);
     const stored = this.#disk?.has(chunk) === true ? await this.#readStored(chunk, this.#disk) : undefined;
     const bytes = stored ?? (await this.#medium?.read(chunk));
     if (bytes === undefined) throw new Error(`chunk ${chunk} is not here any more`);
@@ -162,6 +189,18 @@ export class ChunkHolder {
       () => {}, // it comes from others
     );
     throw new Error(`the disk has not given it in ${LATE_MS / 1000} s`);
+  }
+
+  /** From where the system before left it into memory, to stay there. */
+  async #takeCarried(chunk: number): Promise<Uint8Array> {
+    try {
+      const bytes = (await this.#carried?.read(chunk)) ?? new Uint8Array(0);
+      // What is the same bytes comes with it, as it is held with it.
+      for (const each of [chunk, ...this.twins.othersOf(chunk)]) this.memory.put(each, bytes);
+      return bytes;
+    } finally {
+      this.#carried?.drop(chunk);
+    }
   }
 
   /** The whole image fits: what was read once stays. Else the last few chunks do. */

@@ -1,6 +1,7 @@
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { MS, mount, readMounts } from '../../linux/mount.ts';
 import { exec } from '../../linux/process.ts';
+import { CARRIED } from '../../root/again.ts';
 import { readProcesses } from '../../root/processes.ts';
 import { planUnmounts } from '../../root/shutdown.ts';
 
@@ -20,9 +21,20 @@ export function beginAgain(): never {
     ...stopWatchdogs(),
   ];
   if (left.length > 0) throw new Error(left.join('; '));
-  // systemd leaves it read-only
-  mount({ source: 'none', target: '/', flags: MS.REMOUNT });
+  makeWritable();
   exec('/init', ['/init'], ENVIRONMENT);
+}
+
+/** systemd leaves the initramfs read-only. */
+function makeWritable(): void {
+  mount({ source: 'none', target: '/', flags: MS.REMOUNT });
+}
+
+/** The daemon below the root, which ends next, leaves what it has of the image in memory to the next system's. */
+export function makeRoomForCarried(): void {
+  makeWritable();
+  rmSync(CARRIED, { recursive: true, force: true });
+  mkdirSync(CARRIED, { mode: 0o700 });
 }
 
 /**

@@ -2,8 +2,8 @@ import { writeSync } from 'node:fs';
 import { describeError } from '../../linux/describe-error.ts';
 import { type RebootVerb, reboot, syncAll } from '../../linux/reboot.ts';
 import { readAgain } from '../../root/again.ts';
-import { parseShutdownVerb, shutDown, shutdownSystem } from '../../root/shutdown.ts';
-import { beginAgain } from './begin-again.ts';
+import { parseShutdownVerb, type ShutdownSystem, shutDown, shutdownSystem } from '../../root/shutdown.ts';
+import { beginAgain, makeRoomForCarried } from './begin-again.ts';
 
 /** What hangs in the kernel, a disk that was pulled out, does not keep the machine from its end. */
 const LONGEST_MS = 120_000;
@@ -16,13 +16,29 @@ function say(line: string): void {
   }
 }
 
-function beginAgainOr(reset: () => void): void {
-  try {
-    beginAgain();
-  } catch (error) {
-    say(`the machine is reset, since it cannot begin anew without: ${describeError(error)}`);
-    reset();
-  }
+/** The shutdown of a system that another one follows without a reset. */
+function followed(system: ShutdownSystem): ShutdownSystem {
+  return {
+    ...system,
+    end(which) {
+      if (which === 'storage') {
+        try {
+          makeRoomForCarried();
+        } catch (error) {
+          say(`the next system fetches all of its image: ${describeError(error)}`);
+        }
+      }
+      return system.end(which);
+    },
+    reboot(verb) {
+      try {
+        beginAgain();
+      } catch (error) {
+        say(`the machine is reset, since it cannot begin anew without: ${describeError(error)}`);
+        system.reboot(verb);
+      }
+    },
+  };
 }
 
 /**
@@ -53,7 +69,7 @@ export async function endMachine(word: string | undefined): Promise<void> {
   try {
     const system = shutdownSystem(say);
     const again = verb === 'restart' && readAgain() !== undefined;
-    await shutDown(verb, again ? { ...system, reboot: (how) => beginAgainOr(() => system.reboot(how)) } : system);
+    await shutDown(verb, again ? followed(system) : system);
   } catch (error) {
     end(describeError(error));
   }

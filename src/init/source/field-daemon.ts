@@ -37,6 +37,8 @@ export interface FieldDaemonRequest {
   readonly origins: readonly string[];
   /** Where chunks are kept over reboots, and how many bytes of them. */
   readonly store?: { readonly path: string; readonly keepBytes: number } | undefined;
+  /** Where a daemon without a store leaves what it has in memory to the next system's, and takes it over from the last. */
+  readonly carried?: string | undefined;
   /** `UP[/DOWN]`, bytes per second. */
   readonly limit: string | undefined;
   /** Which room this machine is in. */
@@ -50,7 +52,7 @@ export interface FieldDaemonRequest {
 
 /** The daemon's command line, in the initramfs. Pure. */
 export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
-  const { name, id, imagePath, indexPath, peers, origins, store, limit, site } = request;
+  const { name, id, imagePath, indexPath, peers, origins, store, carried, limit, site } = request;
   const { keyFile, keysDirectory, hasDevice } = request;
   return [
     ...['/init', 'field', 'up', '--name', name, '--control', FIELD_SOCKET],
@@ -61,6 +63,7 @@ export function fieldCommand(request: FieldDaemonRequest): readonly string[] {
     ...peers.flatMap((peer) => ['--peer', peer]),
     ...origins.flatMap((origin) => ['--origin', origin]),
     ...(store === undefined ? [] : ['--store', seenFromInitramfs(store.path), '--keep', String(store.keepBytes)]),
+    ...(carried === undefined ? [] : ['--carried', carried]),
     ...(limit === undefined ? [] : ['--limit', limit]),
     ...(site === undefined ? [] : ['--site', site]),
     ...(keyFile === undefined ? [] : ['--key', keyFile]),

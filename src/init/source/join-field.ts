@@ -3,6 +3,7 @@ import { describeError } from '../../linux/describe-error.ts';
 import { type BlockDevice, readBlockDevices } from '../../media/block-devices.ts';
 import { decodeSquashfsIdentity } from '../../media/candidate.ts';
 import { readStart } from '../../media/media-access.ts';
+import { CARRIED } from '../../root/again.ts';
 import { copyToRam, RAM_COPY } from '../../root/toram.ts';
 import { SUPERBLOCK_SIZE } from '../../squashfs/superblock.ts';
 import type { BootLog, StageDone } from '../boot-log.ts';
@@ -125,6 +126,7 @@ async function join(
       indexPath: provenIndex,
       keysDirectory: provenIndex === undefined ? undefined : KEYS,
       store: field.store,
+      carried: field.store === undefined ? CARRIED : undefined,
     },
     'now',
   );

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { totalmem, uptime } from 'node:os';
+import { totalmem } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,9 +24,11 @@ import { type NbdAddress, NbdServer } from '../../nbd/server.ts';
 import { becomeStorageDaemon } from '../../nbd/storage-daemon.ts';
 import { type NbdTarget, parseNbdTarget } from '../../nbd/target.ts';
 import { parseResolvConf } from '../../net/address-plan.ts';
+import { systemSeconds } from '../../root/again.ts';
 import type { BootWatch } from '../boot-watch.ts';
 import { UsageError } from '../command.ts';
 import { CacheWatch } from './cache-watch.ts';
+import { carryOver, openCarried } from './carried.ts';
 import { indexPath, type OpenedImage, open } from './image.ts';
 import { keepSignature, rulesOf } from './papers.ts';
 import { watchProcessors } from './processors.ts';
@@ -64,6 +66,8 @@ function letGoOfStart(): void {
 
 function checkWords(values: Values): void {
   if (values.image === undefined && values.id === undefined) throw new UsageError('up needs --image or --id');
+  if (values.carried !== undefined && (values.image ?? values.store) !== undefined)
+    throw new UsageError('--carried is for a node that keeps its chunks in memory');
   if (values.id !== undefined && !/^[0-9a-f]{64}$/i.test(values.id)) throw new UsageError('--id takes 64 hex digits');
 }
 
@@ -83,7 +87,7 @@ async function firstLine(input: Readable, signal: AbortSignal): Promise<string> 
 /** `viver field up`: stays until SIGTERM or SIGINT. */
 export async function up(values: Values, signal: AbortSignal): Promise<void> {
   checkWords(values);
-  const startedAt = uptime();
+  const startedAt = systemSeconds();
   const told = values.listen === TOLD_LATER ? undefined : listenAddress(values.listen ?? `0.0.0.0:${DEFAULT_PORT}`);
   const peers = (values.peer ?? []).map((peer) =>
     word('peer', () => {
@@ -112,6 +116,7 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
     rules,
     medium: cache?.medium ?? opened.file,
     store: values.store === undefined ? undefined : new ChunkStore(values.store),
+    carried: values.carried === undefined ? undefined : await openCarried(values.carried),
     node: values.store === undefined ? undefined : await nodeIdOf(values.store),
     origins,
     listen,
@@ -168,6 +173,7 @@ export async function up(values: Values, signal: AbortSignal): Promise<void> {
   const ending = served === undefined ? aborted(signal) : aborted(signal).then(served.unused);
   await Promise.race([ending, ...(served === undefined ? [] : [served.ended])]);
   await node.leave();
+  if (values.carried !== undefined) await carryOver(node, values.carried);
 }
 
 /** Of an image that this machine may run from by itself. An image that was read as a whole is in memory as such. */

@@ -13,6 +13,7 @@ const OPTIONS = {
   profile: { type: 'string' },
   keep: { type: 'string' },
   store: { type: 'string' },
+  carried: { type: 'string' },
   nbd: { type: 'string' },
   control: { type: 'string' },
   key: { type: 'string' },

@@ -3,7 +3,7 @@ import { tmpdir, uptime } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { askAgain, forgetAgain, parseAgain, readAgain } from '../../../src/root/again.ts';
+import { askAgain, forgetAgain, noteBegun, parseAgain, readAgain, readBegun } from '../../../src/root/again.ts';
 
 const again = { server: '10.0.0.1', commandLine: 'viver.image=class-7 panic=30' };
 
@@ -33,6 +33,17 @@ test('an old wish, one of another boot, and what no kernel would be given count 
     expect(parseAgain(bad, 1000), bad).toBeUndefined();
   expect(parseAgain(`1000 10.0.0.1 ${'a'.repeat(2048)}\n`, 1000)).toBeUndefined();
   expect(() => askAgain({ ...again, commandLine: 'a\nb' }, '/nowhere/at-all')).toThrow('no command line');
+});
+
+test('a system that began so knows by whom, and how long it has run itself', () => {
+  const work = mkdtempSync(join(tmpdir(), 'begun-'));
+  const path = join(work, 'begun-again');
+  expect(readBegun(path)).toBeUndefined();
+  noteBegun(again, path);
+  const { server, atSeconds = 0 } = readBegun(path) ?? {};
+  expect(server).toBe(again.server);
+  expect(Math.abs(atSeconds - uptime())).toBeLessThan(60);
+  rmSync(work, { recursive: true });
 });
 
 test('whatever is in the file, it is read or not', () => {

@@ -41,6 +41,11 @@ test('peers that would have to be looked up are left out where the image is at h
   ]);
 });
 
+test('a machine without a store takes over what the system before had in memory, and leaves its own to the next', () => {
+  const request = { name: 'default', id: ID, imagePath: undefined, keyFile: undefined, hasDevice: true };
+  expect(fieldCommand({ ...asked, ...request, carried: '/carried' }).join(' ')).toContain('--carried /carried');
+});
+
 test('a store on a local disk is reached through process 1, with what it may take', () => {
   const store = { path: '/run/viver/private/store/viver/store', keepBytes: 5_000_000 };
   const request = { name: 'default', id: undefined, imagePath: undefined, keyFile: undefined, hasDevice: true };
