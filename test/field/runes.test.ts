@@ -239,6 +239,15 @@ describe('several machines', () => {
     expect(found.lines).toHaveLength(3);
   });
 
+  test('a machine that loads slowly gets the first stage for initrd, unless that came to nothing; without one, the initrd', async () => {
+    expect(await play('a machine whose loader is slow', 'machine-scenarios')).toEqual({
+      isRight: true,
+      got: ['initrd of one\n', 'first stage of', 'initrd of one\n', 'first stage of'],
+      part: 'initrd of one\n',
+      without: { word: 'none', got: 'initrd of old\n' },
+    });
+  });
+
   test('two that find an empty network at once agree without harm', async () => {
     expect(await play('two find an empty network at once')).toEqual({ different: true, lease: 'undionly.kpxe' });
   });

@@ -92,6 +92,7 @@ export function tftpNews(line: string): BootNews | undefined {
 /** What a machine does that asks for a boot file; undefined for files that are not its system's. */
 export function fileNews(address: string, file: string, share: number): BootNews | undefined {
   if (file === 'vmlinuz') return { address, step: 'kernel', share };
+  if (file === 'first-stage.zst') return { address, step: 'initrd', share: 0 };
   if (file === 'viverrd.zst') return share >= 1 ? { address, step: 'started' } : { address, step: 'initrd', share };
   return undefined;
 }

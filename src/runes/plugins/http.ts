@@ -1,10 +1,6 @@
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import { tellOthersBoot } from '../../field/control.ts';
 import type { FieldStatus } from '../../field/status.ts';
 import { describeError } from '../../linux/describe-error.ts';
-import { resolveBelow } from '../../root/resolve-below.ts';
-import { rootReader } from '../../root/root-reader.ts';
 import type { BootSteering, PublishedStatus } from '../engine/interfaces.ts';
 import { definePlugin } from '../engine/plugin.ts';
 import { NO_SETTINGS } from '../engine/role-settings.ts';
@@ -15,8 +11,8 @@ import { type Extent, fetchStatuses } from '../peers.ts';
 import { FIELD_SOCKET, HTTP_PORT } from '../places.ts';
 import { logOfAskers, RateLimit } from '../rate-limit.ts';
 import { isSecureBoot } from '../secure-boot.ts';
-import { findBootFiles, LOWER } from '../web/boot-files.ts';
-import { type BootPlan, grubOf, ipxeOf, sha256OfFile } from '../web/boot-plan.ts';
+import { BOOT_FILES, findBootFiles, LOWER } from '../web/boot-files.ts';
+import { type BootPlan, grubOf, ipxeOf } from '../web/boot-plan.ts';
 import {
   againToDiskScript,
   askMacScript,
@@ -27,9 +23,12 @@ import {
 } from '../web/boot-script.ts';
 import { cached } from '../web/cached.ts';
 import { clientHostname, clientRole, imageHostname, macOf } from '../web/client-role.ts';
-import { flightFor } from '../web/flight.ts';
+import { FileSum } from '../web/file-sum.ts';
+import { initrdFrom, SlowLoads, type WholeInitrd } from '../web/first-stage.ts';
+import { inFlightsOf } from '../web/flight.ts';
 import { ownerOf } from '../web/image-owner.ts';
 import { CARD_QUERY, otherCard, vlanOfCard } from '../web/ipxe-card.ts';
+import { otherFile } from '../web/other-files.ts';
 import { PasswordGate } from '../web/password.ts';
 import { type BootableImage, mergeImages, pickWanted } from '../web/pick-image.ts';
 import { SentToDisk } from '../web/sent-to-disk.ts';
@@ -47,8 +46,8 @@ const ANSWER_MS = 1000;
 const FIELD_MS = 500;
 /** A room behind a router that hides its addresses, switched on at once: each machine asks two or three times. */
 const SCRIPTS_OF_ONE = { burst: 500, perSecond: 20 };
-/** What an image must have in /boot for others to boot by it. */
-const BOOT_FILES = ['vmlinuz', 'viverrd.zst'];
+/** Whether this machine has become the one that serves is looked at so often. */
+const SERVING_LOOK_MS = 1000;
 /** Files below this are given at once: a redirect would cost more. */
 const SPREAD_BYTES = 1 << 20;
 
@@ -84,6 +83,9 @@ export default definePlugin({
     let steering: BootSteering | undefined;
     let imageId = machine.image?.id;
     const progress = new BootProgress();
+    const [kernel, initrd, firstStage] = ['vmlinuz', 'viverrd.zst', 'first-stage.zst'].map((name) => files.get(name));
+    const initrdSum = new FileSum(initrd?.path ?? '');
+    const slowLoads = new SlowLoads();
     let isTold = false;
     const hear = (news: BootNews | undefined): void => {
       if (news === undefined) return;
@@ -151,6 +153,8 @@ export default definePlugin({
       const own = { name: machine.image?.name ?? field.image.name, id: field.image.id };
       const offered = context.has('images') ? await context.ask('images').list() : [];
       const inherited = inheritedWords(machine.commandLine);
+      const { helpers, offers } = await around();
+      const whole = isGrub === true || firstStage === undefined ? undefined : wholeOf(initrdSum.known, helpers);
       const others = mergeImages(
         [
           ...offered.map(({ name, id, peer }) => ({
@@ -161,7 +165,7 @@ export default definePlugin({
             ...{ ...image, peers: nodes, from: address, words: inherited },
             directory: `http://${address}:${HTTP_PORT}/boot`,
           })),
-          ...(await around()).offers,
+          ...offers,
         ],
         own.id,
       );
@@ -207,6 +211,7 @@ export default definePlugin({
         peers: [network.address, ...peers],
         words: isOwn ? [...words, ...steered] : words,
         ...(vlan === undefined ? {} : { vlan }),
+        whole,
         hasMemtest: files.has('memtest.bin') && files.has('memtest.efi'),
         menu: isMenu ? 'open' : settings.menu,
         ...(isLocked ? { lockedMenu: `/boot/menu.ipxe?mac=${mac}&${CARD_QUERY}` } : {}),
@@ -230,23 +235,18 @@ export default definePlugin({
       return { kind: 'text', type: 'text/plain', text: isFirst ? taggedAskScript(base, isAsked, text) : text };
     };
 
-    let initrdSum: Promise<string> | undefined;
+    /** What a first stage fetches, and from whom; undefined: not known yet. */
+    const wholeOf = (sha256: string | undefined, helpers: Around['helpers']): WholeInitrd | undefined => {
+      if (sha256 === undefined || initrd === undefined) return undefined;
+      const givers = [base, ...helpers.filter(({ isWhole }) => isWhole).map((helper) => helper.base)];
+      return initrdFrom({ sha256, sizeBytes: initrd.sizeBytes }, givers);
+    };
+
     const grub = async (mac: string, from: string): Promise<string> => {
       const found = await plan({ mac, vlan: undefined, isGrub: true }, from, false);
-      const initrd = files.get('viverrd.zst');
-      if (found.kind === 'boot' && initrd !== undefined) {
-        hear({ address: from, mac, step: 'script' });
-        // Read once, when the first machine wants it.
-        initrdSum ??= sha256OfFile(initrd.path);
-        initrdSum.catch(() => {
-          initrdSum = undefined;
-        });
-        const { sizeBytes } = initrd;
-        const { helpers } = await around();
-        const givers = [base, ...helpers.filter(({ isWhole }) => isWhole).map((helper) => helper.base)];
-        return grubOf(found, mac, { sha256: await initrdSum, sizeBytes }, givers);
-      }
-      return grubOf(found, mac);
+      if (found.kind !== 'boot') return grubOf(found, mac);
+      hear({ address: from, mac, step: 'script' });
+      return grubOf(found, mac, wholeOf(await initrdSum.get(), (await around()).helpers));
     };
 
     const gates = new Map<string, PasswordGate>();
@@ -282,12 +282,23 @@ export default definePlugin({
         ),
       };
     });
+    /** Whether a machine that asks for the initrd is to get the first stage. */
+    const isSlow = (from: string): boolean => {
+      if (kernel === undefined || initrd === undefined || firstStage === undefined) return false;
+      const sizes = { kernel: kernel.sizeBytes, initrd: initrd.sizeBytes, firstStage: firstStage.sizeBytes };
+      if (!slowLoads.isFor(from, sizes, performance.now())) return false;
+      tell(`${from} loads slowly: it gets the first stage, by which Linux fetches the initrd`, from);
+      return true;
+    };
     const file = async (name: string, query: URLSearchParams, from: string): Promise<Answer | undefined> => {
       const found = files.get(name);
       if (found === undefined) return undefined;
       const { sizeBytes } = found;
       const here = query.has('here');
       const part = parsePart(query.get('bytes'), sizeBytes);
+      if (found === kernel) slowLoads.kernelAsked(from, performance.now());
+      if (found === initrd && part !== undefined) slowLoads.fetches(from);
+      if (found === initrd && query.has('first') && isSlow(from)) return await file('first-stage.zst', query, from);
       const { start, end } = part ?? { start: 0, end: sizeBytes };
       const onProgress = (share: number): void =>
         hear(fileNews(from, name, (start + share * (end - start)) / sizeBytes));
@@ -310,17 +321,8 @@ export default definePlugin({
       return { kind: 'redirect', to: `${helper.base}/boot/${name}?here${asked}` };
     };
 
-    /** `NAME/vmlinuz` of another image: from here only, since only here its medium is. */
-    const otherFile = async (path: string, query: URLSearchParams): Promise<Answer | undefined> => {
-      const [name = '', file = '', more] = path.split('/');
-      if (more !== undefined || !BOOT_FILES.includes(file) || !context.has('images')) return undefined;
-      const directory = await context.ask('images').directory(name);
-      // links of the image lead to files of the image
-      const below = directory === undefined ? undefined : resolveBelow(directory, `/boot/${file}`, rootReader);
-      if (directory === undefined || below === undefined) return undefined;
-      const found = join(directory, below);
-      return { kind: 'file', path: found, sizeBytes: statSync(found).size, ...inFlightsOf(query) };
-    };
+    const imageDirectory = async (name: string) =>
+      context.has('images') ? await context.ask('images').directory(name) : undefined;
 
     /** Of other plugins. */
     const answers = new Map<string, (from: string) => Promise<unknown>>();
@@ -351,11 +353,18 @@ export default definePlugin({
         }
         if (path === '/boot/menu.ipxe') return await menu(query, from, authorization);
         const name = path.slice('/boot/'.length);
-        return name.includes('/') ? await otherFile(name, query) : await file(name, query, from);
+        return name.includes('/') ? await otherFile(name, query, imageDirectory) : await file(name, query, from);
       },
     });
     await server.listen(network.address, HTTP_PORT);
     context.defer(() => server.close());
+    // Who serves makes the sum before anybody wants it: nobody who boots is kept waiting for it.
+    const serving = setInterval(() => {
+      if (firstStage === undefined || ['standby', undefined].includes(published.dhcp?.().mode)) return;
+      clearInterval(serving);
+      initrdSum.get().catch((error: unknown) => context.log(describeError(error)));
+    }, SERVING_LOOK_MS).unref();
+    context.defer(() => clearInterval(serving));
     routes.start();
     context.defer(() => routes.stop());
     return {
@@ -378,12 +387,6 @@ export default definePlugin({
     };
   },
 });
-
-/** What a file is sent by to a machine that says which card it loads by. */
-function inFlightsOf(query: URLSearchParams): { flightBytes?: number } {
-  const flightBytes = flightFor(query.get('chip'));
-  return flightBytes === undefined ? {} : { flightBytes };
-}
 
 /** A machine that boots by network, as far as it says who it is. */
 interface Booting {

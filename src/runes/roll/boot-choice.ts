@@ -27,7 +27,8 @@ export function parseBootChoice(script: string, mac: string): BootChoice {
   const directory = /^(.*)\/vmlinuz(?:\?.*)?$/.exec(url.replace('$' + '{base}', base))?.[1];
   const commandLine = words
     .split(' ')
-    .filter((word) => !word.startsWith('initrd='))
+    // of the loader's own, and of the first stage, which has nothing to do here
+    .filter((word) => !/^(initrd|viver\.first)=/.test(word))
     .join(' ')
     .replaceAll('$' + '{netX/mac:hexhyp}', mac.replaceAll(':', '-'));
   const { name, id } = parseImageReference(/(?:^| )viver\.image=(\S+)/.exec(commandLine)?.[1] ?? '');

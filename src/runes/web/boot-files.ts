@@ -12,6 +12,9 @@ export interface BootFile {
   readonly sizeBytes: number;
 }
 
+/** What an image must have in /boot for others to boot by it. */
+export const BOOT_FILES: readonly string[] = ['vmlinuz', 'viverrd.zst'];
+
 /** The image itself, below what the running system wrote over it. */
 export const LOWER = '/run/viver/lower';
 

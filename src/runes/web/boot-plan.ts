@@ -1,6 +1,3 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { HTTP_PORT } from '../places.ts';
 import {
   type BootScript,
@@ -11,6 +8,7 @@ import {
   notHereScript,
   ownersScript,
 } from './boot-script.ts';
+import type { WholeInitrd } from './first-stage.ts';
 import { type GrubStart, grubScript } from './grub-script.ts';
 
 /** What a machine that boots by network is to start, before it is said in its loader's language. */
@@ -36,31 +34,17 @@ export function ipxeOf(plan: Exclude<BootPlan, { kind: 'unavailable' }>, mac: st
   return owner === undefined || mac === undefined ? text : ownersScript(`http://${owner}:${HTTP_PORT}`, mac, text);
 }
 
-/** Machines that give the initrd at the same time: more make it no faster, and each is named on the command line. */
-const MOST_GIVERS = 4;
-
 /**
  * For GRUB, on a machine with Secure Boot on. It shows no menu: what it may start is the kernel that this server has.
  * Pure.
- * @param initrd its SHA-256 and size; must be there for a plan to boot
- * @param givers `http://ADDRESS:PORT` of the machines that have it
+ * @param initrd must be there for a plan to boot
  */
-export function grubOf(
-  plan: BootPlan,
-  mac: string,
-  initrd?: { readonly sha256: string; readonly sizeBytes: number },
-  givers: readonly string[] = [],
-): string {
+export function grubOf(plan: BootPlan, mac: string, initrd?: WholeInitrd): string {
   const owner = 'owner' in plan ? plan.owner : undefined;
-  return grubScript(startOf(plan, mac, initrd, givers), owner);
+  return grubScript(startOf(plan, mac, initrd), owner);
 }
 
-function startOf(
-  plan: BootPlan,
-  mac: string,
-  initrd: { readonly sha256: string; readonly sizeBytes: number } | undefined,
-  givers: readonly string[],
-): GrubStart {
+function startOf(plan: BootPlan, mac: string, initrd: WholeInitrd | undefined): GrubStart {
   if (plan.kind === 'keyed')
     return { kind: 'away', why: 'the machines here share their image by a key, which is never sent by network' };
   if (plan.kind === 'unavailable') return { kind: 'wait', why: plan.why };
@@ -79,14 +63,6 @@ function startOf(
       kind: 'away',
       why: `the role of this machine wants the image ${other.name}, which needs Secure Boot off (its kernel is not served to GRUB)`,
     };
-  const from = givers.slice(0, MOST_GIVERS).map((giver) => giver.replace('http://', ''));
   const words = kernelWords(script.image, script, mac.replaceAll(':', '-'));
-  return { kind: 'boot', name: script.image.name, words, initrd, from };
-}
-
-/** @returns in hexadecimal */
-export async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
-  return hash.digest('hex');
+  return { kind: 'boot', name: script.image.name, words, initrd };
 }

@@ -3,6 +3,7 @@
  * (menu, prompt, sanboot) has a way on without it.
  */
 
+import { firstStageWord, type WholeInitrd } from './first-stage.ts';
 import { CARD_QUERY, ipxe } from './ipxe-card.ts';
 
 export interface ScriptImage {
@@ -34,6 +35,8 @@ export interface BootScript {
   readonly peers: readonly string[];
   /** Words that the started machine gets as this one has them: its consoles. */
   readonly words: readonly string[];
+  /** What the first stage would fetch of the server's own image, should the machine get that for initrd; undefined: it does not. */
+  readonly whole?: WholeInitrd | undefined;
   /** The VLAN that it boots by. Its image is there, and may not be on the wire itself. */
   readonly vlan?: number;
   readonly hasMemtest: boolean;
@@ -125,9 +128,10 @@ export function kernelWords(
   ];
 }
 
-function kernelLine(image: ScriptImage, more: Pick<BootScript, 'peers' | 'words' | 'vlan'>): string {
+function kernelLine(image: ScriptImage, more: Pick<BootScript, 'peers' | 'words' | 'vlan' | 'whole'>): string {
+  const first = more.whole === undefined ? [] : [safeWord(firstStageWord(more.whole))];
   // by UEFI the kernel asks for its initrd by name
-  return ['initrd=viverrd.zst', ...kernelWords(image, more, ipxe('netX/mac:hexhyp'))].join(' ');
+  return ['initrd=viverrd.zst', ...first, ...kernelWords(image, more, ipxe('netX/mac:hexhyp'))].join(' ');
 }
 
 /** What a server wants to know of a machine whose image or role others may have; and by which VLAN it boots. */
@@ -228,11 +232,11 @@ const FAILED = [
 /** @throws Error when a name or peer could be taken for something else by iPXE or the kernel */
 export function bootScript(script: BootScript): string {
   const { base, image, others, hasMemtest } = script;
-  const start = (label: string, directory: string, line: string) => [
+  const start = (label: string, directory: string, line: string, more = { name: '', query: '' }) => [
     `:${label}`,
     // a machine it is sent to may go away; `?here` sends nowhere else
     `kernel ${directory}/vmlinuz?${CHIP} ${line} || kernel ${directory}/vmlinuz?here&${CHIP} ${line} || goto failed`,
-    `initrd ${directory}/viverrd.zst?${CHIP} || initrd ${directory}/viverrd.zst?here&${CHIP} || goto failed`,
+    `initrd ${more.name}${directory}/viverrd.zst?${CHIP}${more.query} || initrd ${directory}/viverrd.zst?here&${CHIP} || goto failed`,
     'boot || goto failed',
     '',
   ];
@@ -246,13 +250,16 @@ export function bootScript(script: BootScript): string {
   const fromOf = ({ from }: OtherScriptImage) => (from === undefined ? '' : ` from ${safeWord(from)}`);
   const timeout = typeof script.menu === 'number' ? `--timeout ${script.menu * 1000} ` : '';
   const head = ['#!ipxe', '# Served by VIVER.', `set base ${safeWord(base)}`, ...toMenu(script, first), ''];
+  const { whole } = script;
+  // The server sees by how long the kernel took whether the first stage is sooner, and may give that instead.
+  const maybeFirst = whole === undefined ? undefined : { name: '--name viverrd.zst ', query: '&first' };
   const boots = [
-    ...start('viver', own, kernelLine(image, script)),
+    ...start('viver', own, kernelLine(image, script), maybeFirst),
     ...others.flatMap((other, i) =>
       start(
         `other${i}`,
         safeWord(other.directory),
-        kernelLine(other, { ...script, peers: other.peers, words: other.words ?? script.words }),
+        kernelLine(other, { ...script, whole: undefined, peers: other.peers, words: other.words ?? script.words }),
       ),
     ),
   ];
@@ -271,7 +278,11 @@ export function bootScript(script: BootScript): string {
     `choose ${timeout}--default ${first.label} selected && goto ${ipxe('selected')} || goto ${first.label}`,
     '',
     ...boots,
-    ...start('rescue', own, kernelLine(image, { ...script, words: [...script.words, 'viver.rescue'] })),
+    ...start(
+      'rescue',
+      own,
+      kernelLine(image, { ...script, whole: undefined, words: [...script.words, 'viver.rescue'] }),
+    ),
     ':local',
     '# A UEFI firmware goes on with its next boot entry; the server remembers, should that be the network again.',
     `iseq ${PLATFORM} efi && goto localefi ||`,

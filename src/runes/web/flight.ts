@@ -26,6 +26,12 @@ export function flightFor(chip: string | null): number | undefined {
   return segments === undefined ? undefined : segments * SEGMENT_BYTES;
 }
 
+/** What a file is sent by to a machine that says in its question which card it loads by. */
+export function inFlightsOf(query: URLSearchParams): { flightBytes?: number } {
+  const flightBytes = flightFor(query.get('chip'));
+  return flightBytes === undefined ? {} : { flightBytes };
+}
+
 /** About the time that a packet takes there and back. */
 const FIRST_WAIT_MS = 1;
 const GROWTH = 1.25;

@@ -3,6 +3,7 @@
  * does the same with Secure Boot off: iPXE, started by GRUB, finds no network card, because GRUB holds it. Pure.
  */
 import { safeWord } from './boot-script.ts';
+import { firstStageWord, type WholeInitrd } from './first-stage.ts';
 
 /** Below the directory of TFTP: GRUB's own prefix. */
 export const GRUB_DIRECTORY = 'grub';
@@ -33,10 +34,7 @@ export type GrubStart =
       readonly name: string;
       /** The kernel's command line. */
       readonly words: readonly string[];
-      /** SHA-256 of the initrd, in hexadecimal, and its size in bytes. */
-      readonly initrd: { readonly sha256: string; readonly sizeBytes: number };
-      /** Machines that give it, `ADDRESS:PORT`. */
-      readonly from: readonly string[];
+      readonly initrd: WholeInitrd;
     }
   /** To the next boot entry of the firmware. */
   | { readonly kind: 'away'; readonly why: string }
@@ -58,12 +56,11 @@ export function grubScript(start: GrubStart, owner?: string): string {
 function linesOf(start: GrubStart): string[] {
   if (start.kind === 'away') return [echo(start.why), 'sleep 3', 'exit'];
   if (start.kind === 'wait') return [echo(`${start.why}; asking again in 10 seconds`), 'sleep 10'];
-  const { name, words, initrd, from } = start;
-  const first = `viver.first=${initrd.sha256}/${initrd.sizeBytes}@${from.join(',')}`;
+  const { name, words, initrd } = start;
   return [
     echo(`loading the kernel of ${safeWord(name)} and the first stage`),
     // "failed" is said by GRUB itself, with what and why
-    `if linux /vmlinuz ${[...words, first].map(safeWord).join(' ')}; then`,
+    `if linux /vmlinuz ${[...words, firstStageWord(initrd)].map(safeWord).join(' ')}; then`,
     '  if initrd /first-stage.zst; then boot; fi',
     'fi',
     'sleep 5',

@@ -25,6 +25,8 @@ export interface MachineRecord {
   readonly signingKeys?: Readonly<Record<string, string>>;
   /** Its initramfs has the executable: it gives other images, too. */
   readonly hasProgram?: boolean;
+  /** Its image has a first stage for machines that boot by network. */
+  readonly hasFirstStage?: boolean;
   /** As after a boot from a medium: /init has left no daemon, RUNES starts one (with hasProgram). */
   readonly ownField?: boolean;
   /** The key of its field. */

@@ -21,6 +21,7 @@ const {
   plugins,
   signingKeys = {},
   hasProgram = false,
+  hasFirstStage = false,
   ownField = false,
   words = '',
 }: MachineRecord = JSON.parse(process.argv[2] ?? '');
@@ -53,6 +54,10 @@ mkdirSync('/run/viver/lower/etc', { recursive: true });
 writeFileSync('/run/viver/lower/etc/hostname', 'pc\n');
 writeFileSync('/run/viver/lower/boot/vmlinuz', Buffer.alloc(2 << 20, `kernel of ${name}\n`));
 writeFileSync('/run/viver/lower/boot/viverrd.zst', Buffer.alloc(3 << 20, `initrd of ${name}\n`));
+if (hasFirstStage) {
+  mkdirSync('/run/viver/lower/boot/viver-net');
+  writeFileSync('/run/viver/lower/boot/viver-net/first-stage.zst', `first stage of ${name}\n`);
+}
 const report = {
   ready: true,
   image: { name: imageName, id: null, path: image },

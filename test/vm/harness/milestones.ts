@@ -13,6 +13,7 @@ const ROWS: readonly Row[] = [
   { line: /\/vmlinuz\.\.\..* ok$/, say: () => 'kernel loaded' },
   { line: /\/viverrd\.zst\.\.\..* ok$/, say: () => 'initrd loaded' },
   { line: /\bLinux version (\S+)/, say: ([version]) => `Linux ${version} starts` },
+  { line: /viver: first stage: (.*)$/, say: ([said]) => `first stage: ${said}` },
   { line: /\bRun \/init as init process/, say: () => '/init starts' },
   { line: /viver: (\[\d\/\d\] \S+ … .*)$/, say: ([stage]) => stage ?? '' },
   {

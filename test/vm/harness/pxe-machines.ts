@@ -19,14 +19,18 @@ const run = promisify(execFile);
 export const BOOT_SECONDS = 400;
 
 /** smallImage with VIVER's own kernel and initrd in its /boot: a machine that runs it can boot others. */
-export async function servingImage(base?: Image, name = 'serving'): Promise<Image> {
+export async function servingImage(
+  base?: Image,
+  name = 'serving',
+  { hasFirstStage = true }: { readonly hasFirstStage?: boolean } = {},
+): Promise<Image> {
   base ??= await smallImage();
   const boot = [product('vmlinuz'), product('viverrd.zst')];
   // For machines with Secure Boot on.
   const net = {
     'shimx64.efi': product('loaders/BOOTX64.EFI'),
     'grubx64.efi': product('loaders/grubnetx64.efi'),
-    'first-stage.zst': product('first-stage.zst'),
+    ...(hasFirstStage ? { 'first-stage.zst': product('first-stage.zst') } : {}),
   };
   const sqfs = await made(
     `${name}.sqfs`,

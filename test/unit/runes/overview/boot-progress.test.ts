@@ -26,6 +26,7 @@ test('a machine is followed from its address to its kernel', () => {
   hear(dhcpNews(`DHCPACK(eth0) ${address} ${mac}`), 3000); // iPXE's own question
   hear({ address, step: 'script' }, 4000);
   hear(fileNews(address, 'vmlinuz', 0.5), 5000);
+  hear(fileNews(address, 'first-stage.zst', 0.5), 7000);
   hear(fileNews(address, 'viverrd.zst', 0.25), 8000);
   hear(fileNews(address, 'viverrd.zst', 1), 12_000);
   expect(steps).toEqual([
@@ -34,6 +35,7 @@ test('a machine is followed from its address to its kernel', () => {
     'has the boot loader',
     'has the boot menu',
     'loads the kernel, 50 %',
+    'loads the initrd, 0 %',
     'loads the initrd, 25 %',
     'has everything, its kernel starts',
   ]);

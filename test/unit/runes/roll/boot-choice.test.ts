@@ -38,6 +38,11 @@ test.each(['ask', 'none', 10] as const)('what a loader would start is read from 
   });
 });
 
+test('a machine that starts anew without a loader needs no first stage', () => {
+  const whole = { sha256: one, sizeBytes: 55_000_000, from: ['10.0.0.1:20080'] };
+  expect(parseBootChoice(bootScript({ ...script, whole }), mac)).toEqual(own);
+});
+
 test('a script that starts something else says what, or that another machine knows', () => {
   const whole = bootScript(script);
   for (const [text, why] of [

@@ -30,6 +30,7 @@ const script: BootScript = {
 };
 const lines = bootScript(script).split('\n');
 /** iPXE says what card it loads by. */
+const BASE = '$' + '{base}';
 const CHIP = `chip=$${'{netX/chip:uristring}'}`;
 
 describe('the boot script', () => {
@@ -48,6 +49,23 @@ describe('the boot script', () => {
       'console=ttyS0,115200',
       'panic=30',
     ]);
+  });
+
+  test("the server's own image may come by the first stage, which is told what to fetch; nothing else does", () => {
+    const whole = { sha256: id, sizeBytes: 55_000_000, from: ['10.86.0.9:20080', '10.86.0.10:20080'] };
+    const rows = bootScript({ ...script, whole }).split('\n');
+    const [kernel = '', initrd = ''] = rows.slice(rows.indexOf(':viver') + 1);
+    const word = `viver.first=${id}/55000000@10.86.0.9:20080,10.86.0.10:20080`;
+    expect(kernel).toContain(` initrd=viverrd.zst ${word} viver.image=debian@`);
+    expect(initrd).toBe(
+      `initrd --name viverrd.zst ${BASE}/boot/viverrd.zst?${CHIP}&first || initrd ${BASE}/boot/viverrd.zst?here&${CHIP} || goto failed`,
+    );
+    for (const label of ['other0', 'rescue']) {
+      const at = rows.indexOf(`:${label}`);
+      expect(rows.slice(at, at + 3).join('\n')).not.toMatch(/first/);
+    }
+    expect(lines.join('\n')).not.toMatch(/first/);
+    expect(() => bootScript({ ...script, whole: { ...whole, from: ['a b'] } })).toThrow('cannot be a word');
   });
 
   test('another image is booted by its own kernel, from its own field', () => {

@@ -43,7 +43,7 @@ async function fetchFrom(hosts: readonly string[]): Promise<string> {
   const script = [
     `PART=${PART_BYTES} bytes=${initrd.length} sum=${sum} hosts="${hosts.join(' ')}"`,
     'say() { echo "$*"; }',
-    fetching.replaceAll('/tmp', work).replaceAll('sleep 3', 'sleep 0.1').replaceAll('sleep 1', 'sleep 0.1'),
+    fetching.replaceAll('/tmp', work).replaceAll('sleep 3', 'sleep 0.1').replaceAll('sleep 1\n', 'sleep 0.1\n'),
     `together > ${work}/result`,
   ].join('\n');
   const { stdout } = await promisify(execFile)('busybox', ['sh', '-c', script], { timeout: 50_000 });
