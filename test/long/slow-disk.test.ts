@@ -1,9 +1,12 @@
-/** A store on a disk that is slower than the network: an ext4 that writes through, on a disk of nbdkit's with a rate. */
+/**
+ * A store on a disk that is slower than the network: an ext4 that writes through, on a disk of nbdkit's with a rate. By
+ * itself: a mount name space that another test makes meanwhile would hold the disk until it ends.
+ */
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Daemon, FieldTest, hashOf, until } from './field-harness.ts';
+import { type Daemon, FieldTest, hashOf, until } from '../field/field-harness.ts';
 
 const MIB = 1 << 20;
 
