@@ -53,16 +53,24 @@ async function client(address = '10.86.200.1/16'): Promise<Station> {
 const serving = (from: Station, stations: readonly Station[]) =>
   stations.filter((station) => ['full', 'proxy'].includes(modeOf(from, station))).map(({ name }) => name);
 
+/** Machines that take over in the same moment find each other within this time. */
+const STEADY_MS = 5000;
+
+/** The one that serves, alone and for a while. */
 async function settled(from: Station, stations: readonly Station[], seconds = 180): Promise<string> {
-  const [name = ''] = await until(
+  let last: string | undefined;
+  let since = 0;
+  return await until(
     () => `one of them to serve: ${stations.map((one) => `${one.name} ${modeOf(from, one)}`)}`,
     () => {
-      const found = serving(from, stations);
-      return found.length === 1 && found;
+      const [name, more] = serving(from, stations);
+      const alone = more === undefined ? name : undefined;
+      if (alone === undefined || alone !== last) since = performance.now();
+      last = alone;
+      return performance.now() - since >= STEADY_MS && alone;
     },
     seconds,
   );
-  return name;
 }
 
 /** What the menu of a server offers: its own image, and whose others. */
@@ -107,14 +115,16 @@ await play({
       why: statusOf(from, addressOf(b1)).dhcp.why,
     };
     await a1.switchOff();
-    const second = await settled(from, [b1, b2]);
+    await settled(from, [b1, b2]);
     const bios = await answersTo(from, '0');
     // It comes again, and finds another one serving.
     const again = await switchOn({ ...A1, name: 'again' });
     await again.said(/runes: ready/);
-    await until('both to be offered again', () => {
-      const server = second === 'b1' ? b1 : b2;
-      return menuOf(from, server, '52-54-00-cc-00-01').length === 3;
+    // Both may have taken over in the same moment, and one of them stepped back since.
+    const second = await until('both to be offered again', () => {
+      const [server, more] = [b1, b2].filter(({ name }) => serving(from, [b1, b2]).includes(name));
+      if (server === undefined || more !== undefined) return false;
+      return menuOf(from, server, '52-54-00-cc-00-01').length === 3 && server.name;
     });
     return {
       ...found,
