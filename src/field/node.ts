@@ -108,6 +108,7 @@ export class FieldNode {
       receiver: this.#makeReceiver(),
       isRefused,
       feed: (event) => this.#feed(event),
+      log: options.log,
     });
     this.#sender = new Sender({
       switchboard: this.#switchboard,

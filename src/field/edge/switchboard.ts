@@ -6,6 +6,9 @@ import { Connection, type ConnectionEvents, type Identity } from './connection.t
 import { Doorkeeper } from './doorkeeper.ts';
 import type { Receiver } from './receiver.ts';
 
+/** That connections cannot be taken is told no more often than this. */
+const SAY_MS = 60_000;
+
 export interface SwitchboardOptions {
   readonly identity: Identity;
   readonly listen: Endpoint;
@@ -13,6 +16,7 @@ export interface SwitchboardOptions {
   /** A host that a person wants nothing to do with. */
   readonly isRefused: (host: string) => boolean;
   readonly feed: (event: FieldEvent) => void;
+  readonly log: (line: string) => void;
 }
 
 /** All TCP connections of a node, those it dialled and those that came, by their numbers. */
@@ -24,12 +28,20 @@ export class Switchboard {
   readonly #doorkeeper = new Doorkeeper();
   /** Even ones; the machine's dials are odd. */
   #nextConn = 2;
+  #saidAt = Number.NEGATIVE_INFINITY;
 
   constructor(server: Server, options: SwitchboardOptions) {
     this.#options = options;
     server.on('connection', (socket) => this.#admit(socket));
     // One that could not be taken, for want of memory or of the system's files: whoever dialled tries again.
-    server.on('error', () => {});
+    server.on('error', (error) => this.#refusedBySystem(error));
+  }
+
+  #refusedBySystem({ message }: Error): void {
+    const now = performance.now();
+    if (now - this.#saidAt < SAY_MS) return;
+    this.#saidAt = now;
+    this.#options.log(`connections of others could not be taken: ${message}; they try again`);
   }
 
   get(conn: ConnectionId): Connection | undefined {

@@ -13,9 +13,13 @@ test('a connection that the system cannot take, and a datagram that it cannot gi
   const { server, udp } = await openSockets({ listen, multicast: false, log: () => {} });
   const { udp: group, server: other } = await openSockets({ listen, multicast: false, log: () => {} });
   const none = { isRefused: () => false, datagram: () => {}, sought: () => {}, rejected: () => {} };
-  new Switchboard(server, { listen, isRefused: () => false, feed: () => {} } as never);
+  const lines: string[] = [];
+  const log = (line: string): void => void lines.push(line);
+  new Switchboard(server, { listen, isRefused: () => false, feed: () => {}, log } as never);
   const port = new DatagramPort({ udp, group }, listen, undefined, none);
   for (const socket of [server, udp, group]) expect(socket.emit('error', new Error('ENOMEM'))).toBe(true);
+  server.emit('error', new Error('ENOMEM'));
+  expect(lines).toEqual(['connections of others could not be taken: ENOMEM; they try again']);
   port.close();
   for (const each of [server, other]) {
     each.close();
